@@ -1,0 +1,47 @@
+# python3, make and a package index are all it needs. Everything is put into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := requirements/dev.lock
+
+.PHONY: help setup run demo test check bench lock docs clean
+
+help:  ## what can be asked for
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready  ## make .venv with the locked libraries and this project in it
+
+.venv/.ready: $(LOCK) pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --require-hashes $(LOCK)
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup  ## a hub on this machine that also collects this machine, with the dashboard
+	@$(BIN)/openusage hub --collect --listen 127.0.0.1:9190
+
+demo: setup  ## the same on an invented home
+	@$(BIN)/python -m tools.demo
+
+test: setup  ## all tests
+	@$(BIN)/python -m pytest -q -n auto
+
+check: setup  ## style, types, spelling, import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell src tests tools bench docs README.md CHANGELOG.md CONTRIBUTING.md
+
+bench: setup  ## speed and memory against their floors
+	@$(BIN)/python -m bench
+
+docs: setup  ## the generated pages and pictures
+	@$(BIN)/python -m tools.docs
+
+lock: setup  ## renew the lock: newest versions with their hashes, no registry address
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --group dev pyproject.toml --output-file $(LOCK)
+
+clean:  ## forget .venv and caches
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,107 @@
+"""Everything that can go wrong and that a person can do something about.
+
+OpenUsageError            message, hint, exit code
+├── UsageError            the command line or a request was wrong
+├── SettingsError         settings.json cannot be used: file, field, found, allowed
+├── StoreError            the database cannot be read or written
+├── AlreadyRunning        another process holds what this one needs
+├── ListenError           an address cannot be listened on
+├── SourceError           one tool's files or API; never stops the others
+│   ├── SourceUnavailable   absent, unreadable or locked: try again later
+│   ├── SourceChanged       the tool changed its format: file, line, key
+│   └── AuthRequired        the vendor wants a login or a key
+└── PeerError             a daemon or a hub did not answer as agreed
+    ├── PeerUnreachable     nothing answers there
+    ├── PeerRefused         it answered: token, size, request
+    └── PeerConfused        it answered something that is not the protocol
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """What a process tells its caller. A contract: scripts and service managers branch on it."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    INTERRUPTED = 130
+
+
+class OpenUsageError(Exception):
+    """Something a person can act on. `message` says what happened, `hint` what to do."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(OpenUsageError):
+    """The command line or a request was wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SettingsError(OpenUsageError):
+    """settings.json cannot be used as it is."""
+
+    exit_code = ExitCode.USAGE
+
+
+class StoreError(OpenUsageError):
+    """The database cannot be read or written."""
+
+
+class AlreadyRunning(OpenUsageError):
+    """Another process holds the socket or the store that this one needs."""
+
+
+class ListenError(OpenUsageError):
+    """An address cannot, or must not, be listened on."""
+
+
+class SourceError(OpenUsageError):
+    """One tool's files or API failed; the other tools go on."""
+
+
+class SourceUnavailable(SourceError):
+    """Absent, unreadable or locked for now."""
+
+
+class SourceChanged(SourceError):
+    """The tool's format is not the one we know: the message names file, line and key."""
+
+
+class AuthRequired(SourceError):
+    """The vendor wants a login or a key."""
+
+
+class PeerError(OpenUsageError):
+    """A daemon or a hub did not answer as agreed."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class PeerUnreachable(PeerError):
+    """Nothing answers there."""
+
+
+class PeerRefused(PeerError):
+    """It answered, and refused: token, size or request. `status` is the HTTP status."""
+
+    def __init__(
+        self, message: str, hint: str = "", *, status: int = 0, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, hint)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class PeerConfused(PeerError):
+    """It answered something that is not the protocol."""

@@ -1,0 +1,126 @@
+"""The provider contract: one module per tool, one way out (records).
+
+A provider is plain synchronous code: `SPEC`, `discover(env)`, `read(account, state, env)`. It never prices,
+stores, draws or sleeps. It raises a `SourceError` when it cannot go on; what it yielded before stays.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from openusage.wire.events import Account, Record
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class Kind(enum.StrEnum):
+    """Where a provider's records come from."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    BOTH = "both"
+
+
+class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What is fixed about a tool."""
+
+    id: str
+    """As it travels: `claude_code`."""
+    name: str
+    """As people know it: `Claude Code`."""
+    kind: Kind
+    default_account: str
+    """Account id when there is only one: `claude-code`."""
+    docs_url: str = ""
+    patterns: tuple[str, ...] = ()
+    """What is read, for `detect` and for the empty-home message: `~/.claude/projects/**/*.jsonl`."""
+    retention_hint: str = ""
+    """When the tool deletes its own logs, in a sentence."""
+
+
+class Env(msgspec.Struct, frozen=True, kw_only=True):
+    """The world as a provider sees it. Everything a provider touches comes from here."""
+
+    home: Path
+    environ: Mapping[str, str]
+    now: dt.datetime
+    """Aware, UTC."""
+    http: httpx.Client | None = None
+    """None: stay off the network."""
+    base_urls: Mapping[str, str] = {}
+    """Vendor API base by provider id; tests and proxies point it elsewhere."""
+
+
+class FileCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one file was read. Committed in one transaction with the records read so far."""
+
+    path: str
+    inode: int
+    size: int
+    """Size and mtime when it was read last: unchanged means nothing to do."""
+    mtime_ns: int
+    offset: int
+    """End of the last whole line."""
+    state: bytes = b""
+    """What the parser must remember to go on, as it likes it (JSON)."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in a source that could not be read; the rest was."""
+
+    path: str
+    offset: int
+    """Byte offset of the line."""
+    what: str
+    """For people, without the line's own text."""
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+    """Some records, and the cursors that are true once these records are stored."""
+
+    records: list[Record] = []
+    cursors: list[FileCursor] = []
+    gone: list[str] = []
+    """Paths whose cursor can be forgotten: the file no longer exists."""
+    problems: list[Problem] = []
+    bytes_read: int = 0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a read will do, known before it starts: for the progress line."""
+
+    files: int
+    bytes_to_read: int
+
+
+Cursors = Mapping[str, FileCursor]
+"""Path -> cursor, of one provider and account."""
+
+
+class Provider(Protocol):
+    """A module of `openusage.providers` with these names."""
+
+    SPEC: ProviderSpec
+
+    def discover(self, env: Env) -> Iterator[Account]:
+        """Accounts found on this machine. Looks which paths exist; opens nothing, asks no network."""
+        ...
+
+    def plan(self, account: Account, cursors: Cursors, env: Env) -> Plan:
+        """How much there is to read, by file sizes alone."""
+        ...
+
+    def read(self, account: Account, cursors: Cursors, env: Env) -> Iterator[Chunk]:
+        """Everything new since `cursors`, in chunks of a few MB of source. O(new bytes) + one stat a file."""
+        ...
+
+    def poll(self, account: Account, env: Env) -> Iterator[Record]:
+        """The vendor's API, when `env.http` is given and a login exists. At most one request per few minutes."""
+        ...
