@@ -1,18 +1,32 @@
 """Where front ends get their data: a daemon's socket, a hub's URL, or a store in this process.
 
-`SnapshotSource` is what a screen polls, `UsageSource` what a report asks.
+`SnapshotSource` is what a screen polls, `UsageSource` what a report asks. Both clients here are synchronous:
+a screen calls them from a worker thread.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 
+from openusage import __version__
+from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
+from openusage.net import reason
+from openusage.wire.envelope import decode_snapshots
+from openusage.wire.local import DaemonStatus, ReadModelReply, ReadModelRequest, UsageReply, UsageRequest
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.snapshot import UsageSnapshot
+
+T = TypeVar("T")
+
+MAX_ANSWER_BYTES = 256 << 20
+"""More than any honest hub sends (500 machines of 142 KB are 71 MB); guards a viewer's memory."""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,12 +35,10 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: dict[str, UsageSnapshot]
     """Display key -> snapshot. A daemon's key is the account id, a hub's `machine:provider:account`."""
     fetched_at: dt.datetime
-    machines: int = 0
-    """How many machines the snapshots came from; 0 for a local daemon."""
     notes: list[str] = []
     """Sentences for the status line: first read under way, exporter failing, store damaged."""
     changed: bool = True
-    """False: the source says nothing changed since the last fetch."""
+    """False: nothing changed since the last fetch of the same window."""
 
 
 class SnapshotSource(Protocol):
@@ -37,7 +49,7 @@ class SnapshotSource(Protocol):
     is_hub: bool
 
     def fetch(self, window: str) -> Frame:
-        """The newest state for `1d`, `3d`, `7d`, `30d` or `all`. A hub serves what machines pushed, whatever the window."""
+        """The newest state for `1d`, `3d`, `7d`, `30d` or `all`; a hub serves what machines pushed."""
         ...
 
     def close(self) -> None: ...
@@ -51,3 +63,169 @@ class UsageSource(Protocol):
     ) -> list[Rollup]: ...
 
     def close(self) -> None: ...
+
+
+class DaemonClient:
+    """A daemon on this machine, by its Unix socket. Both a `SnapshotSource` and a `UsageSource`."""
+
+    label = "this machine"
+    is_hub = False
+
+    def __init__(self, socket: Path, *, now: Callable[[], dt.datetime], timeout_s: float = 12.0) -> None:
+        self._socket = socket
+        self._now = now
+        self._etags: dict[str, str] = {}
+        self._frames: dict[str, Frame] = {}
+        self._http = httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://daemon", timeout=timeout_s
+        )
+
+    def fetch(self, window: str) -> Frame:
+        body = msgspec.json.encode(ReadModelRequest(time_window=window))
+        headers = {"If-None-Match": self._etags[window]} if window in self._etags else {}
+        answer = self._ask("POST", "/v1/read-model", body, headers)
+        if answer.status_code == 304:
+            old = self._frames[window]
+            return msgspec.structs.replace(old, fetched_at=self._now(), changed=False)
+        reply = _decoded(answer, ReadModelReply, self._who)
+        frame = Frame(snapshots=reply.snapshots, fetched_at=self._now(), notes=reply.notes)
+        self._etags[window] = answer.headers.get("ETag", "")
+        self._frames[window] = frame
+        return frame
+
+    def usage(
+        self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
+    ) -> list[Rollup]:
+        body = msgspec.json.encode(UsageRequest(window=window, by=list(by), where=where, tz=tz))
+        return _decoded(self._ask("POST", "/v1/usage", body), UsageReply, self._who).rows
+
+    def status(self) -> DaemonStatus:
+        return _decoded(self._ask("GET", "/v1/status"), DaemonStatus, self._who)
+
+    def healthy(self) -> bool:
+        """Whether anything speaks our protocol there."""
+        try:
+            return self._ask("GET", "/healthz").status_code == 200
+        except (PeerUnreachable, PeerRefused, PeerConfused):
+            return False
+
+    def close(self) -> None:
+        self._http.close()
+
+    @property
+    def _who(self) -> str:
+        return f"The daemon at {self._socket}"
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, content=body, headers=headers)
+        except httpx.TimeoutException as e:
+            raise PeerUnreachable(f"{self._who} does not answer in time.") from e
+        except httpx.TransportError as e:
+            raise PeerUnreachable(f"No daemon answers at {self._socket}.", "Start one: openusage") from e
+        _refuse(answer, self._who)
+        return answer
+
+
+class HubClient:
+    """A hub, ours or a Go program's, by its URL. Read only."""
+
+    is_hub = True
+
+    def __init__(
+        self, url: str, *, token: str, now: Callable[[], dt.datetime], timeout_s: float = 10.0
+    ) -> None:
+        """Raises `UsageError` when `url` is no http address."""
+        self._url = url.rstrip("/")
+        self._host = _netloc(self._url)
+        self._now = now
+        self._etag = ""
+        self._frame: Frame | None = None
+        self.label = f"hub {self._url}"
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # No redirects: a token must never be carried to another host.
+        self._http = httpx.Client(
+            headers=headers | {"User-Agent": f"openusage/{__version__}"},
+            timeout=timeout_s,
+            follow_redirects=False,
+        )
+
+    def fetch(self, window: str) -> Frame:
+        headers = {"If-None-Match": self._etag} if self._etag and self._frame else {}
+        try:
+            answer = self._get("/v1/snapshots", headers)
+        except httpx.TimeoutException as e:
+            raise PeerUnreachable(f"{self._host} does not answer in time.") from e
+        except httpx.TransportError as e:
+            raise PeerUnreachable(f"{self._host} does not answer ({reason(e)}).") from e
+        if answer.status_code == 304 and self._frame:
+            return msgspec.structs.replace(self._frame, fetched_at=self._now(), changed=False)
+        _refuse(answer, self._host)
+        try:
+            snapshots = decode_snapshots(answer.content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as e:
+            raise PeerConfused(f"{self._host} does not answer like a hub: {e}") from e
+        self._etag = answer.headers.get("ETag", "")
+        self._frame = Frame(snapshots=snapshots, fetched_at=self._now())
+        return self._frame
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _get(self, path: str, headers: dict[str, str]) -> httpx.Response:
+        """A GET whose body is refused once it grows past `MAX_ANSWER_BYTES`."""
+        with self._http.stream("GET", self._url + path, headers=headers) as answer:
+            body = bytearray()
+            for part in answer.iter_bytes():
+                body += part
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise PeerConfused(f"{self._host} sends more than {MAX_ANSWER_BYTES >> 20} MB.")
+        kept = {
+            k: v for k, v in answer.headers.items() if k.lower() not in ("content-encoding", "content-length")
+        }
+        return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
+
+
+def _netloc(url: str) -> str:
+    try:
+        parsed = urlsplit(url)
+        usable = parsed.scheme in ("http", "https") and parsed.hostname and parsed.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"{url} is not an address.", "A hub's address looks like http://hub.lan:9190")
+    return parsed.netloc.rpartition("@")[2]
+
+
+def _refuse(answer: httpx.Response, who: str) -> None:
+    """Raise `PeerRefused` for anything but an answer we can use."""
+    status = answer.status_code
+    if status < 300 or status == 304:
+        return
+    if status == 401:
+        wrong = "invalid_token" in answer.headers.get("WWW-Authenticate", "")
+        message = f"{who} does not accept this token." if wrong else f"{who} wants a token."
+        raise PeerRefused(message, "Set OPENUSAGE_HUB_TOKEN or pass --token.", status=status)
+    if status < 400:
+        where = answer.headers.get("Location", "another address")
+        raise PeerRefused(f"{who} sends us to {where}.", "Use that address if you trust it.", status=status)
+    raise PeerRefused(f"{who} answers {status}: {_error_text(answer)}", status=status)
+
+
+def _error_text(answer: httpx.Response) -> str:
+    try:
+        body: Any = msgspec.json.decode(answer.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return answer.reason_phrase
+    if not isinstance(body, dict):
+        return answer.reason_phrase
+    return " ".join(str(body[k]) for k in ("error", "detail") if body.get(k)) or answer.reason_phrase
+
+
+def _decoded(answer: httpx.Response, as_type: type[T], who: str) -> T:
+    try:
+        return msgspec.json.decode(answer.content, type=as_type)
+    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+        raise PeerConfused(f"{who} does not answer like a daemon of ours: {e}") from e

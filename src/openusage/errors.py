@@ -71,7 +71,11 @@ class SourceError(OpenUsageError):
 
 
 class SourceUnavailable(SourceError):
-    """Absent, unreadable or locked for now."""
+    """Absent, unreadable, locked or refusing for now. `retry_after_s`: not to be asked again before."""
+
+    def __init__(self, message: str, hint: str = "", *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
 
 
 class SourceChanged(SourceError):

@@ -122,5 +122,5 @@ class Provider(Protocol):
         ...
 
     def poll(self, account: Account, env: Env) -> Iterator[Record]:
-        """The vendor's API, when `env.http` is given and a login exists. At most one request per few minutes."""
+        """The vendor's API, when `env.http` is given and a login exists. Rate-limited by its caller."""
         ...

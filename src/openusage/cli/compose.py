@@ -1,0 +1,478 @@
+"""Builds the long-running programs out of the rooms. The only module that sees all of them.
+
+Each `run_…` returns the process's exit code. Imports are inside the functions: `openusage daily` must not pay
+for a terminal application, nor a headless hub for one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, PeerError, UsageError
+
+if TYPE_CHECKING:
+    from openusage.client import UsageSource
+    from openusage.daemon.run import Daemon
+    from openusage.daemon.schedule import Progress
+    from openusage.exporter import Target
+    from openusage.paths import Paths
+    from openusage.settings import Settings
+    from openusage.wire.local import DaemonStatus
+
+log = logging.getLogger("openusage.cli")
+
+DAEMON_START_S = 8.0
+"""How long a dashboard waits for the daemon that it started."""
+HUB_TOKEN = "OPENUSAGE_HUB_TOKEN"
+SELF_EXPORT_S = 5.0
+"""A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+# -- daemon --------------------------------------------------------------------------------------
+
+
+def run_daemon(
+    settings: Settings,
+    paths: Paths,
+    *,
+    socket_path: Path | None = None,
+    db_path: Path | None = None,
+    interval_s: float | None = None,
+    collect_interval_s: float | None = None,
+    poll_interval_s: float | None = None,
+    verbose: bool = False,
+) -> int:
+    """The daemon of this machine in the foreground, until SIGTERM or Ctrl-C."""
+    log_to_stderr(verbose)
+    daemon = _daemon(
+        settings,
+        paths,
+        socket_path=socket_path,
+        db_path=db_path,
+        collect_s=collect_interval_s or interval_s,
+        poll_s=poll_interval_s or interval_s,
+        on_progress=_progress_line() if sys.stderr.isatty() else None,
+        targets=_targets(settings, paths),
+    )
+    with _on_signals(daemon.stop):
+        daemon.run()
+    return ExitCode.OK
+
+
+def _daemon(
+    settings: Settings,
+    paths: Paths,
+    *,
+    socket_path: Path | None = None,
+    db_path: Path | None = None,
+    collect_s: float | None = None,
+    poll_s: float | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    targets: tuple[Target, ...] = (),
+) -> Daemon:
+    from openusage.daemon.run import POLL_S, Config, Daemon
+    from openusage.machine import identify
+    from openusage.paths import ensure_private_dir
+    from openusage.providers import load, names
+    from openusage.store import Store
+    from openusage.zone import local_zone_name
+
+    socket = socket_path or paths.socket
+    database = db_path or paths.database
+    for directory in (socket.parent, database.parent):
+        ensure_private_dir(directory)
+    machine = identify(paths.machine_id_file, settings.export.machine_name)
+    store = Store.open(database, machine=machine, price=_prices(paths), now=now_us)
+    config = Config(
+        home=Path.home(),
+        environ=os.environ,
+        socket=socket,
+        database=database,
+        machine=machine.name,
+        tz=local_zone_name(os.environ),
+        collect_s=collect_s or settings.ui.refresh_interval_seconds,
+        poll_s=poll_s or POLL_S,
+        retention_days=settings.data.retention_days,
+        window=settings.data.time_window,
+        links=dict(settings.telemetry.provider_links),
+        targets=targets,
+        base_urls={a.provider: a.base_url for a in settings.accounts if a.base_url},
+    )
+    return Daemon(config, store, [load(n) for n in names()], now=now, on_progress=on_progress)
+
+
+def _prices(paths: Paths) -> Callable[..., object]:
+    from openusage.pricing import PriceBook
+
+    return PriceBook.load(paths.custom_pricing_file).price
+
+
+def _targets(settings: Settings, paths: Paths) -> tuple[Target, ...]:
+    """The hub of the settings, if there is one."""
+    if not settings.export.target:
+        return ()
+    return (_target(settings, paths, settings.export.target, settings.export.interval_seconds),)
+
+
+def _target(settings: Settings, paths: Paths, url: str, interval_s: float) -> Target:
+    from openusage.exporter import Target
+    from openusage.machine import identify
+
+    machine = identify(paths.machine_id_file, settings.export.machine_name)
+    return Target(
+        url=url,
+        token=os.environ.get(HUB_TOKEN, "").strip(),
+        machine=machine.name,
+        machine_id=machine.id,
+        interval_s=interval_s,
+        include_identity=settings.export.include_identity,
+    )
+
+
+def daemon_status(settings: Settings, paths: Paths, *, socket_path: Path | None = None) -> DaemonStatus:
+    """What the daemon says of itself. Raises `PeerUnreachable` when none runs."""
+    from openusage.client import DaemonClient
+
+    with contextlib.closing(DaemonClient(socket_path or paths.socket, now=now)) as client:
+        return client.status()
+
+
+# -- hub -----------------------------------------------------------------------------------------
+
+
+def run_hub(
+    settings: Settings,
+    paths: Paths,
+    *,
+    listen: str | None = None,
+    headless: bool = False,
+    allow_public: bool = False,
+    collect: bool = False,
+    token: str = "",
+) -> int:
+    """A hub, with its dashboard when there is a terminal; with `collect` this machine is in it."""
+    from openusage.hub import Board, HubServer, guard, parse_listen
+
+    address = listen or settings.hub.listen_addr
+    guard(address, token=token, allow_public=allow_public)
+    host, port = parse_listen(address)
+    with_screen = not headless and sys.stdin.isatty() and sys.stdout.isatty()
+    log_to_stderr(verbose=True) if not with_screen else log_to_file(paths.log_file)
+    board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
+    server = HubServer(
+        board, host=host, port=port, token=token, healthz_machines=settings.hub.healthz_machines
+    )
+    server.start()
+    url = server.url
+    try:
+        with _collecting(settings, paths, url) if collect else contextlib.nullcontext():
+            if with_screen:
+                return _screen(settings, paths, _hub_source(url, token), is_hub=True)
+            print(where_to_look(url, collect=collect), file=sys.stderr, flush=True)
+            _wait_for_end()
+            return ExitCode.OK
+    finally:
+        server.stop()
+
+
+def where_to_look(url: str, *, collect: bool) -> str:
+    """The one line that a hub without a screen prints once it serves."""
+    what = "hub listening, collecting this machine" if collect else "hub listening"
+    return f"openusage: {what}: {url}  (look at it: openusage hub-view {url})"
+
+
+@contextlib.contextmanager
+def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[None]:
+    """This machine's daemon beside a hub, pushing to it. A daemon that runs already is used as it is."""
+    own = _target(settings, paths, url, SELF_EXPORT_S)
+    try:
+        daemon = _daemon(settings, paths, targets=(own, *_targets(settings, paths)))
+    except AlreadyRunning:
+        with _forwarding(settings, paths, own):
+            yield
+        return
+    thread = threading.Thread(target=_logged(daemon.run), name="daemon", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        daemon.stop()
+        thread.join(timeout=3.0)
+
+
+@contextlib.contextmanager
+def _forwarding(settings: Settings, paths: Paths, own: Target) -> Iterator[None]:
+    """Pushes what the running daemon knows."""
+    import asyncio
+
+    from openusage.client import DaemonClient
+    from openusage.exporter import Exporter
+    from openusage.wire.snapshot import UsageSnapshot
+
+    log.info("a daemon already runs on %s; its data is used", paths.socket)
+    client = DaemonClient(paths.socket, now=now)
+
+    def snapshots() -> list[UsageSnapshot]:
+        if not client.status().first_read_done:
+            return []
+        return list(client.fetch(settings.data.time_window).snapshots.values())
+
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    exporter = Exporter(own, snapshots, now=now)
+    thread = threading.Thread(
+        target=lambda: loop.run_until_complete(exporter.run(stop)), name="exporter", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=2.0)
+        client.close()
+
+
+# -- screens -------------------------------------------------------------------------------------
+
+
+def run_dashboard(settings: Settings, paths: Paths, *, window: str | None = None) -> int:
+    """The dashboard of this machine. Starts a daemon when none runs; it goes on after the screen closes."""
+    from openusage.client import DaemonClient
+
+    _need_terminal("openusage daily")
+    client = DaemonClient(paths.socket, now=now)
+    if not client.healthy():
+        _start_daemon(paths, client.healthy)
+    return _screen(settings, paths, client, is_hub=False, window=window)
+
+
+def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
+    """A daemon of its own session, so that it outlives this terminal."""
+    from openusage.paths import ensure_private_dir
+
+    ensure_private_dir(paths.log_file.parent)
+    with paths.log_file.open("ab") as output:
+        paths.log_file.chmod(0o600)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "openusage.cli", "telemetry", "daemon", "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + DAEMON_START_S
+    while time.monotonic() < deadline:
+        if healthy():
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise OpenUsageError("The daemon does not start.", f"What it said is in {paths.log_file}")
+
+
+def run_hub_view(
+    settings: Settings, paths: Paths, *, url: str, interval_s: float | None = None, token: str = ""
+) -> int:
+    """A hub's machines on this terminal. Read only; needs no daemon."""
+    _need_terminal("curl " + url.rstrip("/") + "/v1/snapshots")
+    return _screen(settings, paths, _hub_source(url, token), is_hub=True, interval_s=interval_s)
+
+
+def _hub_source(url: str, token: str) -> object:
+    from openusage.client import HubClient
+
+    if not url.startswith(("http://", "https://")):
+        url = f"http://{url}"
+    return HubClient(url, token=token, now=now)
+
+
+def _need_terminal(instead: str) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("The dashboard needs a terminal.", f"Without one: {instead}")
+
+
+def _screen(
+    settings: Settings,
+    paths: Paths,
+    source: object,
+    *,
+    is_hub: bool,
+    window: str | None = None,
+    interval_s: float | None = None,
+) -> int:
+    from openusage.settings import update
+    from openusage.tui.app import DashboardApp
+    from openusage.zone import local_zone_name
+
+    app = DashboardApp(
+        source,
+        window=window or settings.data.time_window,
+        refresh_s=interval_s or settings.ui.refresh_interval_seconds,
+        thresholds=(100 - settings.ui.warn_threshold * 100, 100 - settings.ui.crit_threshold * 100),
+        hide_costs=settings.dashboard.hide_costs,
+        now=now,
+        tz=local_zone_name(os.environ),
+        save_window=None if is_hub else lambda name: update(paths.settings_file, {"data.time_window": name}),
+        empty_text="" if is_hub else nothing_found(),
+    )
+    app.run()
+    return ExitCode.OK
+
+
+def nothing_found() -> str:
+    """What to say on a machine without any tool: what was looked for, and what to do."""
+    from openusage.providers import load, names
+
+    tools = [load(n).SPEC for n in names()]
+    looked = "\n".join(f"  {t.name}: {', '.join(t.patterns)}" for t in tools)
+    return (
+        "No coding tool found on this machine. Looked for:\n"
+        f"{looked}\n"
+        "Use one of them, and it appears here by itself. To look around with invented data: make demo"
+    )
+
+
+# -- reports -------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def usage_source(
+    settings: Settings,
+    paths: Paths,
+    *,
+    socket_path: Path | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[UsageSource]:
+    """Answers for a report: the daemon's, or, without one, the store's after reading what is new."""
+    from openusage.client import DaemonClient
+
+    client = DaemonClient(socket_path or paths.socket, now=now, timeout_s=120.0)
+    try:
+        if client.healthy():
+            yield client
+            return
+    finally:
+        client.close()
+    with _own_store(settings, paths, progress) as source:
+        yield source
+
+
+@contextlib.contextmanager
+def _own_store(
+    settings: Settings, paths: Paths, progress: Callable[[str], None] | None
+) -> Iterator[UsageSource]:
+    from openusage.daemon.collect import Collector
+    from openusage.daemon.run import progress_text
+    from openusage.machine import identify
+    from openusage.paths import ensure_private_dir
+    from openusage.providers import load, names
+    from openusage.providers._contract import Env
+    from openusage.store import Store
+
+    ensure_private_dir(paths.database.parent)
+    machine = identify(paths.machine_id_file, settings.export.machine_name)
+    store = Store.open(paths.database, machine=machine, price=_prices(paths), now=now_us)
+    try:
+        Collector(
+            store,
+            [load(n) for n in names()],
+            lambda: Env(home=Path.home(), environ=os.environ, now=now()),
+            on_progress=(lambda p: progress(progress_text(p))) if progress else None,
+        ).run()
+        yield store
+    finally:
+        store.close()
+
+
+# -- process -------------------------------------------------------------------------------------
+
+
+def log_to_stderr(verbose: bool) -> None:
+    """Readable lines for a terminal or a service's journal."""
+    _log(logging.StreamHandler(), verbose)
+
+
+def log_to_file(path: Path) -> None:
+    """Beside a screen, which owns the terminal."""
+    from openusage.paths import ensure_private_dir
+
+    ensure_private_dir(path.parent)
+    handler = logging.FileHandler(path, delay=True)
+    path.touch(mode=0o600)
+    _log(handler, verbose=True)
+
+
+def _log(handler: logging.Handler, verbose: bool) -> None:
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
+    root = logging.getLogger("openusage")
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO if verbose else logging.WARNING)
+    root.propagate = False
+
+
+@contextlib.contextmanager
+def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM, SIGINT and SIGHUP end the program in order."""
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {s: signal.signal(s, lambda *_: stop()) for s in signals}
+    try:
+        yield
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)
+
+
+def _wait_for_end() -> None:
+    ended = threading.Event()
+    with _on_signals(ended.set):
+        ended.wait()
+
+
+def _logged(run: Callable[[], None]) -> Callable[[], None]:
+    def logged() -> None:
+        try:
+            run()
+        except OpenUsageError as e:
+            log.error("%s", e.message)
+        except Exception:
+            log.exception("the daemon ended")
+
+    return logged
+
+
+def _progress_line() -> Callable[[Progress], None]:
+    """One line on stderr that is written over, at most ten times a second."""
+    from openusage.daemon.run import progress_text
+
+    last = 0.0
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        done = progress.bytes_done >= progress.bytes_total
+        if progress.bytes_total < (8 << 20) or (time.monotonic() - last < 0.1 and not done):
+            return
+        last = time.monotonic()
+        end = "\r\033[K" if done else ""
+        sys.stderr.write(f"\r\033[K{progress_text(progress)}{end}")
+        sys.stderr.flush()
+
+    return show

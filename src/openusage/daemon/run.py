@@ -1,0 +1,428 @@
+"""The daemon's life: start, the loop, stop. Everything that touches the world meets here.
+
+One event loop serves the socket, waits for the clock and the file watcher, and pushes to the hub. Whatever
+writes to the store runs in one writer thread, whatever asks a vendor in a thread of its own, so that neither
+a long first read nor a slow vendor delays an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import msgspec
+import uvicorn
+
+from openusage import __version__
+from openusage.daemon.answers import Answer, Answers
+from openusage.daemon.collect import Collector, Pass
+from openusage.daemon.schedule import Job, Progress, Schedule
+from openusage.daemon.server import API_VERSION, HookResult, application, bind
+from openusage.daemon.watch import watch
+from openusage.errors import SourceError, SourceUnavailable, StoreError
+from openusage.exporter import Exporter, Target
+from openusage.format import age, size
+from openusage.providers._contract import Env, Provider
+from openusage.store import Store
+from openusage.wire.local import DaemonStatus, UsageRequest
+from openusage.wire.rollups import Rollup
+from openusage.wire.snapshot import UsageSnapshot
+
+log = logging.getLogger("openusage.daemon")
+
+T = TypeVar("T")
+
+MIN_PASS_GAP_S = 0.2
+"""A tool that writes all the time is read at most so often."""
+FRESH_S = 1.0
+"""A report's question first collects, unless the last pass ended this recently."""
+VENDOR_TIMEOUT_S = 8.0
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """What a daemon is told once, at its start."""
+
+    home: Path
+    environ: Mapping[str, str]
+    socket: Path
+    database: Path
+    machine: str
+    tz: str
+    collect_s: float = 30.0
+    poll_s: float = 300.0
+    retention_days: int = 90
+    window: str = "30d"
+    links: dict[str, str] = {}
+    targets: tuple[Target, ...] = ()
+    """Hubs to push to."""
+    offline: bool = False
+    """Ask no vendor."""
+    base_urls: dict[str, str] = {}
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to its owner."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Daemon:
+    """One machine's daemon. `run()` in the main thread, or `start()` beside a screen."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        providers: list[Provider],
+        *,
+        now: Callable[[], dt.datetime],
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._providers = {p.SPEC.id: p for p in providers}
+        self._now = now
+        self._on_progress = on_progress
+        self._http = (
+            None if config.offline else httpx.Client(timeout=VENDOR_TIMEOUT_S, follow_redirects=False)
+        )
+        self._stopping = threading.Event()
+        self._collector = Collector(
+            store, providers, self._env, on_progress=self._progressed, should_stop=self._stopping.is_set
+        )
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._answers = Answers(
+            store,
+            accounts=self._accounts,
+            links=config.links,
+            now=now,
+            tz=config.tz,
+            notes=self.notes,
+        )
+        self._found: list[tuple[str, str]] = []
+        self._roots: list[str] = []
+        self._progress: Progress | None = None
+        self._last: Pass | None = None
+        self._last_at: dt.datetime | None = None
+        self._write_error = ""
+        self._source_errors: list[str] = []
+        self._first_done = False
+        self._started_at = now()
+        self._exporters = [Exporter(t, self._to_export, now=now) for t in config.targets]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._serving = threading.Event()
+        self._collecting = asyncio.Lock()
+        self._last_pass_s = -1e9
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until `stop()`. Raises `AlreadyRunning` and `ListenError` before anything is changed."""
+        listening = bind(self._config.socket)
+        try:
+            asyncio.run(self._main(listening))
+        finally:
+            listening.close()
+            self._config.socket.unlink(missing_ok=True)
+            self._writer.shutdown(wait=True, cancel_futures=True)
+            self._store.close()
+            if self._http is not None:
+                self._http.close()
+            log.info("stopped")
+
+    def stop(self) -> None:
+        """Ask the daemon to end. Safe from signal handlers and other threads."""
+        self._stopping.set()
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    def wait_serving(self, timeout_s: float) -> bool:
+        """True once the socket answers."""
+        return self._serving.wait(timeout_s)
+
+    async def _main(self, listening: object) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = stop = asyncio.Event()
+        if self._stopping.is_set():
+            stop.set()
+        self._wake = asyncio.Event()
+        moved = asyncio.Event()
+        server = _Server(
+            uvicorn.Config(
+                application(self),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=1,
+            )
+        )
+        tasks = [
+            asyncio.create_task(server.serve(sockets=[listening])),  # type: ignore[list-item]
+            asyncio.create_task(watch(lambda: self._roots, self._wake.set, stop, moved)),
+            asyncio.create_task(self._work(stop, moved)),
+        ]
+        tasks += [asyncio.create_task(e.run(stop)) for e in self._exporters]
+        log.info("version %s, socket %s, machine %s", __version__, self._config.socket, self._config.machine)
+        self._serving.set()
+        stopped = asyncio.create_task(stop.wait())
+        ended, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        self._stopping.set()
+        stop.set()
+        server.should_exit = True
+        await asyncio.wait(tasks, timeout=2.0)
+        for task in tasks:
+            task.cancel()
+        stopped.cancel()
+        for task in ended - {stopped}:
+            task.result()  # one part died by itself: its error is the daemon's
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    async def _work(self, stop: asyncio.Event, moved: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        schedule = Schedule(loop.time(), collect_s=self._config.collect_s, poll_s=self._config.poll_s)
+        polling: asyncio.Future[None] | None = None
+        while not stop.is_set():
+            for job in schedule.due(loop.time()):
+                if job is Job.COLLECT:
+                    roots = self._roots
+                    found = await self._collect()
+                    schedule.collected(loop.time(), found=found)
+                    if self._roots != roots:
+                        moved.set()
+                elif job is Job.POLL:
+                    if polling is None or polling.done():
+                        polling = asyncio.ensure_future(self._poll(schedule))
+                    schedule.polled(loop.time())
+                elif job is Job.CHECKPOINT:
+                    await self._write(self._store.checkpoint)
+                    schedule.done(job, loop.time())
+                else:
+                    schedule.done(job, loop.time(), backlog=await self._prune())
+            if await self._rest(schedule.wait_s(loop.time()), stop):
+                schedule.wake(loop.time())
+
+    async def _rest(self, seconds: float, stop: asyncio.Event) -> bool:
+        """Wait for the clock, the watcher or the end. True when the watcher woke us."""
+        waits = [asyncio.ensure_future(e.wait()) for e in (stop, self._wake)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for w in waits:
+            w.cancel()
+        if not self._wake.is_set():
+            return False
+        self._wake.clear()
+        gap = self._last_pass_s + MIN_PASS_GAP_S - asyncio.get_running_loop().time()
+        if gap > 0:
+            await asyncio.sleep(gap)
+        return True
+
+    async def _collect(self) -> bool:
+        async with self._collecting:
+            passed = await self._write(self._pass)
+            self._last_pass_s = asyncio.get_running_loop().time()
+        if passed is None:
+            return False
+        if not self._first_done and not self._stopping.is_set():
+            self._first_done = True
+            for exporter in self._exporters:
+                exporter.wake()
+        return passed.found
+
+    def _pass(self) -> Pass:
+        accounts = self._collector.accounts()
+        self._found = [(p.SPEC.id, a.id) for p, a in accounts]
+        passed = self._collector.run()
+        self._roots = sorted({root for _, a in accounts for root in a.roots})
+        if passed.found or passed.problems != (self._last.problems if self._last else []):
+            log.info(
+                "collected %d new, %d changed, %s, %d problems, %.0f ms",
+                passed.inserted,
+                passed.updated,
+                size(passed.bytes_read),
+                len(passed.problems),
+                passed.elapsed_s * 1000,
+            )
+        self._last, self._last_at, self._progress = passed, self._now(), None
+        return passed
+
+    async def _poll(self, schedule: Schedule) -> None:
+        """Ask the vendors in a thread that nothing waits for at the end."""
+        if self._http is None:
+            return
+        records, errors = await _in_thread(self._collector.poll)
+        if records:
+            await self._write(lambda: self._store.add(records))
+        failures = [e.message for e in errors]
+        for text in failures:
+            if text not in self._source_errors:
+                log.warning("%s", text)
+        self._source_errors = failures
+        if errors:
+            wait_s = max((_retry_after_s(e) for e in errors), default=0.0)
+            schedule.polled(asyncio.get_running_loop().time(), failed=True, retry_after_s=wait_s)
+
+    async def _prune(self) -> bool:
+        now_us = int(self._now().timestamp() * 1e6)
+        pruned = await self._write(lambda: self._store.prune(now_us, self._config.retention_days))
+        return bool(pruned and pruned.backlog)
+
+    async def _write(self, job: Callable[[], T]) -> T | None:
+        """Run in the writer thread. A store that cannot be written is said once, and tried again later."""
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._writer, job)
+        except StoreError as e:
+            if e.message != self._write_error:
+                log.error("%s", e.message)
+            self._write_error = e.message
+            return None
+        if self._write_error:
+            log.info("the store can be written again")
+        self._write_error = ""
+        return result
+
+    # -- what the socket asks --------------------------------------------------------------------
+
+    def answer(self, window: str, only: list[str]) -> Answer:
+        return self._answers.answer(window or self._config.window, only)
+
+    async def usage(self, question: UsageRequest) -> list[Rollup]:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._last_pass_s > FRESH_S:
+            await self._collect()
+        ask = self._store.reader()
+        return await asyncio.to_thread(ask.usage, question.window, question.by, question.where, question.tz)
+
+    def knows_hook(self, source: str) -> bool:
+        return hasattr(self._providers.get(source), "parse_hook")
+
+    async def hook(self, source: str, account: str, payload: bytes) -> HookResult:
+        provider = self._providers[source]
+        now_us = int(self._now().timestamp() * 1e6)
+        records = provider.parse_hook(payload, account or provider.SPEC.default_account, now_us)
+        added = await self._write(lambda: self._store.add(records)) if records else None
+        self._wake.set()
+        stored = added.inserted + added.updated if added else 0
+        return HookResult(
+            source=source,
+            enqueued=1,
+            processed=1,
+            ingested=stored,
+            deduped=len(records) - stored if added else 0,
+            failed=len(records) if records and added is None else 0,
+        )
+
+    def health(self) -> list[str]:
+        notes = [self._write_error] if self._write_error else []
+        return notes + self._store.health().notes
+
+    def notes(self) -> list[str]:
+        """What a screen's status line should say."""
+        notes = self.health()
+        if text := self._reading():
+            notes.append(text)
+        for exporter in (e.status() for e in self._exporters):
+            if exporter.state == "failing":
+                since = exporter.last_ok_at
+                last = f"; last push {age((self._now() - since).total_seconds())} ago" if since else ""
+                notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
+        return notes + self._source_errors
+
+    def _reading(self) -> str:
+        return progress_text(self._progress) if self._progress is not None else ""
+
+    def status(self) -> DaemonStatus:
+        health = self._store.health()
+        return DaemonStatus(
+            pid=os.getpid(),
+            version=__version__,
+            api_version=API_VERSION,
+            started_at=self._started_at,
+            machine=self._config.machine,
+            socket=str(self._config.socket),
+            database=str(self._config.database),
+            size_bytes=health.size_bytes,
+            accounts=list(self._accounts()),
+            events=health.events,
+            collecting=self._reading(),
+            last_collected_at=self._last_at,
+            problems=(self._last.problems if self._last else []) + self._source_errors,
+            notes=self.health(),
+            exporters=[e.status() for e in self._exporters],
+            first_read_done=self._first_done,
+        )
+
+    # -- what the parts ask ----------------------------------------------------------------------
+
+    def _env(self) -> Env:
+        return Env(
+            home=self._config.home,
+            environ=self._config.environ,
+            now=self._now(),
+            http=self._http,
+            base_urls=self._config.base_urls,
+        )
+
+    def _accounts(self) -> list[tuple[str, str]]:
+        """Found now, then those that only the store knows: logs go, what was read stays."""
+        stored = self._store.reader().accounts()
+        return self._found + [a for a in stored if a not in self._found]
+
+    def _progressed(self, progress: Progress) -> None:
+        self._progress = progress if progress.bytes_total > (8 << 20) else None
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+    def _to_export(self) -> list[UsageSnapshot]:
+        """Nothing before the first pass is through: half a history would be a wrong total on the hub."""
+        if not self._first_done:
+            return []
+        return list(self._answers.snapshots(self._config.window).values())
+
+
+def progress_text(progress: Progress) -> str:
+    """`Reading history: 612 MB of 1.0 GB, Claude Code, 2 s left`."""
+    left = f", {age(progress.left_s)} left" if progress.left_s is not None else ""
+    return (
+        f"Reading history: {size(progress.bytes_done)} of {size(progress.bytes_total)}, "
+        f"{progress.provider}{left}"
+    )
+
+
+def _retry_after_s(error: SourceError) -> float:
+    return error.retry_after_s if isinstance(error, SourceUnavailable) else 0.0
+
+
+async def _in_thread(job: Callable[[], T]) -> T:
+    """Like `asyncio.to_thread`, in a thread that does not hold up the end of the process."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(set_it: Callable[[], None]) -> None:
+        if not result.done():
+            set_it()
+
+    def run() -> None:
+        try:
+            value = job()
+        except BaseException as e:
+            error = e
+            outcome = lambda: result.set_exception(error)  # noqa: E731
+        else:
+            outcome = lambda: result.set_result(value)  # noqa: E731
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=run, name="vendor", daemon=True).start()
+    return await result

@@ -1,0 +1,86 @@
+"""What is due, and when next. Pure: time comes in, decisions go out."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Job(enum.StrEnum):
+    """What the daemon does by the clock; new data does not wait for it (the watcher wakes `COLLECT`)."""
+
+    COLLECT = "collect"
+    POLL = "poll"
+    CHECKPOINT = "checkpoint"
+    PRUNE = "prune"
+
+
+MAX_COLLECT_BACKOFF = 8
+"""Sweeps that find nothing grow apart up to this factor: the watcher does the work, a sweep is a net."""
+POLL_S = 300.0
+CHECKPOINT_S = 60.0
+PRUNE_S = 6 * 3600.0
+MAX_POLL_PAUSE_S = 3600.0
+
+
+class Schedule:
+    """When each job is due, in seconds of a clock that only moves forward."""
+
+    def __init__(self, now_s: float, *, collect_s: float, poll_s: float = POLL_S) -> None:
+        self._collect_s = collect_s
+        self._poll_s = poll_s
+        self._empty_sweeps = 0
+        self._failed_polls = 0
+        self._due = {
+            Job.COLLECT: now_s,
+            Job.POLL: now_s,
+            Job.CHECKPOINT: now_s + CHECKPOINT_S,
+            Job.PRUNE: now_s + 60.0,
+        }
+
+    def due(self, now_s: float) -> list[Job]:
+        """Jobs whose time has come, in the order in which they are to be done."""
+        return [job for job in Job if self._due[job] <= now_s]
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until the next job is due."""
+        return max(0.0, min(self._due.values()) - now_s)
+
+    def wake(self, now_s: float) -> None:
+        """Something changed on disk: collect now."""
+        self._due[Job.COLLECT] = now_s
+        self._empty_sweeps = 0
+
+    def collected(self, now_s: float, *, found: bool) -> None:
+        self._empty_sweeps = 0 if found else self._empty_sweeps + 1
+        factor = min(MAX_COLLECT_BACKOFF, 2 ** max(0, self._empty_sweeps - 3))
+        self._due[Job.COLLECT] = now_s + self._collect_s * factor
+
+    def polled(self, now_s: float, *, failed: bool = False, retry_after_s: float = 0.0) -> None:
+        """A refused poll is asked again ever more rarely, never sooner than the vendor said."""
+        self._failed_polls = self._failed_polls + 1 if failed else 0
+        pause = min(MAX_POLL_PAUSE_S, self._poll_s * 2 ** min(self._failed_polls, 6))
+        self._due[Job.POLL] = now_s + max(pause, retry_after_s)
+
+    def done(self, job: Job, now_s: float, *, backlog: bool = False) -> None:
+        """A checkpoint or a prune is through; with a backlog left it goes on in a minute."""
+        pause = {Job.CHECKPOINT: CHECKPOINT_S, Job.PRUNE: 60.0 if backlog else PRUNE_S}[job]
+        self._due[job] = now_s + pause
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a read has come."""
+
+    provider: str
+    """Display name of the tool that is read."""
+    bytes_done: int
+    bytes_total: int
+    elapsed_s: float
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds left at the present rate; `None` while it is too early to tell."""
+        if self.bytes_done <= 0 or self.elapsed_s < 0.2:
+            return None
+        return max(0.0, (self.bytes_total - self.bytes_done) * self.elapsed_s / self.bytes_done)

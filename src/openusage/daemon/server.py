@@ -1,0 +1,195 @@
+"""The daemon's Unix socket: who asks, and what the daemon answers. HTTP/1.1, local only, mode 0600.
+
+The file mode is the authorisation: only the same user can connect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from openusage import __version__
+from openusage.daemon.answers import Answer
+from openusage.errors import AlreadyRunning, ListenError, OpenUsageError
+from openusage.providers import names
+from openusage.wire.local import DaemonStatus, ReadModelRequest, UsageReply, UsageRequest
+from openusage.wire.rollups import Rollup
+
+T = TypeVar("T")
+
+API_VERSION = "v1"
+MAX_BODY_BYTES = 4 << 20
+
+
+class HookResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `POST /v1/hook/{source}`."""
+
+    source: str
+    enqueued: int
+    processed: int
+    ingested: int
+    deduped: int
+    failed: int
+
+
+class Desk(Protocol):
+    """What the socket needs of the daemon."""
+
+    def answer(self, window: str, only: list[str]) -> Answer: ...
+
+    async def usage(self, question: UsageRequest) -> list[Rollup]: ...
+
+    def status(self) -> DaemonStatus: ...
+
+    def knows_hook(self, source: str) -> bool: ...
+
+    async def hook(self, source: str, account: str, payload: bytes) -> HookResult: ...
+
+    def health(self) -> list[str]:
+        """Sentences about what is wrong; empty when all is well."""
+        ...
+
+
+def registry_hash() -> str:
+    """SHA-256 over the sorted provider ids, as the Go program's clients compare it."""
+    return hashlib.sha256(",".join(names()).encode()).hexdigest()
+
+
+def application(desk: Desk) -> Starlette:
+    """The socket's routes."""
+
+    async def healthz(request: Request) -> Response:
+        notes = desk.health()
+        return _json(
+            {
+                "status": "ok",
+                "daemon_version": __version__,
+                "api_version": API_VERSION,
+                "integration_version": __version__,
+                "provider_registry_hash": registry_hash(),
+            }
+            | ({"notes": notes} if notes else {})
+        )
+
+    async def read_model(request: Request) -> Response:
+        asked = await _decode(request, ReadModelRequest)
+        only = [a.account_id for a in asked.accounts or ()]
+        answer = await run_in_threadpool(desk.answer, asked.time_window or "", only)
+        if request.headers.get("If-None-Match") == answer.etag:
+            return Response(status_code=304, headers={"ETag": answer.etag})
+        return Response(answer.body, media_type="application/json", headers={"ETag": answer.etag})
+
+    async def usage(request: Request) -> Response:
+        return _json(UsageReply(rows=await desk.usage(await _decode(request, UsageRequest))))
+
+    async def status(request: Request) -> Response:
+        return _json(await run_in_threadpool(desk.status))
+
+    async def hook(request: Request) -> Response:
+        source = request.path_params["source"]
+        if not source:
+            raise HTTPException(400, "missing hook source")
+        payload = await _body(request)
+        if not payload.strip():
+            raise HTTPException(400, "empty payload")
+        if not desk.knows_hook(source):
+            raise HTTPException(400, f'unknown hook source "{source}"')
+        return _json(await desk.hook(source, request.query_params.get("account_id", ""), payload))
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            _post("/v1/read-model", read_model),
+            _post("/v1/usage", usage),
+            Route("/v1/status", status),
+            _post("/v1/hook/{source:path}", hook),
+        ],
+        exception_handlers={HTTPException: _refused, OpenUsageError: _failed},
+    )
+
+
+def _post(path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(path, handler, methods=["POST"])
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = {405: "method not allowed", 404: "not found"}.get(status) or getattr(error, "detail", "")
+    return _json({"error": detail}, status)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return _json({"error": str(error)}, 500)
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, "request body too large")
+    return bytes(body)
+
+
+async def _decode(request: Request, as_type: type[T]) -> T:
+    try:
+        return msgspec.json.decode(await _body(request), type=as_type)
+    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+        raise HTTPException(400, f"decode request: {e}") from e
+
+
+def bind(path: Path) -> socket.socket:
+    """A listening socket at `path`, for this user alone. A dead one that lies there is replaced.
+
+    Raises:
+        AlreadyRunning: somebody answers there.
+        ListenError: the path cannot be bound (too long, no permission).
+    """
+    if path.exists() or path.is_symlink():
+        if _answers(path):
+            raise AlreadyRunning(
+                f"A daemon already runs on {path}.", "See who: openusage telemetry daemon status"
+            )
+        path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The umask closes the moment between bind and chmod in which others could connect.
+    before = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+        listening.listen(128)
+    except OSError as e:
+        listening.close()
+        raise ListenError(f"Cannot listen on {path}: {e.strerror or e}.") from e
+    finally:
+        os.umask(before)
+    listening.setblocking(False)
+    return listening
+
+
+def _answers(path: Path) -> bool:
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    probe.settimeout(0.5)
+    try:
+        probe.connect(str(path))
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        probe.close()

@@ -1,0 +1,75 @@
+"""Wakes the daemon when a tool writes. A sweep by the clock is the net below it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import watchfiles
+
+log = logging.getLogger("openusage.watch")
+
+DEBOUNCE_MS = 100
+"""Wait this long for more changes of one burst."""
+STEP_MS = 25
+"""A burst ends when nothing changed for this long."""
+RETRY_S = 30.0
+
+
+def existing(roots: Sequence[str]) -> list[str]:
+    """The directories that are there now, none inside another."""
+    found = sorted({str(Path(r).resolve()) for r in roots if Path(r).is_dir()})
+    return [r for r in found if not any(r != o and r.startswith(o + "/") for o in found)]
+
+
+async def watch(
+    roots: Callable[[], Sequence[str]], changed: Callable[[], None], stop: asyncio.Event, moved: asyncio.Event
+) -> None:
+    """Call `changed` after each burst of writes below `roots()`, until `stop`.
+
+    `moved` is set by the owner when the roots may be others now. Where watching is not possible (limit of
+    watches, odd file system) the sweep alone finds what is new; that is said once.
+    """
+    told = False
+    while not stop.is_set():
+        moved.clear()
+        watched = existing(roots())
+        again = asyncio.Event()
+        links = [asyncio.create_task(_link(e, again)) for e in (stop, moved)]
+        try:
+            if not watched:
+                await asyncio.wait_for(again.wait(), RETRY_S)
+                continue
+            async for _ in watchfiles.awatch(
+                *watched,
+                debounce=DEBOUNCE_MS,
+                step=STEP_MS,
+                stop_event=again,
+                rust_timeout=1000,
+                recursive=True,
+            ):
+                changed()
+        except TimeoutError:
+            continue
+        except (OSError, RuntimeError) as e:
+            if not told:
+                log.warning("cannot watch for changes (%s); looking every now and then instead", e)
+                told = True
+            await _pause(again)
+        finally:
+            for link in links:
+                link.cancel()
+
+
+async def _link(source: asyncio.Event, target: asyncio.Event) -> None:
+    await source.wait()
+    target.set()
+
+
+async def _pause(again: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(again.wait(), RETRY_S)
+    except TimeoutError:
+        return

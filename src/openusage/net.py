@@ -1,0 +1,26 @@
+"""Why a connection failed, in words a person understands."""
+
+from __future__ import annotations
+
+
+def reason(error: Exception) -> str:
+    """Why a connection failed, in a few plain words."""
+    text = str(error).lower()
+    for sign, words in _REASONS.items():
+        if sign in text:
+            return words
+    return str(error) or type(error).__name__
+
+
+_REASONS = {
+    "refused": "connection refused",
+    "name or service not known": "unknown host name",
+    "nodename nor servname": "unknown host name",
+    "temporary failure in name resolution": "host name cannot be looked up",
+    "no address associated": "unknown host name",
+    "unreachable": "network unreachable",
+    "all connection attempts failed": "connection refused",
+    "disconnected": "closed the connection without an answer",
+    "certificate": "its TLS certificate is not trusted",
+    "ssl": "no TLS spoken there",
+}

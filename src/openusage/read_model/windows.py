@@ -1,0 +1,81 @@
+"""Spans of time: the dashboard's windows, local days, and cutting overlapping spans into disjoint ones.
+
+Days are local: a day begins at the first instant that a clock in the zone shows its date.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from openusage.wire.rollups import Window
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_US = dt.timedelta(microseconds=1)
+
+ROLLING_DAYS = {"3d": 3, "7d": 7, "30d": 30}
+DAY_US = 86_400_000_000
+
+
+def to_us(time: dt.datetime) -> int:
+    """Microseconds since 1970 of an aware time, exactly."""
+    return (time - _EPOCH) // _US
+
+
+def from_us(at_us: int) -> dt.datetime:
+    """The aware UTC time of microseconds since 1970."""
+    return _EPOCH + at_us * _US
+
+
+def day_start(day: dt.date, tz: str) -> dt.datetime:
+    """First instant of a local day, as UTC; also where a clock change skips midnight."""
+    return dt.datetime.combine(day, dt.time(), ZoneInfo(tz)).astimezone(dt.UTC)
+
+
+def local_date(time: dt.datetime, tz: str) -> dt.date:
+    return time.astimezone(ZoneInfo(tz)).date()
+
+
+def window(name: str, now: dt.datetime, tz: str) -> Window:
+    """The dashboard's window: `1d` since local midnight, `3d`, `7d`, `30d` rolling, `all`.
+
+    Open at the end: what a fast clock dated in the future was used, too. Raises `ValueError` for any
+    other name.
+    """
+    if name == "all":
+        return Window("all")
+    if name == "1d":
+        return Window("1d", to_us(day_start(local_date(now, tz), tz)))
+    if name in ROLLING_DAYS:
+        return Window(name, to_us(now) - ROLLING_DAYS[name] * DAY_US)
+    raise ValueError(f"no such window: {name!r} (1d, 3d, 7d, 30d, all)")
+
+
+def series_window(shown: Window, now: dt.datetime, tz: str) -> Window:
+    """What daily series cover: whole local days from the window's first on, at least the last 7 days."""
+    if shown.name == "all":
+        return Window("series")
+    week = to_us(now) - 7 * DAY_US
+    first = week if shown.from_us is None else min(week, shown.from_us)
+    return Window("series", to_us(day_start(local_date(from_us(first), tz), tz)), shown.to_us)
+
+
+def cut(periods: Mapping[str, Window]) -> list[tuple[Window, frozenset[str]]]:
+    """Disjoint windows that together are the given ones, each with the names of those it is a part of.
+
+    What is asked once for every piece can be added up for every period.
+    """
+    edges: list[int | None] = [None, *sorted({e for w in periods.values() for e in (w.from_us, w.to_us) if e is not None})]
+    pieces = []
+    for i, start in enumerate(edges):
+        end = edges[i + 1] if i + 1 < len(edges) else None
+        names = frozenset(
+            name
+            for name, w in periods.items()
+            if (w.from_us is None or (start is not None and start >= w.from_us))
+            and (w.to_us is None or (end is not None and end <= w.to_us))
+        )
+        if names:
+            pieces.append((Window("custom", start, end), names))
+    return pieces

@@ -1,0 +1,49 @@
+"""settings.json: one frozen tree, read once; and the only function that writes the file.
+
+Where the Go program of the same name writes `null`, `""` or 0 for "not set", the default is meant: a field
+given such a value where the value itself is not allowed has its default. Unknown keys are somebody else's
+(a newer version's, the Go program's): they are ignored when reading and kept when writing.
+
+Tokens and keys never stand in the file. What looks like one is refused, and its value never printed.
+"""
+
+from __future__ import annotations
+
+from openusage.settings._read import hub_url, load
+from openusage.settings._tree import (
+    DEFAULT_LISTEN_ADDR,
+    HUB_TOKEN_ENV,
+    AccountSettings,
+    Dashboard,
+    DashboardProvider,
+    Data,
+    Export,
+    Hub,
+    Settings,
+    Telemetry,
+    TimeWindow,
+    Ui,
+    View,
+)
+from openusage.settings._write import Change, Updated, update
+
+__all__ = [
+    "DEFAULT_LISTEN_ADDR",
+    "HUB_TOKEN_ENV",
+    "AccountSettings",
+    "Change",
+    "Dashboard",
+    "DashboardProvider",
+    "Data",
+    "Export",
+    "Hub",
+    "Settings",
+    "Telemetry",
+    "TimeWindow",
+    "Ui",
+    "Updated",
+    "View",
+    "hub_url",
+    "load",
+    "update",
+]

@@ -1,0 +1,136 @@
+"""What can be set: names, types, allowed values and defaults. The string under a field is its documentation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+TimeWindow = Literal["1d", "3d", "7d", "30d", "all"]
+View = Literal["grid", "stacked", "tabs", "split", "list", "compare"]
+
+DEFAULT_LISTEN_ADDR = ":9190"
+"""All interfaces; refused without a token or `--allow-public`."""
+
+HUB_TOKEN_ENV = "OPENUSAGE_HUB_TOKEN"
+
+
+class Ui(msgspec.Struct, frozen=True, kw_only=True):
+    """How the dashboard behaves."""
+
+    refresh_interval_seconds: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    """How often sources are polled, and how often `hub-view` asks its hub."""
+    warn_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    """A gauge turns amber when this share of a limit, or less, remains."""
+    crit_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.05
+    """A gauge turns red when this share of a limit, or less, remains."""
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown and kept."""
+
+    time_window: TimeWindow = "30d"
+    """The window a dashboard opens with."""
+    retention_days: Annotated[int, Meta(ge=1, le=36_500)] = 90
+    """How long single messages and tool calls are kept; sums per quarter of an hour stay for years."""
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One account beside those that are found by themselves, or one of those with other paths."""
+
+    provider: Annotated[str, Meta(min_length=1)]
+    """The tool: `claude_code`, `codex`."""
+    id: str = ""
+    """Our name for the account; empty: the provider's default."""
+    auth: str = ""
+    """`local`, `api_key`, `oauth`, `token` or `cli`."""
+    api_key_env: str = ""
+    """Name of the environment variable that holds the key. The key itself never stands here."""
+    base_url: str = ""
+    """The vendor's API at another address."""
+    binary: str = ""
+    """The tool's program."""
+    paths: dict[str, str] = {}
+    """Folders and files to read, by role."""
+    provider_paths: dict[str, str] = {}
+    """The same under the name the Go program gives it; `paths` wins."""
+    hide_costs: bool | None = None
+    """Hide this account's costs; `null`: as the dashboard does."""
+
+    @property
+    def all_paths(self) -> dict[str, str]:
+        """Both spellings of the paths in one."""
+        return self.provider_paths | self.paths
+
+
+class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
+    """How records find their account."""
+
+    provider_links: dict[str, str] = {}
+    """Vendor or source named in a record -> the provider whose tile shows it."""
+
+
+class DashboardProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """One tile. The order of the list is the order of the tiles; accounts not listed follow."""
+
+    account_id: str
+    """The account's name."""
+    enabled: bool = True
+    """Show it."""
+    hide_costs: bool | None = None
+    """Hide its costs; `null`: as the dashboard does."""
+
+
+class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
+    """What the dashboard shows, and in which order."""
+
+    providers: list[DashboardProvider] = []
+    """Tiles in their order."""
+    view: View = "grid"
+    """How tiles are laid out; `list` is the old name of `split`."""
+    hide_costs: bool | None = None
+    """Hide all costs; `null`: hide them for plans with a flat price."""
+    hide_sections_with_no_data: bool = False
+    """Leave out sections that have nothing to show."""
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the daemon sends this machine's state."""
+
+    target: str = ""
+    """URL of a hub, such as `http://hub.lan:9190`; empty: nothing is sent anywhere."""
+    interval_seconds: Annotated[float, Meta(ge=1, le=86_400, extra={"below_is_default": True})] = 60.0
+    """Time between two pushes; values below 1 mean the default."""
+    machine_name: str = ""
+    """How the hub names this machine; empty: its host name."""
+    include_identity: bool = False
+    """Also send e-mail addresses, account names and host paths. By default they stay on this machine."""
+
+
+class Hub(msgspec.Struct, frozen=True, kw_only=True):
+    """How `openusage hub` serves."""
+
+    listen_addr: str = DEFAULT_LISTEN_ADDR
+    """Address and port; `:9190` is every interface, which needs OPENUSAGE_HUB_TOKEN or `--allow-public`."""
+    stale_timeout_seconds: Annotated[float, Meta(ge=1, le=604_800)] = 300.0
+    """A machine not heard of for so long leaves `/v1/snapshots`."""
+    healthz_machines: bool = True
+    """List machine names at `/healthz`, which never asks for a token."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set."""
+
+    ui: Ui = Ui()
+    theme: str = ""
+    """Name of a theme; empty: the built-in default."""
+    data: Data = Data()
+    auto_detect: bool = True
+    """Look for coding tools; off: only `accounts` are read."""
+    accounts: list[AccountSettings] = []
+    """Accounts by hand."""
+    telemetry: Telemetry = Telemetry()
+    dashboard: Dashboard = Dashboard()
+    export: Export = Export()
+    hub: Hub = Hub()

@@ -1,0 +1,134 @@
+"""The only code that writes settings.json: one step, one writer at a time, nothing of it lost."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from openusage.errors import SettingsError
+from openusage.settings._read import checked, found, parse, read_text
+from openusage.settings._tree import Settings
+
+Change = Callable[[dict[str, Any]], None] | Mapping[str, Any]
+"""Alters the tree in place; or dotted field -> value (`{"data.time_window": "7d"}`)."""
+
+
+class Updated(msgspec.Struct, frozen=True):
+    """What `update` did."""
+
+    settings: Settings
+    backup: Path | None = None
+    """Where the old file went because it was no JSON and had to be begun anew."""
+
+
+def update(path: Path, change: Change, shown_as: str = "") -> Updated:
+    """Change some fields of the file: the only function that writes it.
+
+    Everything else in it stays, in its order. The file is replaced in one step, so that a reader or a crash
+    meets either the old or the new one; a link is followed; its mode is kept, a new one is 0600. Writers
+    wait for each other. A file that is no JSON is kept beside as `settings.json.bak` and begun anew.
+
+    Raises:
+        SettingsError: the new value (or another one in the file) is not allowed, or it cannot be written;
+            the file is as it was.
+    """
+    name = shown_as or str(path)
+    try:
+        real = path.resolve()
+        real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _lock(real):
+            return _update(real, change, name)
+    except (OSError, RuntimeError) as e:
+        reason = (isinstance(e, OSError) and e.strerror) or str(e)
+        raise SettingsError(f"{name}: cannot be written: {reason}") from e
+
+
+def _update(path: Path, change: Change, name: str) -> Updated:
+    backup: Path | None = None
+    broken: bytes | None = None
+    tree: dict[str, Any] = {}
+    try:
+        text = read_text(path, name)
+        tree = {} if text is None else parse(text, name)
+    except SettingsError:
+        text, broken = None, path.read_bytes()  # what cannot be read at all raises OSError here
+    if callable(change):
+        change(tree)
+    else:
+        for field, value in change.items():
+            _set(tree, field, value, name)
+    settings = checked(tree, name)
+    new = json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+    if new != text:
+        if broken is not None:
+            backup = _keep(path, broken)
+        _replace(path, new)
+    return Updated(settings, backup)
+
+
+def _set(tree: dict[str, Any], field: str, value: Any, name: str) -> None:
+    *sections, last = field.split(".")
+    for section in sections:
+        if tree.get(section) is None:
+            tree[section] = {}
+        tree = tree[section]
+        if not isinstance(tree, dict):
+            raise SettingsError(f"{name}: {section} must be an object {{…}}, found {found(tree)}")
+    tree[last] = msgspec.to_builtins(value)
+
+
+def _replace(path: Path, text: str) -> None:
+    """The lock is held: the temporary name is ours, and one left by a crash is written over."""
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+    fresh = path.with_name(f".{path.name}.tmp")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text.encode("utf-8", "surrogatepass"))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    _sync_dir(path.parent)
+
+
+def _sync_dir(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _keep(path: Path, old: bytes) -> Path:
+    """Put the old bytes beside the file, under a name that is free."""
+    number = 1
+    while True:
+        backup = path.with_name(f"{path.name}.bak{'' if number == 1 else number}")
+        try:
+            fd = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            number += 1
+            continue
+        with os.fdopen(fd, "wb") as file:
+            file.write(old)
+            os.fsync(file.fileno())
+        return backup
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Held by one writer at a time; freed by the system when its process ends, however it ends."""
+    fd = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""The dashboard in a terminal: one Textual application for this machine, a hub and a hub's viewer."""

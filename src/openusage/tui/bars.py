@@ -1,0 +1,107 @@
+"""Bars in eighths of a cell: gauges with their forecast, sparklines, columns of a chart. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import msgspec
+
+from openusage.tui.lines import Part
+from openusage.tui.palette import Palette
+from openusage.wire.sections import Gauge
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_LEVELS = "▁▂▃▄▅▆▇█"
+_LEAST_SHARE = 0.02
+"""Below this part of the window a rate says nothing yet."""
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """Where a gauge will be at its reset, at the rate since the window began."""
+
+    at_reset_pct: float
+    full_in_s: float | None
+    """Seconds until 100 %, when that is before the reset."""
+
+
+def forecast(gauge: Gauge, now: dt.datetime) -> Forecast | None:
+    """`None` when the window is unknown, over, or too young to say anything."""
+    if gauge.resets_at is None or not gauge.window_s or gauge.used_pct <= 0 or gauge.used_pct >= 100:
+        return None
+    left_s = (gauge.resets_at - now).total_seconds()
+    elapsed_s = gauge.window_s - left_s
+    if left_s <= 0 or elapsed_s < _LEAST_SHARE * gauge.window_s:
+        return None
+    rate = gauge.used_pct / elapsed_s
+    full_in_s = (100 - gauge.used_pct) / rate
+    return Forecast(gauge.used_pct + rate * left_s, full_in_s if full_in_s < left_s else None)
+
+
+def fill(share: float, width: int) -> str:
+    """A bar of `share` (0..1) of `width` cells, without padding. Above 0 it is never empty."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    if share > 0:
+        eighths = max(eighths, 1)
+    if share < 1:
+        eighths = min(eighths, max(width * 8 - 1, 0))
+    whole, rest = divmod(eighths, 8)
+    return "█" * whole + (_EIGHTHS[rest] if rest else "")
+
+
+def gauge_bar(gauge: Gauge, width: int, expected: Forecast | None, palette: Palette, levels: tuple[float, float]) -> list[Part]:
+    """`█████▊──┤░░`: what is used, and a thin mark where it will be at the reset."""
+    used = fill(gauge.used_pct / 100, width)
+    track = "░" * (width - len(used))
+    parts = [(used, palette.level(gauge.used_pct, *levels))]
+    if expected is None:
+        return [*parts, (track, palette.faint)]
+    end = min(round(min(expected.at_reset_pct, 100) / 100 * width), width)
+    if (reach := end - len(used)) > 0:
+        style = palette.level(min(expected.at_reset_pct, 100), *levels)
+        style = palette.dim if style is palette.fill else style
+        parts.append(("─" * (reach - 1) + "┤", style))
+        track = track[reach:]
+    return [*parts, (track, palette.faint)]
+
+
+def share_bar(share: float, width: int, palette: Palette) -> list[Part]:
+    """A row's part of the whole; the rest of the width stays blank."""
+    used = fill(share, width)
+    return [(used, palette.fill), (" " * (width - len(used)), palette.faint)]
+
+
+def sparkline(values: Sequence[float | None], palette: Palette) -> list[Part]:
+    """One cell a value: `▁▂▃▄▅▆▇█` by share of the largest, `·` for nothing."""
+    top = max((v for v in values if v), default=0.0)
+    parts: list[Part] = []
+    for value in values:
+        mark, style = ("·", palette.faint)
+        if value and value > 0:
+            mark, style = _LEVELS[min(7, int(value / top * 8))], palette.fill
+        if parts and parts[-1][1] is style:
+            parts[-1] = (parts[-1][0] + mark, style)
+        else:
+            parts.append((mark, style))
+    return parts
+
+
+def column(share: float, height: int) -> list[str]:
+    """One column of a chart, top cell first. Above 0 it is never empty."""
+    eighths = round(min(max(share, 0.0), 1.0) * height * 8)
+    eighths = max(eighths, 1) if share > 0 else 0
+    return [
+        " " if (part := min(max(eighths - 8 * row, 0), 8)) == 0 else _LEVELS[part - 1]
+        for row in reversed(range(height))
+    ]
+
+
+def last_days(series: Sequence[tuple[str, float]], days: int, today: str) -> list[tuple[str, float | None]]:
+    """The last `days` days up to `today`, oldest first; a day that is not in the series is `None`."""
+    try:
+        end = dt.date.fromisoformat(today)
+    except ValueError:
+        return []
+    known = dict(series)
+    dates = [(end - dt.timedelta(days=back)).isoformat() for back in reversed(range(days))]
+    return [(date, known.get(date)) for date in dates]

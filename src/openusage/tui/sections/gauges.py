@@ -1,0 +1,98 @@
+"""Limits: used share, figure, reset, and where it will be then at the present rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from openusage import format as fmt
+from openusage.tui.bars import Forecast, forecast, gauge_bar
+from openusage.tui.lines import Part, clean, left, right, strip
+from openusage.tui.view import View
+from openusage.wire.sections import Gauge, Sections
+
+_LEAST_BAR = 8
+_MOST_BAR = 40
+_MOST_LABEL = 14
+
+
+def rows(account: Sections, view: View) -> int:
+    return len(account.gauges)
+
+
+def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
+    return lines(account.gauges[:rows], width, view)
+
+
+def lines(gauges: Sequence[Gauge], width: int, view: View) -> list[Strip]:
+    """One line a gauge; labels, bars, figures and notes stand under each other."""
+    if not gauges:
+        return []
+    expected = [forecast(gauge, view.now) for gauge in gauges]
+    label_width = min(max(cell_len(clean(g.label)) for g in gauges), _MOST_LABEL)
+    figures = [_figure(g, view) for g in gauges]
+    figure_width = max(map(cell_len, figures))
+    notes, bar_width = _notes(gauges, expected, width - label_width - figure_width - 4, view)
+    drawn = []
+    for gauge, ahead, figure, note in zip(gauges, expected, figures, notes, strict=True):
+        level = view.palette.level(gauge.used_pct, view.warn_pct, view.crit_pct)
+        plain = level is view.palette.fill
+        parts: list[Part] = [(left(clean(gauge.label), label_width) + "  ", view.palette.text)]
+        parts += gauge_bar(gauge, bar_width, ahead, view.palette, (view.warn_pct, view.crit_pct))
+        parts.append(("  " + right(figure, figure_width), view.palette.strong if plain else level))
+        if note:
+            parts.append(("  " + note, view.palette.dim))
+        drawn.append(strip(parts, width))
+    return drawn
+
+
+def _figure(gauge: Gauge, view: View) -> str:
+    """`83 %` with a sign of its level that survives without colour."""
+    sign = "!" if gauge.used_pct >= view.crit_pct else "▲" if gauge.used_pct >= view.warn_pct else " "
+    return f"{fmt.percent(gauge.used_pct)} {sign}"
+
+
+def _notes(
+    gauges: Sequence[Gauge], expected: Sequence[Forecast | None], room: int, view: View
+) -> tuple[list[str], int]:
+    """The longest wording that leaves all bars long enough, and how long they are then."""
+    for wording in (_whole, _reset, _short):
+        notes = [wording(g, f, view) for g, f in zip(gauges, expected, strict=True)]
+        longest = max(map(cell_len, notes))
+        bar = room - (longest + 2 if longest else 0)
+        enough = 12 if wording is _whole else _LEAST_BAR
+        if bar >= enough:
+            return notes, min(bar, _MOST_BAR)
+    return [""] * len(gauges), max(1, min(room, _MOST_BAR))
+
+
+_Wording = Callable[[Gauge, Forecast | None, View], str]
+
+
+def _whole(gauge: Gauge, expected: Forecast | None, view: View) -> str:
+    note = fmt.resets(gauge.resets_at, view.now)
+    if expected is None:
+        return note or _left_over(gauge)
+    if expected.full_in_s is not None:
+        return f"{note} · full in {fmt.duration(expected.full_in_s)}"
+    return f"{note} · {fmt.percent(expected.at_reset_pct)} by then"
+
+
+def _reset(gauge: Gauge, expected: Forecast | None, view: View) -> str:
+    return fmt.resets(gauge.resets_at, view.now)
+
+
+def _short(gauge: Gauge, expected: Forecast | None, view: View) -> str:
+    seconds = fmt.seconds_until(gauge.resets_at, view.now)
+    return "" if seconds is None else fmt.duration(seconds) if seconds > 0 else "due"
+
+
+def _left_over(gauge: Gauge) -> str:
+    """`$7.02 of $10.00 left` for limits without a reset."""
+    if gauge.remaining is None or gauge.limit is None or gauge.unit == "%":
+        return ""
+    if gauge.unit.upper() == "USD":
+        return f"{fmt.money(gauge.remaining)} of {fmt.money(gauge.limit)} left"
+    return f"{fmt.amount(gauge.remaining)} of {fmt.amount(gauge.limit)} {clean(gauge.unit)} left"

@@ -1,0 +1,17 @@
+"""Programming languages of the files that were touched."""
+
+from __future__ import annotations
+
+from textual.strip import Strip
+
+from openusage.tui.sections import ranking
+from openusage.tui.view import View
+from openusage.wire.sections import Sections
+
+
+def rows(account: Sections, view: View) -> int:
+    return 1 if account.languages else 0
+
+
+def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
+    return [ranking.one_line("LANGUAGES", account.languages, ranking.by_share, width, view)][:rows]

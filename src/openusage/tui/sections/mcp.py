@@ -1,0 +1,17 @@
+"""MCP servers by calls."""
+
+from __future__ import annotations
+
+from textual.strip import Strip
+
+from openusage.tui.sections import ranking
+from openusage.tui.view import View
+from openusage.wire.sections import Sections
+
+
+def rows(account: Sections, view: View) -> int:
+    return 1 if account.mcp else 0
+
+
+def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
+    return [ranking.one_line("MCP", account.mcp, ranking.by_requests, width, view)][:rows]

@@ -1,0 +1,71 @@
+"""Columns under each other: they drop out by priority when the width is short; numbers are never cut. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from openusage.tui.lines import Part, fit, left, right, strip
+from openusage.tui.palette import Palette
+
+_GAP = 2
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One column of figures."""
+
+    title: str
+    cells: list[str]
+    priority: int
+    """Lower drops out later."""
+    strong: bool = False
+    gap: int = _GAP
+
+    @property
+    def width(self) -> int:
+        return max(map(cell_len, (self.title, *self.cells)))
+
+
+def chosen(columns: Sequence[Column], room: int) -> list[Column]:
+    """The columns that fit into `room` cells, the least important dropped first, in their order."""
+    kept = sorted(columns, key=lambda c: c.priority)
+    while kept and sum(c.width + c.gap for c in kept) > room:
+        kept.pop()
+    return [c for c in columns if c in kept]
+
+
+def draw(
+    title: str,
+    names: Sequence[str],
+    columns: Sequence[Column],
+    width: int,
+    palette: Palette,
+    *,
+    least_name: int = 12,
+    bars: Sequence[Sequence[Part]] = (),
+) -> list[Strip]:
+    """Head and rows. `bars` stand between name and figures when there is room for them."""
+    longest = max(map(cell_len, (title, *names)))
+    kept = chosen(columns, width - min(longest, least_name))
+    figures = sum(c.width + c.gap for c in kept)
+    bar_width = sum(cell_len(text) for text, _ in bars[0]) + _GAP if bars else 0
+    if bars and width - figures - bar_width < min(longest, 2 * least_name):
+        bars, bar_width = (), 0
+    name_width = width - figures - bar_width
+    head: list[Part] = [(left(title, name_width + bar_width), palette.dim)]
+    head += [(" " * c.gap + right(c.title, c.width), palette.dim) for c in kept]
+    lines = [strip(head, width)]
+    for row, name in enumerate(names):
+        parts: list[Part] = [(left(fit(name, name_width), name_width), palette.text)]
+        if bars:
+            parts += [(" " * _GAP, palette.text), *bars[row]]
+        for c in kept:
+            style = palette.strong if c.strong else palette.text
+            cell = c.cells[row]
+            known = any(map(str.isdigit, cell))
+            parts.append((" " * c.gap + right(cell, c.width), style if known else palette.dim))
+        lines.append(strip(parts, width))
+    return lines

@@ -1,0 +1,85 @@
+"""What travels over a daemon's Unix socket beside snapshots: questions, answers, state. Local only."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
+from openusage.wire.snapshot import UsageSnapshot
+
+
+class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the exporter is doing."""
+
+    target: str
+    state: str
+    """`waiting` (nothing true to say yet), `ok`, `failing`."""
+    machine: str = ""
+    last_ok_at: dt.datetime | None = None
+    last_error: str = ""
+    failures: int = 0
+    """Pushes in a row that failed."""
+    next_try_s: float = 0.0
+
+
+class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a daemon says of itself."""
+
+    pid: int
+    version: str
+    api_version: str
+    started_at: dt.datetime
+    machine: str
+    socket: str
+    database: str
+    size_bytes: int
+    accounts: list[tuple[str, str]] = []
+    """(provider, account)."""
+    events: int = 0
+    collecting: str = ""
+    """Progress of a read that takes long, in words; empty when idle."""
+    last_collected_at: dt.datetime | None = None
+    problems: list[str] = []
+    """What could not be read, in words."""
+    notes: list[str] = []
+    exporters: list[ExporterStatus] = []
+    first_read_done: bool = False
+
+
+class ReadModelAccount(msgspec.Struct, frozen=True):
+    """An account asked for."""
+
+    account_id: str
+    provider_id: str = ""
+
+
+class ReadModelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/read-model`; no accounts: all."""
+
+    accounts: list[ReadModelAccount] | None = None
+    provider_links: dict[str, str] | None = None
+    time_window: str | None = None
+
+
+class ReadModelReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `POST /v1/read-model`. A Go daemon sends only `snapshots`."""
+
+    snapshots: dict[str, UsageSnapshot]
+    notes: list[str] = []
+
+
+class UsageRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/usage`: one question to the store."""
+
+    window: Window
+    by: list[By] = []
+    where: Filter = ANY
+    tz: str = "UTC"
+
+
+class UsageReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of `POST /v1/usage`."""
+
+    rows: list[Rollup]
