@@ -8,11 +8,11 @@ the file is not what this script would make of the installed genai-prices.
 Shape: `{"header": {…}, "vendors": {vendor: [model, …]}}`, a model being
 `[id, names, patterns, context window, prices, fast prices]` (trailing empty parts left out):
 
-- names: lower case, the id only if it is a name; patterns: `^starts`, `*contains`, `$ends`, `~regex`, in order;
+- names: lower case, the id only if it is one; patterns: `^starts`, `*contains`, `$ends`, `~regex`, in order;
 - prices: `[[since, tiers, USD per web search], …]`; `since` is "" (always), a UTC day, or a UTC time span
   `HH:MM-HH:MM`; the last that applies counts; what a fast request costs is listed alike;
-- a tier is `[above, input, output, cache read, cache write, 1-hour cache write]`: USD per million tokens for
-  the whole request when its prompt has more than `above` tokens; missing means "not published".
+- a tier is `[above, input, output, cache read, cache write, 1-hour cache write, reasoning]`: USD per million
+  tokens for the whole request when its prompt has more than `above` tokens; missing means "not published".
 """
 
 from __future__ import annotations
@@ -53,10 +53,17 @@ VENDORS = (
     "cerebras",
     "openrouter",
 )
-"""Whose models coding tools use, as genai-prices calls them. Makers first, then those who sell what others make.
-Qwen is sold through many; its list price is OpenRouter's."""
+"""Whose models coding tools use, as genai-prices calls them. Makers first, then those who sell what others
+make. Qwen is sold through many; its list price is OpenRouter's."""
 
-KEYS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "cache_write_1h_mtok")
+KEYS = (
+    "input_mtok",
+    "output_mtok",
+    "cache_read_mtok",
+    "cache_write_mtok",
+    "cache_write_1h_mtok",
+    "output_reasoning_mtok",
+)
 """Order of a tier's figures."""
 NOT_TEXT = ("output_audio_mtok", "output_image_mtok", "output_video_mtok")
 """A model that answers with sound or pictures: what it costs cannot be told from token counts alone."""
@@ -67,11 +74,11 @@ FAST_BY_HAND: dict[str, list[list[object]]] = {
     # published in February and March 2026; openrouter.ai/anthropic/claude-opus-4.6-fast. Cache prices by the
     # documented multipliers: read 0.1, write 1.25, 1-hour write 2 times the input price. Retired since.
     "claude-opus-4-6": [
-        ["", [[0, 30, 150, 3, Decimal("37.5"), 60], [200_000, 60, 225, 6, 75, 120]]],
-        ["2026-03-13", [[0, 30, 150, 3, Decimal("37.5"), 60]]],
+        ["", [[0, 30, 150, 3, Decimal("37.5"), 60], [200_000, 60, 225, 6, 75, 120]], Decimal("0.01")],
+        ["2026-03-13", [[0, 30, 150, 3, Decimal("37.5"), 60]], Decimal("0.01")],
     ],
-    # Opus 4.7 fast mode (May to 24 July 2026): openrouter.ai/anthropic/claude-opus-4.7-fast, same multipliers.
-    "claude-opus-4-7": [["", [[0, 30, 150, 3, Decimal("37.5"), 60]]]],
+    # Opus 4.7 fast mode (May to 24 July 2026): openrouter.ai/anthropic/claude-opus-4.7-fast.
+    "claude-opus-4-7": [["", [[0, 30, 150, 3, Decimal("37.5"), 60]], Decimal("0.01")]],
 }
 """Fast prices that genai-prices does not carry (any more), of Anthropic's own API."""
 
@@ -107,7 +114,7 @@ def _from_start(clause: tuple[str, str]) -> str:
 
 
 def names_and_patterns(model: gp.ModelInfo, vendor: gp.Provider) -> tuple[list[str], list[str]]:
-    """How the vendor's list refers to a model; a name that genai-prices gives to an earlier model is left out."""
+    """How the vendor's list refers to a model; a name that an earlier model of the list takes is left out."""
     names = {model.id.lower()}
     patterns = []
     for kind, text in clauses(model.match):
@@ -174,11 +181,15 @@ def standard_prices(model: gp.ModelInfo) -> list[tuple[object, gp.ModelPrice]]:
 
 
 def fast_prices(model: gp.ModelInfo) -> list[list[object]]:
-    """What the vendor charges for its fast mode, oldest first. Prices verified later say nothing of earlier days."""
+    """What the vendor charges for its fast mode, oldest first; of the days before, nothing is known."""
     found: list[tuple[object, gp.ModelPrice]] = []
     for variant in model.price_variants or ():
         if variant.when in ({"speed": "fast"}, {"service_tier": "fast"}):
-            start = variant.constraint.start_date if isinstance(variant.constraint, gp.StartDateConstraint) else None
+            start = (
+                variant.constraint.start_date
+                if isinstance(variant.constraint, gp.StartDateConstraint)
+                else None
+            )
             moment = dt.datetime.combine(start or dt.date(2000, 1, 1), dt.time(), dt.UTC)
             found.append((variant.constraint, model.get_prices(moment, variant.when)))
     # genai-prices takes the first variant that applies, our lists the last.
@@ -210,7 +221,9 @@ def model_row(model: gp.ModelInfo, vendor: gp.Provider) -> list[object] | None:
     names, patterns = names_and_patterns(model, vendor)
     if not names and not patterns:
         return None
-    prices: list[Any] = [["", [[0, 0, 0]]]] if free(model) else [dated(c, p) for c, p in standard_prices(model)]
+    prices: list[Any] = (
+        [["", [[0, 0, 0]]]] if free(model) else [dated(c, p) for c, p in standard_prices(model)]
+    )
     row: list[object] = [model.id, names, patterns, model.context_window or 0, prices]
     fast = fast_prices(model)
     if vendor.id == "anthropic" and model.id in FAST_BY_HAND:
@@ -270,7 +283,9 @@ def _encode(header: dict[str, object], vendors: dict[str, list[list[object]]]) -
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the shipped price table out of genai-prices.")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail when the table is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, fail when the table is out of date"
+    )
     args = parser.parse_args(argv)
     made = build()
     if args.check:

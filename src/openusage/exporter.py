@@ -53,7 +53,7 @@ def pause_s(failures: int, interval_s: float, chance: float) -> float:
     """Seconds to the next try after so many failures in a row. `chance` in [0, 1) spreads a fleet out."""
     if failures == 0:
         return interval_s
-    grown = FIRST_PAUSE_S * 2 ** min(failures - 1, 16)
+    grown = FIRST_PAUSE_S * float(2 ** min(failures - 1, 16))
     return min(interval_s, grown) * (0.75 + 0.25 * chance)
 
 

@@ -28,7 +28,8 @@ def count(value: float | None) -> str:
         return "<1"
     if size < 999.5:
         return f"{sign}{size:.0f}"
-    for unit in "kMBT":
+    unit = ""
+    for unit in "kMBT":  # noqa: B007
         size /= 1000
         if size < 999.95:
             break

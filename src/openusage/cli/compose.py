@@ -19,15 +19,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, PeerError, UsageError
+from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, UsageError
 
 if TYPE_CHECKING:
-    from openusage.client import UsageSource
+    from openusage.client import SnapshotSource, UsageSource
     from openusage.daemon.run import Daemon
     from openusage.daemon.schedule import Progress
     from openusage.exporter import Target
     from openusage.paths import Paths
+    from openusage.pricing import Price
     from openusage.settings import Settings
+    from openusage.wire.events import UsageEvent
     from openusage.wire.local import DaemonStatus
 
 log = logging.getLogger("openusage.cli")
@@ -89,7 +91,8 @@ def _daemon(
     on_progress: Callable[[Progress], None] | None = None,
     targets: tuple[Target, ...] = (),
 ) -> Daemon:
-    from openusage.daemon.run import POLL_S, Config, Daemon
+    from openusage.daemon.run import Config, Daemon
+    from openusage.daemon.schedule import POLL_S
     from openusage.machine import identify
     from openusage.paths import ensure_private_dir
     from openusage.providers import load, names
@@ -120,7 +123,7 @@ def _daemon(
     return Daemon(config, store, [load(n) for n in names()], now=now, on_progress=on_progress)
 
 
-def _prices(paths: Paths) -> Callable[..., object]:
+def _prices(paths: Paths) -> Callable[[UsageEvent], Price | None]:
     from openusage.pricing import PriceBook
 
     return PriceBook.load(paths.custom_pricing_file).price
@@ -178,16 +181,16 @@ def run_hub(
     with_screen = not headless and sys.stdin.isatty() and sys.stdout.isatty()
     log_to_stderr(verbose=True) if not with_screen else log_to_file(paths.log_file)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
-    server = HubServer(
-        board, host=host, port=port, token=token, healthz_machines=settings.hub.healthz_machines
-    )
+    server = HubServer(board, host, port, token, healthz_machines=settings.hub.healthz_machines)
     server.start()
     url = server.url
     try:
         with _collecting(settings, paths, url) if collect else contextlib.nullcontext():
             if with_screen:
-                return _screen(settings, paths, _hub_source(url, token), is_hub=True)
+                return _screen(settings, paths, _hub_source(url, token))
             print(where_to_look(url, collect=collect), file=sys.stderr, flush=True)
+            if collect and not anything_found():
+                print(nothing_found(), file=sys.stderr, flush=True)
             _wait_for_end()
             return ExitCode.OK
     finally:
@@ -262,7 +265,7 @@ def run_dashboard(settings: Settings, paths: Paths, *, window: str | None = None
     client = DaemonClient(paths.socket, now=now)
     if not client.healthy():
         _start_daemon(paths, client.healthy)
-    return _screen(settings, paths, client, is_hub=False, window=window)
+    return _screen(settings, paths, client, window=window)
 
 
 def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
@@ -294,10 +297,10 @@ def run_hub_view(
 ) -> int:
     """A hub's machines on this terminal. Read only; needs no daemon."""
     _need_terminal("curl " + url.rstrip("/") + "/v1/snapshots")
-    return _screen(settings, paths, _hub_source(url, token), is_hub=True, interval_s=interval_s)
+    return _screen(settings, paths, _hub_source(url, token), interval_s=interval_s)
 
 
-def _hub_source(url: str, token: str) -> object:
+def _hub_source(url: str, token: str) -> SnapshotSource:
     from openusage.client import HubClient
 
     if not url.startswith(("http://", "https://")):
@@ -313,15 +316,17 @@ def _need_terminal(instead: str) -> None:
 def _screen(
     settings: Settings,
     paths: Paths,
-    source: object,
+    source: SnapshotSource,
     *,
-    is_hub: bool,
     window: str | None = None,
     interval_s: float | None = None,
 ) -> int:
     from openusage.settings import update
     from openusage.tui.app import DashboardApp
-    from openusage.zone import local_zone_name
+    from openusage.zone import load_zone, local_zone_name
+
+    def save_window(name: str) -> None:
+        update(paths.settings_file, {"data.time_window": name})
 
     app = DashboardApp(
         source,
@@ -330,12 +335,21 @@ def _screen(
         thresholds=(100 - settings.ui.warn_threshold * 100, 100 - settings.ui.crit_threshold * 100),
         hide_costs=settings.dashboard.hide_costs,
         now=now,
-        tz=local_zone_name(os.environ),
-        save_window=None if is_hub else lambda name: update(paths.settings_file, {"data.time_window": name}),
-        empty_text="" if is_hub else nothing_found(),
+        tz=load_zone(local_zone_name(os.environ)),
+        save_window=None if source.is_hub else save_window,
+        empty_text="" if source.is_hub else nothing_found(),
     )
     app.run()
     return ExitCode.OK
+
+
+def anything_found() -> bool:
+    """Whether any tool has left something on this machine."""
+    from openusage.providers import load, names
+    from openusage.providers._contract import Env
+
+    env = Env(home=Path.home(), environ=os.environ, now=now())
+    return any(True for n in names() for _ in load(n).discover(env))
 
 
 def nothing_found() -> str:

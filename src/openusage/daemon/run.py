@@ -30,8 +30,8 @@ from openusage.daemon.server import API_VERSION, HookResult, application, bind
 from openusage.daemon.watch import watch
 from openusage.errors import SourceError, SourceUnavailable, StoreError
 from openusage.exporter import Exporter, Target
-from openusage.format import age, size
-from openusage.providers._contract import Env, Provider
+from openusage.format import age, size_bytes
+from openusage.providers._contract import Env, ParsesHooks, Provider
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, UsageRequest
 from openusage.wire.rollups import Rollup
@@ -168,7 +168,7 @@ class Daemon:
                 timeout_graceful_shutdown=1,
             )
         )
-        tasks = [
+        tasks: list[asyncio.Task[object]] = [
             asyncio.create_task(server.serve(sockets=[listening])),  # type: ignore[list-item]
             asyncio.create_task(watch(lambda: self._roots, self._wake.set, stop, moved)),
             asyncio.create_task(self._work(stop, moved)),
@@ -250,7 +250,7 @@ class Daemon:
                 "collected %d new, %d changed, %s, %d problems, %.0f ms",
                 passed.inserted,
                 passed.updated,
-                size(passed.bytes_read),
+                size_bytes(passed.bytes_read),
                 len(passed.problems),
                 passed.elapsed_s * 1000,
             )
@@ -305,10 +305,11 @@ class Daemon:
         return await asyncio.to_thread(ask.usage, question.window, question.by, question.where, question.tz)
 
     def knows_hook(self, source: str) -> bool:
-        return hasattr(self._providers.get(source), "parse_hook")
+        return isinstance(self._providers.get(source), ParsesHooks)
 
     async def hook(self, source: str, account: str, payload: bytes) -> HookResult:
         provider = self._providers[source]
+        assert isinstance(provider, ParsesHooks)
         now_us = int(self._now().timestamp() * 1e6)
         records = provider.parse_hook(payload, account or provider.SPEC.default_account, now_us)
         added = await self._write(lambda: self._store.add(records)) if records else None
@@ -324,8 +325,7 @@ class Daemon:
         )
 
     def health(self) -> list[str]:
-        notes = [self._write_error] if self._write_error else []
-        return notes + self._store.health().notes
+        return list(self._store.health().notes)
 
     def notes(self) -> list[str]:
         """What a screen's status line should say."""
@@ -358,7 +358,7 @@ class Daemon:
             collecting=self._reading(),
             last_collected_at=self._last_at,
             problems=(self._last.problems if self._last else []) + self._source_errors,
-            notes=self.health(),
+            notes=health.notes,
             exporters=[e.status() for e in self._exporters],
             first_read_done=self._first_done,
         )
@@ -395,7 +395,7 @@ def progress_text(progress: Progress) -> str:
     """`Reading history: 612 MB of 1.0 GB, Claude Code, 2 s left`."""
     left = f", {age(progress.left_s)} left" if progress.left_s is not None else ""
     return (
-        f"Reading history: {size(progress.bytes_done)} of {size(progress.bytes_total)}, "
+        f"Reading history: {size_bytes(progress.bytes_done)} of {size_bytes(progress.bytes_total)}, "
         f"{progress.provider}{left}"
     )
 

@@ -10,7 +10,7 @@ import datetime as dt
 import enum
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
@@ -123,4 +123,19 @@ class Provider(Protocol):
 
     def poll(self, account: Account, env: Env) -> Iterator[Record]:
         """The vendor's API, when `env.http` is given and a login exists. Rate-limited by its caller."""
+        ...
+
+
+@runtime_checkable
+class ParsesHooks(Protocol):
+    """A provider whose tool can call us after each step (`POST /v1/hook/{source}`)."""
+
+    SPEC: ProviderSpec
+
+    def parse_hook(self, payload: bytes, account: str, now_us: int) -> list[Record]:
+        """Records of one payload for that account id; `now_us` is its time when it names none.
+
+        Raises:
+            SourceChanged: the payload is not what the tool is known to send.
+        """
         ...

@@ -1,12 +1,13 @@
 """5-hour blocks of a plan whose limit is counted in them.
 
-The first message opens a block at the full hour (UTC) before it; it lasts 5 hours. A message after its end,
-or more than 5 hours after the one before it, opens the next. That is an estimate: where the vendor says when
+The first message opens a block at the full hour (UTC) before it; it lasts 5 hours. A message after its end
+opens the next. That is an estimate: where the vendor says when
 the running block ends, that is the truth. A message without tokens opens nothing.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -52,16 +53,14 @@ def blocks(moments: Iterable[Moment]) -> list[Block]:
             continue
         if groups:
             start, members = groups[-1]
-            if m.at_us < start + BLOCK_US and m.at_us - members[-1].at_us <= BLOCK_US:
+            if m.at_us < start + BLOCK_US:
                 members.append(m)
                 continue
         groups.append((m.at_us - m.at_us % HOUR_US, [m]))
     return [_sum(start, members) for start, members in groups]
 
 
-def active_block(
-    moments: Sequence[Moment], now_us: int, resets_at_us: int | None = None
-) -> Block | None:
+def active_block(moments: Sequence[Moment], now_us: int, resets_at_us: int | None = None) -> Block | None:
     """The block that runs now. `resets_at_us` is the vendor's word for the end of its current block."""
     if resets_at_us is not None and now_us < resets_at_us <= now_us + BLOCK_US:
         start = resets_at_us - BLOCK_US
@@ -75,7 +74,7 @@ def active_block(
 def settles_start(moments: Sequence[Moment]) -> bool:
     """Whether the block bounds after the first pause in `moments` do not depend on what came before them."""
     times = [m.at_us for m in moments if m.tokens]
-    return any(b - a > BLOCK_US for a, b in zip(times, times[1:], strict=False))
+    return any(b - a >= BLOCK_US for a, b in itertools.pairwise(times))
 
 
 def _sum(start_us: int, members: list[Moment]) -> Block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import msgspec
@@ -32,10 +33,11 @@ class Spend(msgspec.Struct, frozen=True):
 
 
 def spend(history: Sequence[QuotaReading], since_us: int, until_us: int) -> Spend | None:
-    """Spent in `[since_us, until_us]`, out of readings in time order from the last one at or before the start.
+    """Spent in `[since_us, until_us]`.
 
-    A balance: the sum of its falls, a rise is a top-up. A counter: last minus first; one that fell was
-    restarted, then its last value is all that is known. None: no reading in the window, or neither kind.
+    `history` is in time order, from the last reading at or before the start on. A balance: the sum of its
+    falls, a rise is a top-up. A counter: last minus first; one that fell was restarted, then its last value
+    is all that is known. None: no reading in the window, or of neither kind.
     """
     inside = [r for r in history if since_us < r.at_us <= until_us]
     before = [r for r in history if r.at_us <= since_us]
@@ -47,7 +49,7 @@ def spend(history: Sequence[QuotaReading], since_us: int, until_us: int) -> Spen
         left = [r.remaining for r in readings if r.remaining is not None]
         if not left:
             return None
-        falls = sum(max(0.0, a - b) for a, b in zip(left, left[1:], strict=False))
+        falls = sum(max(0.0, a - b) for a, b in itertools.pairwise(left))
         return Spend(falls, not before, anchor.at_us)
     if inside[-1].behaviour is Behaviour.COUNTER:
         used = [r.used for r in readings if r.used is not None]

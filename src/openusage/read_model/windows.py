@@ -66,7 +66,10 @@ def cut(periods: Mapping[str, Window]) -> list[tuple[Window, frozenset[str]]]:
 
     What is asked once for every piece can be added up for every period.
     """
-    edges: list[int | None] = [None, *sorted({e for w in periods.values() for e in (w.from_us, w.to_us) if e is not None})]
+    edges: list[int | None] = [
+        None,
+        *sorted({e for w in periods.values() for e in (w.from_us, w.to_us) if e is not None}),
+    ]
     pieces = []
     for i, start in enumerate(edges):
         end = edges[i + 1] if i + 1 < len(edges) else None

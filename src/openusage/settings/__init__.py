@@ -9,7 +9,7 @@ Tokens and keys never stand in the file. What looks like one is refused, and its
 
 from __future__ import annotations
 
-from openusage.settings._read import hub_url, load
+from openusage.settings._read import describe, hub_url, load
 from openusage.settings._tree import (
     DEFAULT_LISTEN_ADDR,
     HUB_TOKEN_ENV,
@@ -43,6 +43,7 @@ __all__ = [
     "Ui",
     "Updated",
     "View",
+    "describe",
     "hub_url",
     "load",
     "update",

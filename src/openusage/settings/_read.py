@@ -115,7 +115,7 @@ def _struct(type_: type[_StructT], tree: Mapping[str, Any], place: str, name: st
         if _means_default(given, hints[field.name]):
             if field.required:
                 what = found(given) if field.encode_name in tree else "nothing"
-                raise SettingsError(f"{name}: {where} must be {_allowed(hints[field.name])}, found {what}")
+                raise SettingsError(f"{name}: {where} must be {describe(hints[field.name])}, found {what}")
             continue
         values[field.name] = _value(hints[field.name], given, where, name)
     return type_(**values)
@@ -139,7 +139,7 @@ def _value(hint: Any, given: Any, where: str, name: str) -> Any:
     try:
         return msgspec.convert(given, hint)
     except msgspec.ValidationError as e:
-        message = f"{name}: {where} must be {_allowed(hint)}, found {found(given)}"
+        message = f"{name}: {where} must be {describe(hint)}, found {found(given)}"
         raise SettingsError(message) from e
 
 
@@ -170,7 +170,7 @@ def _plain(hint: Any) -> tuple[Any, Meta | None]:
     return hint, None
 
 
-def _allowed(hint: Any) -> str:
+def describe(hint: Any) -> str:
     """What a field may be, in words."""
     base, meta = _plain(hint)
     origin = get_origin(base)
@@ -178,7 +178,7 @@ def _allowed(hint: Any) -> str:
         *most, last = (json.dumps(v) for v in get_args(base))
         return f"{', '.join(most)} or {last}"
     if origin in (Union, types.UnionType):
-        return " or ".join("null" if t is type(None) else _allowed(t) for t in get_args(base))
+        return " or ".join("null" if t is type(None) else describe(t) for t in get_args(base))
     if origin is dict:
         return "an object of texts"
     words = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}[base]

@@ -1,4 +1,4 @@
-"""What can be set: names, types, allowed values and defaults. The string under a field is its documentation."""
+"""What can be set: names, types, allowed values, defaults. The string under a field documents it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ def fill(share: float, width: int) -> str:
     return "█" * whole + (_EIGHTHS[rest] if rest else "")
 
 
-def gauge_bar(gauge: Gauge, width: int, expected: Forecast | None, palette: Palette, levels: tuple[float, float]) -> list[Part]:
+def gauge_bar(
+    gauge: Gauge, width: int, expected: Forecast | None, palette: Palette, levels: tuple[float, float]
+) -> list[Part]:
     """`█████▊──┤░░`: what is used, and a thin mark where it will be at the reset."""
     used = fill(gauge.used_pct / 100, width)
     track = "░" * (width - len(used))
@@ -63,12 +65,6 @@ def gauge_bar(gauge: Gauge, width: int, expected: Forecast | None, palette: Pale
         parts.append(("─" * (reach - 1) + "┤", style))
         track = track[reach:]
     return [*parts, (track, palette.faint)]
-
-
-def share_bar(share: float, width: int, palette: Palette) -> list[Part]:
-    """A row's part of the whole; the rest of the width stays blank."""
-    used = fill(share, width)
-    return [(used, palette.fill), (" " * (width - len(used)), palette.faint)]
 
 
 def sparkline(values: Sequence[float | None], palette: Palette) -> list[Part]:

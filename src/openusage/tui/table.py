@@ -8,10 +8,12 @@ import msgspec
 from rich.cells import cell_len
 from textual.strip import Strip
 
+from openusage.tui.bars import fill
 from openusage.tui.lines import Part, fit, left, right, strip
 from openusage.tui.palette import Palette
 
 _GAP = 2
+_LEAST_BAR, _MOST_BAR = 8, 48
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,23 +47,27 @@ def draw(
     palette: Palette,
     *,
     least_name: int = 12,
-    bars: Sequence[Sequence[Part]] = (),
+    shares: Sequence[float] = (),
 ) -> list[Strip]:
-    """Head and rows. `bars` stand between name and figures when there is room for them."""
+    """Head and rows. Bars of `shares` (0..1) stand between name and figures when there is room for them."""
     longest = max(map(cell_len, (title, *names)))
     kept = chosen(columns, width - min(longest, least_name))
     figures = sum(c.width + c.gap for c in kept)
-    bar_width = sum(cell_len(text) for text, _ in bars[0]) + _GAP if bars else 0
-    if bars and width - figures - bar_width < min(longest, 2 * least_name):
-        bars, bar_width = (), 0
-    name_width = width - figures - bar_width
-    head: list[Part] = [(left(title, name_width + bar_width), palette.dim)]
+    bar_width = min(_MOST_BAR, width - figures - longest - 2 * _GAP) if shares else 0
+    if bar_width < _LEAST_BAR:
+        bar_width = 0
+    name_width = width - figures - bar_width - (_GAP if bar_width else 0)
+    if bar_width:
+        name_width = longest + _GAP
+    gap = width - figures - name_width
+    head: list[Part] = [(left(title, name_width + gap), palette.dim)]
     head += [(" " * c.gap + right(c.title, c.width), palette.dim) for c in kept]
     lines = [strip(head, width)]
     for row, name in enumerate(names):
         parts: list[Part] = [(left(fit(name, name_width), name_width), palette.text)]
-        if bars:
-            parts += [(" " * _GAP, palette.text), *bars[row]]
+        if bar_width:
+            bar = fill(shares[row], bar_width)
+            parts += [(bar, palette.fill), (" " * (gap - len(bar)), palette.text)]
         for c in kept:
             style = palette.strong if c.strong else palette.text
             cell = c.cells[row]

@@ -108,10 +108,15 @@ class PeerEnvelope(msgspec.Struct, frozen=True):
 
 
 def aware(time: dt.datetime | None) -> dt.datetime:
-    """A time with a zone; absent is the zero time, a zone-less one is taken as UTC."""
+    """A time in UTC; absent is the zero time, a zone-less one is taken as UTC."""
     if time is None:
         return ZERO_TIME
-    return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
+    if time.tzinfo is None:
+        return time.replace(tzinfo=dt.UTC)
+    try:
+        return time.astimezone(dt.UTC)
+    except OverflowError:  # within a day of year 1 or 9999, where UTC would fall outside the calendar
+        return time.replace(tzinfo=dt.UTC)
 
 
 def _metric(m: _Metric | None) -> Metric:
@@ -154,7 +159,13 @@ def _model(m: _ModelUsage) -> ModelUsage:
 
 def decode_snapshots(body: bytes) -> dict[str, UsageSnapshot]:
     """`GET /v1/snapshots` of any hub: display key -> snapshot. Raises `msgspec.DecodeError`."""
-    return {k: s.strict() for k, s in _decode_map(body).items() if s is not None}
+    try:
+        peers = _decode_map(body)
+    except UnicodeDecodeError as e:
+        raise msgspec.DecodeError(f"not UTF-8: {e.reason} at byte {e.start} of a text") from None
+    except RecursionError:
+        raise msgspec.DecodeError("nested too deeply") from None
+    return {k: s.strict() for k, s in (peers or {}).items() if s is not None}
 
 
-_decode_map = msgspec.json.Decoder(dict[str, PeerSnapshot | None]).decode
+_decode_map = msgspec.json.Decoder(dict[str, PeerSnapshot | None] | None).decode

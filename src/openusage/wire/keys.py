@@ -103,6 +103,7 @@ _BARE = (Family.TOOL, Family.INTERFACE, Family.LANGUAGE)
 _LEGACY = {"input_tokens_": "input_tokens", "output_tokens_": "output_tokens"}
 """Older model metrics have the field in front."""
 
+TOOL_CALLS_TODAY = "tool_calls_today"
 TOOL_CALLS, TOOL_COMPLETED, TOOL_ERRORED, TOOL_CANCELLED, TOOL_SUCCESS = (
     "tool_calls_total",
     "tool_completed",
@@ -110,12 +111,13 @@ TOOL_CALLS, TOOL_COMPLETED, TOOL_ERRORED, TOOL_CANCELLED, TOOL_SUCCESS = (
     "tool_cancelled",
     "tool_success_rate",
 )
+TOOL_CALLS_TODAY = "tool_calls_today"
 MCP_CALLS, MCP_CALLS_TODAY, MCP_SERVERS = "mcp_calls_total", "mcp_calls_total_today", "mcp_servers_active"
 _AGGREGATES = frozenset(
     {
         *(TOOL_CALLS, TOOL_COMPLETED, TOOL_ERRORED, TOOL_CANCELLED, TOOL_SUCCESS),
         *(MCP_CALLS, MCP_CALLS_TODAY, MCP_SERVERS),
-        "tool_calls_today",
+        TOOL_CALLS_TODAY,
         "model_unattributed_cost_usd",
         "provider_unattributed_cost_usd",
     }
@@ -131,7 +133,11 @@ WINDOW_CREDIT_SPEND = "window_credit_spend"
 CACHE_HIT_RATIO = "cache_hit_ratio"
 UNPRICED_REQUESTS = "unpriced_requests"
 BURN_RATE = "burn_rate"
+BLOCK = "5h_block_"
+"""Prefix of what the running 5-hour block used."""
 BLOCK_COST = "5h_block_cost"
+MESSAGES_TODAY, REQUESTS_TODAY, SESSIONS_TODAY = "messages_today", "requests_today", "sessions_today"
+WEEK_MESSAGES, WEEK_SESSIONS, WEEK_TOOL_CALLS = "7d_messages", "7d_sessions", "7d_tool_calls"
 LINES_ADDED, LINES_REMOVED = "composer_lines_added", "composer_lines_removed"
 FILES_CHANGED, COMMITS, PROMPTS = "composer_files_changed", "scored_commits", "total_prompts"
 CONTEXT_WINDOW = "context_window"
@@ -202,9 +208,7 @@ def metric(family: Family, name: str, field: str = "", servers: Iterable[str] = 
 
 def _mcp_function(server: str, function: str, servers: frozenset[str]) -> str:
     wanted = Parsed(Family.MCP_FUNCTION, server, function)
-    names = [
-        f"mcp_{server}{gap}_{function}{end}" for gap, end in itertools.product(("", "_"), ("", "_"))
-    ]
+    names = [f"mcp_{server}{gap}_{function}{end}" for gap, end in itertools.product(("", "_"), ("", "_"))]
     clear = (n for n in names if not n.endswith(("_total", "_total_today")) and parse(n, servers) == wanted)
     return next(clear, names[-1])
 
@@ -286,6 +290,11 @@ def mcp_parts(tool: str) -> tuple[str, str] | None:
         return None
     server, _, function = tool[5:].partition("__")
     return (server, function) if server and function else None
+
+
+def raw_name_key(family: Family, name: str, function: str = "") -> str:
+    """Where the raw name of a row stands in the attribute ATTR_RAW_NAMES."""
+    return f"{family}{slug(name)}_{slug(function)}" if function else f"{family}{slug(name)}"
 
 
 def split_display_key(key: str, provider: str) -> tuple[str, str]:

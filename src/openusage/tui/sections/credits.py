@@ -27,7 +27,10 @@ def line(credit: Credit, width: int, view: View) -> Strip:
     for value, word, strong in ((credit.remaining, "left", True), (credit.used, "used", False)):
         if value is not None:
             groups.append(
-                [(_in_unit(value, credit.unit), palette.strong if strong else palette.text), (f" {word}", palette.dim)]
+                [
+                    (_in_unit(value, credit.unit), palette.strong if strong else palette.text),
+                    (f" {word}", palette.dim),
+                ]
             )
     if credit.limit is not None:
         groups.append([("of ", palette.dim), (_in_unit(credit.limit, credit.unit), palette.text)])

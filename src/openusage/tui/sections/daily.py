@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 
 from textual.strip import Strip
@@ -49,13 +50,12 @@ def days_of(account: Sections, room: int, view: View, measure: Measure) -> int:
     days = int(name[:-1]) if name.endswith("d") and name[:-1].isdigit() else 0
     if days < 7:
         dates = [date for date, value in series(account, measure) if value > 0 and date <= view.today]
-        days = max(7, len(last_days([], 1, view.today)) and _span(min(dates, default=view.today), view.today))
+        days = max(7, _span(min(dates, default=view.today), view.today))
     return max(1, min(days, room))
 
 
 def _span(first: str, last: str) -> int:
-    import datetime as dt
-
+    """Days from first to last, both counted; 0 for what is no date."""
     try:
         return (dt.date.fromisoformat(last) - dt.date.fromisoformat(first)).days + 1
     except ValueError:
@@ -67,7 +67,7 @@ def rows(account: Sections, view: View) -> int:
 
 
 def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
-    """`DAILY     ▂▃▅▇▆▃▅   cache hit 95.9 %`."""
+    """`DAILY     ▂▃▅▇▆▃▅   cache hit 95.9 %`; with more rows the bars are higher."""
     palette, hit = view.palette, account.totals.cache_hit_pct
     found = measures(account, view)
     tail: list[Part] = []
@@ -75,16 +75,24 @@ def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
         tail = [("cache hit ", palette.dim), (fmt.percent(hit, 1), palette.text)]
     if not found:
         return [strip([(left("CACHE", LABEL_WIDTH), palette.dim), *tail], width)][:rows]
+    if not rows:
+        return []
     room = width - LABEL_WIDTH
     if cells(tail) + 3 > room - 7:
         tail = []
     space = room - (cells(tail) + 3 if tail else 0)
     days = days_of(account, min(space, _MOST_DAYS), view, found[0])
     values = [value for _, value in last_days(series(account, found[0]), days, view.today)]
-    parts: list[Part] = [(left("DAILY", LABEL_WIDTH), palette.dim), *sparkline(values, palette)]
-    if tail:
-        parts += [("   ", palette.dim), *tail]
-    return [strip(parts, width)][:rows]
+    label: Part = (left("DAILY", LABEL_WIDTH), palette.dim)
+    end: list[Part] = [("   ", palette.dim), *tail] if tail else []
+    if rows == 1:
+        return [strip([label, *sparkline(values, palette), *end], width)]
+    top = max(value or 0.0 for value in values) or 1.0
+    columns = [column((value or 0.0) / top, rows) for value in values]
+    bars = ["".join(cell[row] for cell in columns) for row in range(rows)]
+    indent: Part = (" " * LABEL_WIDTH, palette.dim)
+    drawn = [strip([indent, (bar, palette.fill)], width) for bar in bars[:-1]]
+    return [*drawn, strip([label, (bars[-1], palette.fill), *end], width)]
 
 
 def chart(account: Sections, width: int, height: int, view: View, measure: Measure) -> list[Strip]:
@@ -102,12 +110,27 @@ def chart(account: Sections, width: int, height: int, view: View, measure: Measu
     columns = [column((value or 0.0) / top, height) for _, value in points]
     lines = []
     for row in range(height):
-        mark = {0: figure(top, measure), height // 2: figure(top * (1 - (height // 2) / height), measure)}.get(row, "")
+        mark = {
+            0: figure(top, measure),
+            height // 2: figure(top * (1 - (height // 2) / height), measure),
+        }.get(row, "")
         body = "".join((cell[row] * bar).ljust(step) for cell in columns)
         tick = "┤" if mark else "│"
-        lines.append(strip([(right(mark, axis_width), palette.dim), (f" {tick}", palette.faint), (body, palette.fill)], width))
-    lines.append(strip([(right("0", axis_width), palette.dim), (" └" + "─" * (step * days), palette.faint)], width))
-    lines.append(strip([(" " * (axis_width + 2), palette.dim), (_day_axis([d for d, _ in points], step), palette.dim)], width))
+        lines.append(
+            strip(
+                [(right(mark, axis_width), palette.dim), (f" {tick}", palette.faint), (body, palette.fill)],
+                width,
+            )
+        )
+    lines.append(
+        strip([(right("0", axis_width), palette.dim), (" └" + "─" * (step * days), palette.faint)], width)
+    )
+    lines.append(
+        strip(
+            [(" " * (axis_width + 2), palette.dim), (_day_axis([d for d, _ in points], step), palette.dim)],
+            width,
+        )
+    )
     return lines
 
 

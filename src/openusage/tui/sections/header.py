@@ -74,8 +74,8 @@ def sign_style(account: Sections, found: State, palette: Palette) -> Style:
 def account_label(account: Sections) -> str:
     """The account's own name when it says more than the provider: `work` of two Claude accounts."""
     plain = account.account_id.replace("-", "_")
-    known = {account.provider_id, account.name.lower().replace(" ", "_"), "default", ""}
-    return "" if plain in known else clean(account.account_id)
+    rest = plain.removeprefix(account.provider_id)
+    return "" if rest in ("", "_cli", "_ide", "_default", "default") else clean(account.account_id)
 
 
 def title(account: Sections, view: View) -> list[list[Part]]:

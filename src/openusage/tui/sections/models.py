@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from textual.strip import Strip
 
 from openusage import format as fmt
 from openusage.tui import table
-from openusage.tui.lines import blank, clean, spread
+from openusage.tui.lines import clean
 from openusage.tui.view import View
 from openusage.wire.sections import ModelRow, Sections
 
@@ -34,7 +35,13 @@ def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
     left_out = len(account.models) - len(shown)
     title = "MODEL" if not left_out else f"MODEL  +{left_out}"
     names = [clean(m.name) or "unknown" for m in shown]
-    return table.draw(title, names, columns(account, shown, width, view), width, view.palette)
+    least = 20 if width >= 50 else 14
+    found = columns(account, shown, width, view)
+    weights = [m.cost_usd or 0.0 for m in shown] if view.shows_cost(account) else []
+    if not any(weights):
+        weights = [m.total_tokens for m in shown]
+    shares = [weight / (max(weights) or 1.0) for weight in weights]
+    return table.draw(title, names, found, width, view.palette, least_name=least, shares=shares)
 
 
 def columns(account: Sections, shown: Sequence[ModelRow], width: int, view: View) -> list[table.Column]:
@@ -55,19 +62,9 @@ def columns(account: Sections, shown: Sequence[ModelRow], width: int, view: View
     ]
     longest = max(len(m.name) for m in shown)
     room = width - min(longest, 16)
-    whole = [c for c in split if c.priority <= 5]
-    if whole and sum(c.width + c.gap for c in (*whole, *cost)) <= room:
-        return [*split, *cost]
+    whole = [c for c in (*split, *cost) if c.priority <= 5]
+    for gap in (2, 1):
+        if len(whole) > len(cost) and sum(c.width + gap for c in whole) <= room:
+            return [msgspec.structs.replace(c, gap=gap) for c in (*split, *cost)]
     total = table.Column(title="TOKENS", cells=[fmt.count(m.total_tokens or None) for m in shown], priority=1)
     return [total, *cost]
-
-
-def totals_line(account: Sections, width: int, view: View) -> Strip:
-    """What the window's models have in common: sessions, cache hits."""
-    totals, palette = account.totals, view.palette
-    parts = []
-    if totals.sessions is not None:
-        parts.append((f"{fmt.count(totals.sessions)} sessions  ", palette.dim))
-    if totals.cache_hit_pct is not None:
-        parts.append((f"cache hit {fmt.percent(totals.cache_hit_pct, 1)}", palette.dim))
-    return spread(parts, [], width) if parts else blank(width)

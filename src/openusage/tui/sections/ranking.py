@@ -9,14 +9,12 @@ from textual.strip import Strip
 
 from openusage import format as fmt
 from openusage.tui import table
-from openusage.tui.bars import share_bar
 from openusage.tui.lines import Part, clean, fit, left, right, strip
 from openusage.tui.view import View
 from openusage.wire.sections import Share
 
 LABEL_WIDTH = 10
 _LONGEST_NAME = 18
-_BAR = 16
 
 
 def weights(shares: Sequence[Share]) -> list[float]:
@@ -80,7 +78,11 @@ def rows_table(title: str, shares: Sequence[Share], width: int, view: View, cost
     if not shares:
         return []
     columns = [table.Column(title="SHARE", cells=by_share(shares), priority=1)]
-    for heading, field, priority in (("REQ", "requests", 2), ("SESSIONS", "sessions", 4), ("TOKENS", "tokens", 3)):
+    for heading, field, priority in (
+        ("REQ", "requests", 2),
+        ("SESSIONS", "sessions", 4),
+        ("TOKENS", "tokens", 3),
+    ):
         if any(getattr(s, field) is not None for s in shares):
             cells = [fmt.count(getattr(s, field)) for s in shares]
             columns.append(table.Column(title=heading, cells=cells, priority=priority))
@@ -89,6 +91,5 @@ def rows_table(title: str, shares: Sequence[Share], width: int, view: View, cost
         columns.append(table.Column(title="COST", cells=cells, priority=0, strong=True))
     found = weights(shares)
     top = max(found) or 1.0
-    bars = [share_bar(weight / top, _BAR, view.palette) for weight in found]
     names = [clean(share.name) or "unknown" for share in shares]
-    return table.draw(title, names, columns, width, view.palette, bars=bars)
+    return table.draw(title, names, columns, width, view.palette, shares=[weight / top for weight in found])

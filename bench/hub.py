@@ -1,0 +1,372 @@
+"""The hub against its floors: push, `GET /v1/snapshots`, 304, and memory with 200 machines.
+
+A floor is another ASGI application on the very same server class: one that answers at once, one that reads
+the body and decodes it, one that sends the same bytes from a constant. Every server is a process of its own,
+floor and hub take turns, and a row compares the medians. Rates on a busy machine vary; the CPU time a request
+costs varies less, so both are shown. Only 127.0.0.1, a bounded time, 16 connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import msgspec
+import psutil
+import uvloop
+
+from openusage.hub import Board, HubServer
+from openusage.hub.http import Receive, Scope, Send, answer, reply
+from openusage.hub.ingest import read_push
+from openusage.wire.envelope import PeerEnvelope, RemoteEnvelope
+from openusage.wire.snapshot import DayValue, Metric, ModelUsage, UsageSnapshot
+
+CONNECTIONS = 16
+MACHINES = 200
+ROUNDS = 3
+_NOW = dt.datetime(2026, 11, 22, 7, 31, 53, tzinfo=dt.UTC)
+_OK = answer(200, b'{"ok":true}')
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    found: str
+    """The figure, with its unit."""
+    floor: str
+    """The same figure of the floor; empty when there is none."""
+    goal: str
+    reached: bool
+
+
+class Load(NamedTuple):
+    """What a server did under load."""
+
+    rate: float
+    """Requests a second."""
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    """CPU time of the server for one request."""
+
+
+# -- what is sent --------------------------------------------------------------------------------
+
+
+def snapshot(account: str) -> UsageSnapshot:
+    """One account with about 60 metrics, 15 models and 10 series: 23 KB."""
+    window, days = "30d", [(_NOW - dt.timedelta(days=d)).date().isoformat() for d in range(30)]
+    models = [f"claude-sonnet-4-{i}-20250929" for i in range(15)]
+    return UsageSnapshot(
+        provider_id="claude_code",
+        account_id=account,
+        timestamp=_NOW,
+        status="OK",
+        metrics={
+            f"model_{m}_{kind}": Metric(used=i * 1234.5678 + len(kind), unit="tokens", window=window)
+            for i, m in enumerate(models)
+            for kind in ("input_tokens", "output_tokens", "cached_tokens", "cost_usd")
+        },
+        resets={"usage_five_hour": _NOW, "usage_seven_day": _NOW},
+        attributes={"plan": "max", "cli_version": "2.0.44"},
+        model_usage=[
+            ModelUsage(
+                raw_model_id=m, raw_source="jsonl", window=window, input_tokens=i * 1e4, cost_usd=i / 3
+            )
+            for i, m in enumerate(models)
+        ],
+        daily_series={
+            f"usage_model_{m}": [DayValue(d, i * 7.25) for d in days] for i, m in enumerate(models[:10])
+        },
+        message="costs are API-equivalent estimates",
+    )
+
+
+def envelope(machine: str, accounts: int) -> bytes:
+    """A push: 1 account is about 20 KB, 6 are about 142 KB."""
+    sent = RemoteEnvelope(
+        machine=machine,
+        sent_at=_NOW,
+        snapshots=[snapshot(f"account-{i}") for i in range(accounts)],
+        machine_id=f"id-of-{machine}",
+        version="0",
+    )
+    return msgspec.json.encode(sent)
+
+
+def full_board(accounts: int) -> Board:
+    board = Board()
+    for i in range(MACHINES):
+        board.put(read_push(envelope(f"machine-{i:03}", accounts)))
+    return board
+
+
+# -- servers -------------------------------------------------------------------------------------
+
+
+async def _empty(scope: Scope, receive: Receive, send: Send) -> None:
+    await reply(send, _OK)
+
+
+async def _decoding(scope: Scope, receive: Receive, send: Send) -> None:
+    chunks = []
+    while True:
+        message = await receive()
+        chunks.append(message["body"])
+        if not message.get("more_body"):
+            break
+    _decode(b"".join(chunks))
+    await reply(send, _OK)
+
+
+_decode = msgspec.json.Decoder(PeerEnvelope).decode
+
+
+def serve(kind: str, accounts: int) -> None:
+    """One server of `kind` until its parent ends it. Prints the port once it serves."""
+    board = full_board(accounts) if kind in ("view", "constant") else Board()
+    server = HubServer(board, "127.0.0.1", 0)
+    if kind == "constant":
+        constant = answer(200, board.body()[1])
+
+        async def serve_constant(scope: Scope, receive: Receive, send: Send) -> None:
+            await reply(send, constant)
+
+        server.app = serve_constant
+    elif kind != "view" and kind != "hub":
+        server.app = {"empty": _empty, "decode": _decoding}[kind]
+    server.bind()
+    print(server.port, flush=True)
+    server.serve()
+
+
+class Running(NamedTuple):
+    port: int
+    process: psutil.Process
+
+
+@contextmanager
+def running(kind: str, accounts: int = 1) -> Iterator[Running]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bench.hub", "serve", kind, str(accounts)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.stdout is not None
+        yield Running(int(child.stdout.readline()), psutil.Process(child.pid))
+    finally:
+        child.terminate()
+        child.wait(10)
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+# -- load ----------------------------------------------------------------------------------------
+
+
+class _Client(asyncio.Protocol):
+    """Sends the same request again and again, notes how long each answer took."""
+
+    def __init__(self, request: bytes, until: float, took: list[float], status: bytes) -> None:
+        self._request = request
+        self._until = until
+        self._took = took
+        self._status = status
+        self._size = 0
+        self._got = 0
+        self._sent_at = 0.0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        self._got = 0
+        self._sent_at = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if self._got == 0 and not data.startswith(b"HTTP/1.1 " + self._status):
+            self.done.set_exception(RuntimeError(f"unexpected answer {data[:80]!r}"))
+            self._transport.abort()
+            return
+        if self._size == 0:
+            self._size = _answer_size(data)
+        self._got += len(data)
+        if self._got < self._size:
+            return
+        now = time.perf_counter()
+        self._took.append(now - self._sent_at)
+        if now < self._until:
+            self._send()
+        else:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+def _answer_size(data: bytes) -> int:
+    """Bytes of the whole answer, from its first piece. All answers of a run have the same size."""
+    head, _, _ = data.partition(b"\r\n\r\n")
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return len(head) + 4 + int(line.split(b":")[1])
+    return len(head) + 4
+
+
+async def _load(port: int, request: bytes, seconds: float, status: bytes) -> list[float]:
+    took: list[float] = []
+    until = time.perf_counter() + seconds
+    loop = asyncio.get_running_loop()
+    clients = []
+    for _ in range(CONNECTIONS):
+        _, client = await loop.create_connection(
+            lambda: _Client(request, until, took, status), "127.0.0.1", port
+        )
+        clients.append(client)
+    await asyncio.gather(*(c.done for c in clients))
+    return took
+
+
+def load(server: Running, request: bytes, seconds: float, status: bytes = b"200") -> Load:
+    before, started = server.process.cpu_times(), time.perf_counter()
+    took = uvloop.run(_load(server.port, request, seconds, status))
+    after, elapsed = server.process.cpu_times(), time.perf_counter() - started
+    cpu_s = after.user + after.system - before.user - before.system
+    quantiles = statistics.quantiles(took, n=100)
+    return Load(len(took) / elapsed, quantiles[49] * 1e3, quantiles[98] * 1e3, cpu_s / len(took) * 1e6)
+
+
+def push(machine: str, accounts: int) -> bytes:
+    body = envelope(machine, accounts)
+    return b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+def get(*headers: str) -> bytes:
+    return "\r\n".join(("GET /v1/snapshots HTTP/1.1", "Host: h", *headers, "", "")).encode()
+
+
+def etag(server: Running) -> str:
+    """The hub's present tag."""
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("HEAD", "/v1/snapshots")
+    tag = connection.getresponse().headers["ETag"]
+    connection.close()
+    assert tag is not None
+    return tag
+
+
+# -- rows ----------------------------------------------------------------------------------------
+
+
+def compare(floor: Callable[[], Load], hub: Callable[[], Load], rounds: int = ROUNDS) -> tuple[Load, Load]:
+    """Medians of both, taken in turns."""
+    floors, hubs = [], []
+    for _ in range(rounds):
+        floors.append(floor())
+        hubs.append(hub())
+    return _median(floors), _median(hubs)
+
+
+def _median(loads: list[Load]) -> Load:
+    return Load(*(statistics.median(column) for column in zip(*loads, strict=True)))
+
+
+def rows_of(what: str, floor: Load, hub: Load, share: float, *, p99: float | None = None) -> list[Row]:
+    """The rate as a share of the floor's, and p99 as a multiple of it when `p99` is the goal."""
+    rate = Row(
+        what,
+        f"{hub.rate:,.0f}/s, {hub.cpu_us:,.0f} µs CPU, p50 {hub.p50_ms:.1f} ms",
+        f"{floor.rate:,.0f}/s, {floor.cpu_us:,.0f} µs CPU, p50 {floor.p50_ms:.1f} ms",
+        f"{hub.rate / floor.rate:.0%} of the rate (goal {share:.0%})",
+        hub.rate >= share * floor.rate,
+    )
+    if p99 is None:
+        return [rate]
+    tail = Row(
+        f"{what}, p99",
+        f"{hub.p99_ms:.1f} ms",
+        f"{floor.p99_ms:.1f} ms",
+        f"{hub.p99_ms / floor.p99_ms:.2f}x (goal {p99:g}x)",
+        hub.p99_ms <= p99 * floor.p99_ms,
+    )
+    return [rate, tail]
+
+
+def push_rows(seconds: float) -> list[Row]:
+    rows = []
+    with running("decode") as floor, running("hub") as hub:
+        for accounts in (1, 6):
+            request = push("laptop", accounts)
+            found = compare(
+                lambda r=request: load(floor, r, seconds), lambda r=request: load(hub, r, seconds)
+            )
+            rows += rows_of(f"push {len(request) / 1000:.0f} KB against decoding", *found, 0.70, p99=2.0)
+    return rows
+
+
+def get_rows(seconds: float) -> list[Row]:
+    with running("constant") as constant, running("empty") as empty, running("view") as hub:
+        whole = compare(lambda: load(constant, get(), seconds), lambda: load(hub, get(), seconds))
+        known = get(f"If-None-Match: {etag(hub)}")
+        same = compare(lambda: load(empty, known, seconds), lambda: load(hub, known, seconds, b"304"))
+    return [
+        *rows_of(f"GET of {MACHINES} machines against a constant", *whole, 0.60),
+        *rows_of("GET If-None-Match (304) against an empty handler", *same, 0.85),
+    ]
+
+
+def memory_rows() -> list[Row]:
+    """Pushed over HTTP, as machines do; then read once, so that the joined body is in memory too."""
+    with running("hub") as hub:
+        bodies = (push(f"machine-{i:03}", 6) for i in range(MACHINES))
+        uvloop.run(_send_each(hub.port, bodies))
+        pushed = hub.process.memory_info().rss / 1e6
+        etag(hub)
+        read = hub.process.memory_info().rss / 1e6
+    what = f"memory with {MACHINES} machines of {len(push('laptop', 6)) / 1000:.0f} KB"
+    return [
+        Row(what, f"{pushed:.0f} MB", "", "below 90 MB", pushed < 90),
+        Row(f"{what}, after a GET", f"{read:.0f} MB", "", "", True),
+    ]
+
+
+async def _send_each(port: int, requests: Iterator[bytes]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for request in requests:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(_answer_size(head) - len(head))
+    writer.close()
+    await writer.wait_closed()
+
+
+def run(seconds: float = 2.0) -> list[Row]:
+    """All rows; about 24 times `seconds`."""
+    return [*push_rows(seconds), *get_rows(seconds), *memory_rows()]
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["serve"]:
+        serve(sys.argv[2], int(sys.argv[3]))
+        return
+    for row in run(float(sys.argv[1]) if len(sys.argv) > 1 else 2.0):
+        against = f"  floor {row.floor}" if row.floor else ""
+        print(f"{'ok  ' if row.reached else 'MISS'} {row.what}: {row.found}{against}  {row.goal}")
+
+
+if __name__ == "__main__":
+    main()

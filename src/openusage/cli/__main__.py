@@ -1,0 +1,54 @@
+"""The program. `version` and `--help` are answered here, before anything is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_VERSION = (["version"], ["--version"], ["-v"])
+_HELP = (["help"], ["--help"], ["-h"])
+COMPLETE_VAR = "_OPENUSAGE_COMPLETE"
+"""Set by the scripts of `openusage completion`."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code. Nothing gets past it but `SystemExit`."""
+    args = sys.argv[1:] if argv is None else argv
+    try:
+        code = _run(args)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except SystemExit:
+        raise
+    except BaseException as error:  # the last one who can say what went wrong
+        from openusage.cli.diagnostics import report
+
+        return report(error, os.environ)
+
+
+def _run(args: list[str]) -> int:
+    if COMPLETE_VAR not in os.environ:
+        if args in _VERSION:
+            from openusage import __version__
+
+            print(f"openusage {__version__}")
+            return 0
+        if args in _HELP:
+            from openusage.cli.catalog import help_text
+
+            print(help_text())
+            return 0
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a box rule must not stop a report on a Latin-1 terminal
+    if args[:1] == ["help"]:
+        args = [*args[1:], "--help"]
+
+    from openusage.cli.root import run
+
+    return run(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""What `telemetry daemon status` prints. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from openusage import format
+from openusage.wire.local import DaemonStatus, ExporterStatus
+
+
+def as_text(status: DaemonStatus, *, now: dt.datetime, details: bool) -> str:
+    """For people, one fact a line."""
+    rows = [
+        ("Running", f"yes, for {format.duration(_since(status.started_at, now))} (process {status.pid})"),
+        ("Version", f"{status.version} (API {status.api_version})"),
+        ("Machine", status.machine),
+        ("Socket", status.socket),
+        ("Database", f"{status.database} ({format.size_bytes(status.size_bytes)})"),
+        ("Records", format.count(status.events)),
+        ("Accounts", ", ".join(account for _, account in status.accounts) or "none found"),
+        ("Reading", _reading(status, now)),
+        *[("Hub", text) for text in _hubs(status.exporters, now)],
+        *[("Note", note) for note in status.notes],
+    ]
+    if details:
+        rows += [("Account", f"{account} ({provider})") for provider, account in status.accounts]
+        rows += [("Problem", problem) for problem in status.problems]
+    elif status.problems:
+        count = len(status.problems)
+        rows.append(
+            ("Problems", f"{count} {'place' if count == 1 else 'places'} not readable, see --details")
+        )
+    return _titled(rows)
+
+
+def not_running(socket: Path) -> str:
+    """The same when nothing answers."""
+    return _titled([("Running", "no"), ("Socket", str(socket))])
+
+
+def as_json(status: DaemonStatus | None, socket: Path) -> str:
+    """For programs; None: not running."""
+    document: dict[str, Any] = {"running": status is not None}
+    document |= {"socket": str(socket)} if status is None else msgspec.to_builtins(status)
+    if status is not None:
+        document["accounts"] = [{"provider": p, "account": a} for p, a in status.accounts]
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _titled(rows: list[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows) + 1
+    return "\n".join(["Telemetry daemon", *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
+
+
+def _reading(status: DaemonStatus, now: dt.datetime) -> str:
+    if status.collecting:
+        return status.collecting
+    if status.last_collected_at is None:
+        return "not yet"
+    return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago"
+
+
+def _hubs(exporters: Sequence[ExporterStatus], now: dt.datetime) -> list[str]:
+    if not exporters:
+        return ["none (export.target is not set)"]
+    return [_hub(exporter, now) for exporter in exporters]
+
+
+def _hub(exporter: ExporterStatus, now: dt.datetime) -> str:
+    name = f" as {exporter.machine}" if exporter.machine else ""
+    text = f"{exporter.target}{name}: {exporter.state}"
+    if exporter.last_ok_at is not None:
+        text += f", last push {format.age(_since(exporter.last_ok_at, now))} ago"
+    if exporter.failures:
+        text += f", {exporter.failures} failed in a row"
+    if exporter.last_error:
+        text += f" ({exporter.last_error})"
+    if exporter.next_try_s > 0:
+        text += f", next in {format.duration(exporter.next_try_s)}"
+    return text
+
+
+def _since(moment: dt.datetime, now: dt.datetime) -> float:
+    return (now - moment).total_seconds()

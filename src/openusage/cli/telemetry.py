@@ -1,0 +1,139 @@
+"""`openusage telemetry daemon`: run it, or ask the one that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from openusage.cli.params import Duration, FilePath
+
+
+class DefaultToRun(click.Group):
+    """`telemetry daemon` and `telemetry daemon --verbose` mean `telemetry daemon run …`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options_only = not args or args[0].startswith("-")
+        asks_for_help = any(a in ctx.help_option_names for a in args)
+        if options_only and not asks_for_help and not any(a in self.commands for a in args):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+def socket_option(help_text: str) -> click.Option:
+    return click.Option(["--socket-path"], type=FilePath(), help=help_text)
+
+
+@click.group()
+def command() -> None:
+    """The daemon that reads this machine's tools."""
+
+
+@command.group(cls=DefaultToRun, params=[socket_option("The daemon's Unix socket.")])
+def daemon(socket_path: Path | None) -> None:
+    """Run the daemon in the foreground, or ask the one that runs.
+
+    Without a command: run. With OPENUSAGE_HUB_TOKEN in its environment it shows that token to the hub that
+    export.target of settings.json names.
+    """
+
+
+@daemon.command(
+    params=[
+        socket_option("Unix socket to listen on. Default: telemetry.sock in the state folder."),
+        click.Option(
+            ["--db-path"], type=FilePath(), help="Database. Default: openusage.db in the state folder."
+        ),
+        click.Option(
+            ["--spool-dir"],
+            type=FilePath(),
+            help="Accepted for older service files; nothing is spooled there.",
+        ),
+        click.Option(
+            ["--interval"],
+            type=Duration(1, or_zero=True),
+            help="Time between two rounds of reading and polling; 0: ui.refresh_interval_seconds.",
+        ),
+        click.Option(
+            ["--collect-interval"],
+            type=Duration(1, or_zero=True),
+            help="The same for reading local files alone; 0: --interval. A changed file is read at once.",
+        ),
+        click.Option(
+            ["--poll-interval"],
+            type=Duration(1, or_zero=True),
+            help="The same for asking vendors alone; 0: --interval, else the daemon's own pace.",
+        ),
+        click.Option(["--verbose"], is_flag=True, help="Log every round, not only what goes wrong."),
+    ]
+)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    socket_path: Path | None,
+    db_path: Path | None,
+    spool_dir: Path | None,
+    interval: float | None,
+    collect_interval: float | None,
+    poll_interval: float | None,
+    verbose: bool,
+) -> int:
+    """Read this machine's tools until SIGTERM or Ctrl-C."""
+    from openusage.cli import compose
+    from openusage.cli.surroundings import surroundings
+
+    here = surroundings()
+    return compose.run_daemon(
+        here.settings,
+        here.paths,
+        socket_path=socket_path or _of_group(ctx),
+        db_path=db_path,
+        interval_s=interval or None,
+        collect_interval_s=collect_interval or None,
+        poll_interval_s=poll_interval or None,
+        verbose=verbose,
+    )
+
+
+@daemon.command(
+    params=[
+        socket_option("Unix socket to ask. Default: where a daemon listens by default."),
+        click.Option(["--json", "as_json"], is_flag=True, help="As JSON."),
+        click.Option(
+            ["--details"], is_flag=True, help="Also accounts and everything that could not be read."
+        ),
+    ]
+)
+@click.pass_context
+def status(ctx: click.Context, socket_path: Path | None, as_json: bool, details: bool) -> int:
+    """Ask the running daemon how it is.
+
+    Exit status 3 when none runs.
+    """
+    import datetime as dt
+
+    from openusage.cli import compose, daemon_status
+    from openusage.cli.surroundings import surroundings
+    from openusage.errors import PeerUnreachable
+
+    here = surroundings()
+    socket = socket_path or _of_group(ctx)
+    try:
+        found = compose.daemon_status(here.settings, here.paths, socket_path=socket)
+    except PeerUnreachable as e:
+        if as_json:
+            click.echo(daemon_status.as_json(None, socket or here.paths.socket))
+        else:
+            click.echo(daemon_status.not_running(socket or here.paths.socket))
+        raise e
+    if as_json:
+        click.echo(daemon_status.as_json(found, socket or here.paths.socket))
+    else:
+        click.echo(daemon_status.as_text(found, now=dt.datetime.now(dt.UTC), details=details))
+    return 0
+
+
+def _of_group(ctx: click.Context) -> Path | None:
+    """`--socket-path` may also stand before the command, as the Go program has it."""
+    value = ctx.parent.params.get("socket_path") if ctx.parent is not None else None
+    return value if isinstance(value, Path) else None

@@ -1,0 +1,189 @@
+"""The hub as one ASGI application: three paths of the contract, and a place to add others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from openusage.hub.auth import Gate
+from openusage.hub.board import Board, Change
+from openusage.hub.http import (
+    Answer,
+    Budget,
+    Crowded,
+    Handler,
+    Receive,
+    Scope,
+    Send,
+    TooLarge,
+    answer,
+    error,
+    reply,
+    reply_unread,
+)
+from openusage.hub.ingest import MAX_BODY, Batch, PushRefused, gunzip, read_repaired, read_strictly
+from openusage.hub.view import SnapshotsView
+
+MAX_BODIES_BYTES = 16 * MAX_BODY
+"""Bytes of bodies under way together: 64 MiB, or 16 of the largest, or 450 usual ones."""
+_SLOW_BYTES = 262_144
+"""Loose bodies from here on are repaired in a thread, one at a time."""
+_SMALL_REST = 65_536
+"""An unread body up to here does not cost its sender the connection."""
+
+_OK = answer(200, b'{"ok":true}', [(b"accept-encoding", b"gzip")])
+_TOO_LARGE = error(413, "request body too large", headers=[(b"accept-encoding", b"gzip")])
+_UNKNOWN_CODING = error(415, "unsupported content encoding", headers=[(b"accept-encoding", b"gzip")])
+_CROWDED = error(503, "too many requests at once", headers=[(b"retry-after", b"2")])
+_NOT_FOUND = error(404, "not found")
+_BROKEN = error(500, "internal error")
+_NOT_POST = error(405, "method not allowed", headers=[(b"allow", b"POST")])
+_NOT_GET = error(405, "method not allowed", headers=[(b"allow", b"GET, HEAD")])
+_SLASHES = re.compile("//+")
+_log = logging.getLogger("openusage.hub")
+
+
+class HubApp:
+    """`routes` adds paths: an exact one, or a prefix when it ends in `/`. They check `gate` themselves."""
+
+    def __init__(
+        self,
+        board: Board,
+        gate: Gate,
+        *,
+        healthz_machines: bool = True,
+        routes: Mapping[str, Handler] | None = None,
+        max_bodies: int = MAX_BODIES_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.gate = gate
+        self._board = board
+        self._view = SnapshotsView(board, monotonic)
+        self._healthz_machines = healthz_machines
+        self._healthz: tuple[tuple[str, ...] | None, Answer] = None, _health(None)
+        self._budget = Budget(max_bodies)
+        self._repairing = asyncio.Semaphore(1)
+        own: dict[str, Handler] = {
+            "/v1/push": self._push,
+            "/v1/snapshots": self._snapshots,
+            "/healthz": self._health,
+        }
+        added = dict(routes or {})
+        if taken := sorted(own.keys() & added.keys()):
+            raise ValueError(f"routes of the contract cannot be replaced: {', '.join(taken)}")
+        self._routes = {**added, **own}
+        self._prefixes = sorted((p for p in added if p.endswith("/")), key=len, reverse=True)
+        board.on_change = _log_change
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = self._routes.get(scope["path"]) or self._by_prefix(scope["path"])
+        try:
+            await handler(scope, receive, send)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            _log.exception("failed on %s %s", scope["method"], ascii(scope["path"][:200]))
+            await reply(send, _BROKEN)
+
+    def _by_prefix(self, path: str) -> Handler:
+        for prefix in self._prefixes:
+            if path.startswith(prefix):
+                return self._routes[prefix]
+        return self._elsewhere
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Doubled slashes of a path we have are sent to the single ones, as the Go hub does; else 404."""
+        path = _SLASHES.sub("/", scope["path"])
+        if path != scope["path"] and path in self._routes:
+            query = b"?" + scope["query_string"] if scope["query_string"] else b""
+            await reply(send, answer(307, b"", [(b"location", path.encode("ascii") + query)]))
+        else:
+            await _refuse(_NOT_FOUND, scope, receive, send)
+
+    async def _push(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            return await _refuse(_NOT_POST, scope, receive, send)
+        if (refusal := self.gate.check(scope)) is not None:
+            return await _refuse(refusal, scope, receive, send)
+        declared, coding = 0, b""
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                declared = int(value)
+            elif name == b"content-encoding":
+                coding = (coding + b"," + value if coding else value).strip().lower()
+        if coding not in (b"", b"identity", b"gzip", b"x-gzip"):
+            return await reply_unread(receive, send, _UNKNOWN_CODING)
+        if declared > MAX_BODY:
+            return await reply_unread(receive, send, _TOO_LARGE)
+        try:
+            body = await self._budget.read(receive, MAX_BODY)
+        except TooLarge:
+            return await reply_unread(receive, send, _TOO_LARGE)
+        except Crowded:
+            return await reply_unread(receive, send, _CROWDED)
+        if body is None:
+            return None
+        try:
+            outcome = await self._take(body, zipped=coding in (b"gzip", b"x-gzip"))
+        finally:
+            self._budget.give(len(body))
+        await reply(send, outcome)
+
+    async def _take(self, body: bytes, *, zipped: bool) -> Answer:
+        try:
+            plain = gunzip(body) if zipped else body
+            self._board.put(read_strictly(plain) or await self._repaired(plain))
+        except PushRefused as e:
+            return error(e.status, e.message, e.detail, [(b"accept-encoding", b"gzip")])
+        return _OK
+
+    async def _repaired(self, body: bytes) -> Batch:
+        if len(body) < _SLOW_BYTES:
+            return read_repaired(body)
+        async with self._repairing:
+            return await asyncio.to_thread(read_repaired, body)
+
+    async def _snapshots(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            return await _refuse(_NOT_GET, scope, receive, send)
+        if (refusal := self.gate.check(scope)) is not None:
+            return await _refuse(refusal, scope, receive, send)
+        await reply(send, await self._view.respond(scope))
+
+    async def _health(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Any method: the Go hub answers so, and probes differ."""
+        if self._healthz_machines:
+            names = self._board.names()
+            if names is not self._healthz[0]:
+                self._healthz = names, _health(names)
+        await _refuse(self._healthz[1], scope, receive, send)
+
+
+def _health(names: tuple[str, ...] | None) -> Answer:
+    said: dict[str, object] = {"status": "ok"}
+    if names is not None:
+        said["machines"] = names
+    return answer(200, msgspec.json.encode(said))
+
+
+async def _refuse(what: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """An answer that does not care for the body; a large one ends the connection."""
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and int(value) > _SMALL_REST):
+            return await reply_unread(receive, send, what)
+    await reply(send, what)
+
+
+def printable(name: str) -> str:
+    """A peer's text for a log line: no control or escape sequence, not endless."""
+    shown = name if len(name) <= 80 else name[:79] + "…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+
+
+def _log_change(change: Change, label: str) -> None:
+    _log.info("machine %s %s", printable(label), change)

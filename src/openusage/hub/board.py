@@ -1,0 +1,308 @@
+"""The board: the newest batch of every machine, kept as the bytes that `/v1/snapshots` is joined from.
+
+A machine is known by `(machine_id, name)`. Its label is its name, or `name~2` while another machine of that
+name lives. A snapshot's display key is `label:provider:account`; where two triples join to one key, the later
+gets `~2`. Labels and keys stay as long as their machine lives, and a machine that returns gets its label back
+when it is free. Age is measured by the monotonic clock handed in; `sent_at` decides nothing.
+
+Any thread may call; one lock, held for well under a millisecond by a usual push.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from openusage.hub.ingest import Batch, KeptSnapshot, PushRefused
+
+STALE_AFTER_S = 300.0
+"""Seconds of silence after which a machine leaves, unless set otherwise."""
+MAX_BLOCK = 16 * 1_048_576
+"""Bytes one machine may take: a body of 4 MiB cannot grow beyond it by joined names."""
+MAX_TOTAL = 512 * 1_048_576
+"""Bytes all machines may take."""
+_MAX_GONE = 1000
+"""How many silent machines are remembered."""
+
+Identity = tuple[str, str]
+"""(machine_id, name); a Go exporter has no id."""
+Pair = tuple[str, str]
+"""(provider_id, account_id)."""
+
+
+class Change(enum.StrEnum):
+    """What happened to a machine; said once."""
+
+    APPEARED = "appeared"
+    RETURNED = "came back"
+    WENT_STALE = "went stale"
+
+
+class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine as the hub knows it, live or last seen."""
+
+    label: str
+    """Unique among live machines."""
+    name: str
+    machine_id: str
+    version: str
+    sent_at: str
+    """RFC 3339, the sender's clock."""
+    received_at: dt.datetime
+    """The hub's clock."""
+    age_s: float
+    live: bool
+    snapshots: int
+
+
+@dataclass(slots=True)
+class _Machine:
+    label: str
+    keys: dict[Pair, str]
+    block: bytes
+    """`"key":{snapshot},"key":{snapshot}…` without the braces around it."""
+    heard_s: float
+    """Monotonic seconds."""
+    received_at: dt.datetime
+    sent_at: str
+    version: str
+
+
+class Board:
+    """See the module. `on_change(change, label)` is called without the lock held."""
+
+    def __init__(
+        self,
+        *,
+        stale_after_s: float = STALE_AFTER_S,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        max_total: int = MAX_TOTAL,
+    ) -> None:
+        self._monotonic = monotonic
+        self._now = now
+        self._stale_after_s = stale_after_s
+        self._max_total = max_total
+        self._lock = threading.Lock()
+        self._live: dict[Identity, _Machine] = {}
+        self._gone: dict[Identity, _Machine] = {}
+        self._labels: set[str] = set()
+        self._owners: dict[str, tuple[Identity, Pair]] = {}
+        self._total = 0
+        self._next_stale_s = float("inf")
+        self._version = 0
+        self._body: tuple[int, bytes] = (-1, b"")
+        self._names: tuple[str, ...] | None = ()
+        self.on_change: Callable[[Change, str], None] = _unheard
+
+    def put(self, batch: Batch) -> None:
+        """`batch` replaces what its machine sent before. Raises `PushRefused`; then nothing has changed."""
+        with self._lock:
+            stale = self._evict()
+            identity = batch.machine_id, batch.machine
+            change, label = self._put(identity, batch)
+        self._tell(stale)
+        if change is not None:
+            self.on_change(change, label)
+
+    def version(self) -> int:
+        """Rises whenever `body()` changes, by a push or by silence; the same number is the same bytes."""
+        with self._lock:
+            stale = self._evict()
+            version = self._version
+        self._tell(stale)
+        return version
+
+    def body(self) -> tuple[int, bytes]:
+        """(version, JSON of display key -> snapshot), joined once for each version."""
+        with self._lock:
+            stale = self._evict()
+            if self._body[0] != self._version:
+                self._body = -1, b""  # the old one goes before the new one is made: they are large
+                self._body = self._version, self._join()
+            body = self._body
+        self._tell(stale)
+        return body
+
+    def names(self) -> tuple[str, ...]:
+        """Labels of the live machines, sorted; the same object until they change."""
+        with self._lock:
+            stale = self._evict()
+            if self._names is None:
+                self._names = tuple(sorted(self._labels))
+            names = self._names
+        self._tell(stale)
+        return names
+
+    def machines(self) -> list[MachineInfo]:
+        """Live machines and those last seen, by label."""
+        with self._lock:
+            stale = self._evict()
+            now_s = self._monotonic()
+            known = [_info(i, m, now_s, live=True) for i, m in self._live.items()]
+            known += [_info(i, m, now_s, live=False) for i, m in self._gone.items()]
+        self._tell(stale)
+        return sorted(known, key=lambda m: (m.label, not m.live, m.machine_id, m.name))
+
+    def _put(self, identity: Identity, batch: Batch) -> tuple[Change | None, str]:
+        old = self._live.get(identity)
+        label = old.label if old is not None else self._label_for(identity)
+        chosen: dict[Pair, KeptSnapshot] = {}
+        for snapshot in batch.snapshots:
+            chosen.setdefault((snapshot.provider_id, snapshot.account_id), snapshot)
+        self._refuse_if_long(label, chosen)
+        keys = self._keys_for(identity, label, chosen)
+        block = _encode_block({key: chosen[pair] for pair, key in keys.items()})
+        self._refuse_if_large(block, old)
+        self._commit(identity, old, batch, label, keys, block)
+        if old is not None:
+            return None, label
+        return Change.APPEARED if self._gone.pop(identity, None) is None else Change.RETURNED, label
+
+    def _label_for(self, identity: Identity) -> str:
+        former = self._gone.get(identity)
+        if former is not None and former.label not in self._labels:
+            return former.label
+        return _free(identity[1], self._labels.__contains__)
+
+    def _keys_for(
+        self, identity: Identity, label: str, chosen: Mapping[Pair, KeptSnapshot]
+    ) -> dict[Pair, str]:
+        """A key for each pair: the one it has, else a free one; in the order of the keys."""
+        old = self._live.get(identity)
+        held = old.keys if old is not None else {}
+        keys = {pair: held[pair] for pair in chosen if pair in held}
+        given = set(keys.values())
+
+        def taken(key: str) -> bool:
+            owner = self._owners.get(key)
+            return key in given or (owner is not None and owner[0] != identity)
+
+        for pair in chosen:
+            if pair not in keys:
+                key = keys[pair] = _free(f"{label}:{pair[0]}:{pair[1]}", taken)
+                given.add(key)
+        return dict(sorted(keys.items(), key=lambda item: item[1]))
+
+    def _refuse_if_long(self, label: str, chosen: Mapping[Pair, KeptSnapshot]) -> None:
+        """Before anything is encoded: a long name times many snapshots is far more than what was sent."""
+        if 2 * len(label) * len(chosen) > MAX_BLOCK:
+            raise PushRefused(413, "request body too large", "machine name too long for so many snapshots")
+
+    def _refuse_if_large(self, block: bytes, old: _Machine | None) -> None:
+        if len(block) > MAX_BLOCK:
+            raise PushRefused(413, "request body too large", f"more than {MAX_BLOCK} bytes to keep")
+        if self._total - (len(old.block) if old is not None else 0) + len(block) > self._max_total:
+            raise PushRefused(507, "hub is full", f"more than {self._max_total} bytes from all machines")
+
+    def _commit(
+        self,
+        identity: Identity,
+        old: _Machine | None,
+        batch: Batch,
+        label: str,
+        keys: dict[Pair, str],
+        block: bytes,
+    ) -> None:
+        if old is None or keys != old.keys:
+            for key in old.keys.values() if old is not None else ():
+                del self._owners[key]
+            self._owners.update((key, (identity, pair)) for pair, key in keys.items())
+        if old is None:
+            self._labels.add(label)
+            self._names = None
+        before = old.block if old is not None else b""
+        if block != before:
+            self._version += 1
+        self._total += len(block) - len(before)
+        heard_s = self._monotonic()
+        self._next_stale_s = min(self._next_stale_s, heard_s + self._stale_after_s)
+        self._live[identity] = _Machine(
+            label=label,
+            keys=keys,
+            block=block,
+            heard_s=heard_s,
+            received_at=self._now(),
+            sent_at=batch.sent_at,
+            version=batch.version,
+        )
+
+    def _evict(self) -> list[str]:
+        """Labels of the machines that fell silent just now. Looks at all of them only when one may be due."""
+        now_s = self._monotonic()
+        if now_s < self._next_stale_s:
+            return []
+        stale = [i for i, m in self._live.items() if now_s - m.heard_s >= self._stale_after_s]
+        labels = [self._forget(identity) for identity in stale]
+        self._next_stale_s = min(
+            (m.heard_s + self._stale_after_s for m in self._live.values()), default=float("inf")
+        )
+        return labels
+
+    def _forget(self, identity: Identity) -> str:
+        machine = self._live.pop(identity)
+        for key in machine.keys.values():
+            del self._owners[key]
+        self._labels.discard(machine.label)
+        self._names = None
+        self._total -= len(machine.block)
+        if machine.block:
+            self._version += 1
+        machine.block = b""
+        self._gone[identity] = machine
+        while len(self._gone) > _MAX_GONE:
+            del self._gone[next(iter(self._gone))]
+        return machine.label
+
+    def _join(self) -> bytes:
+        parts = [b"{"]
+        for machine in sorted(self._live.values(), key=lambda m: m.label):
+            if machine.block:
+                parts += (machine.block, b",")
+        parts[-1 if len(parts) > 1 else 1 :] = [b"}"]
+        return b"".join(parts)
+
+    def _tell(self, stale: list[str]) -> None:
+        for label in stale:
+            self.on_change(Change.WENT_STALE, label)
+
+
+def _unheard(change: Change, label: str) -> None:
+    """Until somebody listens."""
+
+
+def _free(wanted: str, taken: Callable[[str], bool]) -> str:
+    """`wanted`, or with the lowest visible suffix that is free."""
+    name, n = wanted, 1
+    while taken(name):
+        n += 1
+        name = f"{wanted}~{n}"
+    return name
+
+
+def _encode_block(snapshots: Mapping[str, KeptSnapshot]) -> bytes:
+    replaced = {key: msgspec.structs.replace(s, account_id=key) for key, s in snapshots.items()}
+    return _encode(replaced)[1:-1]
+
+
+def _info(identity: Identity, machine: _Machine, now_s: float, *, live: bool) -> MachineInfo:
+    return MachineInfo(
+        label=machine.label,
+        name=identity[1],
+        machine_id=identity[0],
+        version=machine.version,
+        sent_at=machine.sent_at,
+        received_at=machine.received_at,
+        age_s=now_s - machine.heard_s,
+        live=live,
+        snapshots=len(machine.keys),
+    )
+
+
+_encode = msgspec.json.Encoder().encode

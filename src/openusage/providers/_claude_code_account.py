@@ -1,0 +1,233 @@
+"""What Claude Code's small files and its vendor tell of the account: plan, identity, limits.
+
+Local: `.claude.json` (large, rewritten often) and `settings.json`, read again only when they changed.
+Remote: the usage endpoint behind the tool's own `/usage`, asked with the tool's own login. That login is
+never refreshed or written here, and no token reaches a record, a message or a log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
+from openusage.providers import _jsonl
+from openusage.providers._claude_code_files import account_files, config_dirs, read_whole
+from openusage.providers._claude_code_lines import time_of
+from openusage.providers._claude_code_parser import PROVIDER
+from openusage.providers._contract import Chunk, Cursors, Env, FileCursor, Problem
+from openusage.wire.events import Account, AccountFact, Behaviour, QuotaReading, Record
+from openusage.wire.identity import account_key
+
+if TYPE_CHECKING:
+    import httpx
+
+API_BASE_URL = "https://api.anthropic.com"
+USER_AGENT = "claude-code/2.1.0"
+"""The endpoint answers 429 to any other program."""
+TIMEOUT_S = 8.0
+LOGIN_HINT = "Run `claude` and log in again with /login."
+
+_WINDOWS = {
+    "five_hour": "5h",
+    "seven_day": "7d",
+    "seven_day_sonnet": "7d-sonnet",
+    "seven_day_opus": "7d-opus",
+    "seven_day_cowork": "7d-cowork",
+    "extra_usage": "month",
+}
+"""Name in the answer -> window. Others are kept, with a window made of their name."""
+
+
+def traces(env: Env) -> list[Path]:
+    """Files whose presence tells that the tool is used here, though it may have no transcripts."""
+    return [*account_files(env), *(d / ".credentials.json" for d in config_dirs(env))]
+
+
+def agent_type(meta_path: Path) -> str | None:
+    """Sub-agent type by the file beside its transcript."""
+    try:
+        meta = _object(read_whole(meta_path) or b"{}")
+    except SourceUnavailable:
+        return None
+    return _text(meta.get("agentType"))
+
+
+def read_facts(account: Account, cursors: Cursors, env: Env) -> Chunk:
+    """Facts of the files that changed since `cursors`."""
+    records: list[Record] = []
+    seen: list[FileCursor] = []
+    problems: list[Problem] = []
+    accounts = [path for path in account_files(env) if path.is_file()][:1]
+    settings = [directory / "settings.json" for directory in config_dirs(env)]
+    for path, facts_in in [(p, account_facts) for p in accounts] + [(p, settings_facts) for p in settings]:
+        state = _jsonl.stat(path)
+        if state is None or state.start(cursors.get(str(path))) is None:
+            continue
+        try:
+            found = _object(read_whole(path) or b"{}")
+        except SourceUnavailable as e:
+            problems.append(Problem(path=str(path), offset=0, what=e.message))
+            continue
+        seen.append(state.cursor(state.size))
+        if not found:
+            # Caught while it was being rewritten: it will have changed again when it is whole.
+            problems.append(Problem(path=str(path), offset=0, what="not a JSON object (yet)"))
+        at_us = state.mtime_ns // 1000
+        records += [
+            AccountFact(provider=PROVIDER, account=account.id, key=key, value=value, at_us=at_us)
+            for key, value in facts_in(found).items()
+        ]
+    return Chunk(records=records, cursors=seen, problems=problems)
+
+
+def account_facts(found: Mapping[str, object]) -> dict[str, str]:
+    """Facts of a `.claude.json`."""
+    login = found.get("oauthAccount")
+    login = login if isinstance(login, dict) else {}
+    facts = {
+        "account_email": _text(login.get("emailAddress")),
+        "account_name": _text(login.get("displayName")),
+        "organization_uuid": _text(login.get("organizationUuid")),
+        "billing_type": _text(login.get("billingType")),
+        "extra_usage_enabled": _yes_no(login.get("hasExtraUsageEnabled")),
+    }
+    uuid, billing = _text(login.get("accountUuid")), facts["billing_type"] or ""
+    if uuid:
+        facts["account_key"] = account_key("anthropic", uuid)
+        facts["plan_type"] = "pro" if "stripe" in billing else "subscription"
+    if found:
+        subscribed = found.get("hasAvailableSubscription") is True or "subscription" in billing
+        facts["subscription"] = "active" if subscribed else "none"
+    return {key: value for key, value in facts.items() if value}
+
+
+def settings_facts(found: Mapping[str, object]) -> dict[str, str]:
+    """Facts of a `settings.json`."""
+    facts = {
+        "active_model": _text(found.get("model")),
+        "always_thinking": _yes_no(found.get("alwaysThinkingEnabled")),
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def poll(account: Account, env: Env) -> Iterator[Record]:
+    """The plan's limits, from the vendor. Nothing without a network or a valid login.
+
+    Raises:
+        AuthRequired: the login is refused.
+        SourceUnavailable: no answer, or too many questions; the hint says when to ask again.
+        SourceChanged: an answer of another form.
+    """
+    token = _token(env)
+    if env.http is None or token is None:
+        return
+    import httpx  # loaded only where the network is used
+
+    base = env.base_urls.get(PROVIDER, API_BASE_URL).rstrip("/")
+    try:
+        answer = env.http.get(
+            f"{base}/api/oauth/usage",
+            headers={
+                "Authorization": f"Bearer {token}",
+                "anthropic-beta": "oauth-2025-04-20",
+                "User-Agent": USER_AGENT,
+            },
+            timeout=TIMEOUT_S,
+        )
+    except httpx.HTTPError as e:
+        raise SourceUnavailable(f"Claude Code's usage cannot be asked: {type(e).__name__}") from e
+    _check(answer)
+    try:
+        body = msgspec.json.decode(answer.content)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise SourceChanged("Claude Code's usage endpoint answered something that is not JSON") from e
+    if not isinstance(body, dict):
+        raise SourceChanged("Claude Code's usage endpoint answered something that is no JSON object")
+    yield from readings_of(body, account.id, int(env.now.timestamp() * 1e6))
+
+
+def _check(answer: httpx.Response) -> None:
+    if answer.status_code in (401, 403):
+        raise AuthRequired(
+            f"Claude Code's login is refused by the usage endpoint ({answer.status_code})", LOGIN_HINT
+        )
+    if answer.status_code == 429:
+        wait = answer.headers.get("Retry-After", "")
+        raise SourceUnavailable(
+            "Claude Code's usage endpoint asks to wait (429)", f"Retry-After: {wait}" if wait else ""
+        )
+    if answer.status_code != 200:
+        raise SourceUnavailable(f"Claude Code's usage endpoint answered {answer.status_code}")
+
+
+def readings_of(body: Mapping[str, object], account: str, now_us: int) -> Iterator[QuotaReading]:
+    """The windows of an answer; what has no share of use is no window."""
+    for name, window in body.items():
+        if not isinstance(window, dict) or window.get("is_enabled") is False:
+            continue
+        used = window.get("utilization")
+        if isinstance(used, bool) or not isinstance(used, int | float):
+            continue
+        resets_at = time_of(window.get("resets_at"))
+        resets_at_us = None if resets_at is None else int(resets_at.timestamp() * 1e6)
+        if resets_at_us is not None and resets_at_us <= now_us:
+            used, resets_at_us = 0.0, None
+        yield QuotaReading(
+            provider=PROVIDER,
+            account=account,
+            key=f"usage_{name}",
+            at_us=now_us,
+            unit="%",
+            window=_WINDOWS.get(name) or _window_of(name),
+            used=float(used),
+            limit=100.0,
+            remaining=max(0.0, 100.0 - used),
+            resets_at_us=resets_at_us,
+            behaviour=Behaviour.CAP,
+        )
+
+
+def _window_of(name: str) -> str:
+    for prefix, window in (("five_hour_", "5h-"), ("seven_day_", "7d-")):
+        if name.startswith(prefix):
+            return window + name.removeprefix(prefix).replace("_", "-")
+    return "current"
+
+
+def _token(env: Env) -> str | None:
+    """The tool's access token while it is valid."""
+    now_ms = env.now.timestamp() * 1000
+    for directory in config_dirs(env):
+        try:
+            login = _object(read_whole(directory / ".credentials.json") or b"{}").get("claudeAiOauth")
+        except SourceUnavailable:
+            continue
+        if not isinstance(login, dict):
+            continue
+        token, expires_ms = login.get("accessToken"), login.get("expiresAt")
+        expired = isinstance(expires_ms, int | float) and expires_ms <= now_ms
+        if isinstance(token, str) and token.isascii() and token.isprintable() and token and not expired:
+            return token
+    return None
+
+
+def _object(content: bytes) -> dict[str, object]:
+    """A JSON object, empty when it is none."""
+    try:
+        found = json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
+
+
+def _yes_no(value: object) -> str | None:
+    return None if not isinstance(value, bool) else "true" if value else "false"

@@ -1,0 +1,153 @@
+"""Where Claude Code keeps its files, and in which order they are read. Looks at names and states only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from openusage.errors import SourceUnavailable
+from openusage.providers._contract import Env, Problem
+from openusage.providers._jsonl import FileState
+
+AGENT_PREFIX = "agent-"
+
+
+class TranscriptFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One transcript under a `projects` directory."""
+
+    state: FileState
+    slug: str
+    """Name of the project's directory: its path with everything odd turned into `-`."""
+    folder: str
+    """The project's directory."""
+    session: str
+    """Session by the file's place, for lines that do not say."""
+    is_agent: bool
+    """A sub-agent's own transcript."""
+
+    @property
+    def meta_path(self) -> Path:
+        """Where a sub-agent's type may be told."""
+        return Path(self.state.path.removesuffix(".jsonl") + ".meta.json")
+
+    def parent_path(self, session: str) -> str:
+        """The transcript of the session that started this sub-agent."""
+        return f"{self.folder}/{session}.jsonl"
+
+
+class Found(msgspec.Struct, frozen=True):
+    """All transcripts, in reading order, and what could not be looked at."""
+
+    files: list[TranscriptFile]
+    problems: list[Problem]
+
+
+def config_dirs(env: Env) -> list[Path]:
+    """Configuration directories, existing or not: `CLAUDE_CONFIG_DIR` (a comma list, whose entries may end
+    in `projects`) replaces the two defaults."""
+    named = [entry.strip() for entry in env.environ.get("CLAUDE_CONFIG_DIR", "").split(",") if entry.strip()]
+    if named:
+        dirs = [_home_path(entry, env) for entry in named]
+        return list(dict.fromkeys(d.parent if d.name == "projects" else d for d in dirs))
+    config_home = env.environ.get("XDG_CONFIG_HOME", "").strip()
+    xdg = _home_path(config_home, env) if config_home else env.home / ".config"
+    return [env.home / ".claude", xdg / "claude"]
+
+
+def _home_path(text: str, env: Env) -> Path:
+    if text == "~" or text.startswith("~/"):
+        return env.home / text[2:]
+    return env.home / text
+
+
+def account_files(env: Env) -> list[Path]:
+    """Where `.claude.json` may be, best first."""
+    named = config_dirs(env) if env.environ.get("CLAUDE_CONFIG_DIR", "").strip() else []
+    return [directory / ".claude.json" for directory in (*named, env.home)]
+
+
+def project_roots(env: Env) -> list[str]:
+    """Existing `projects` directories, as real paths, each once."""
+    roots = [os.path.realpath(d / "projects") for d in config_dirs(env)]
+    return [root for root in dict.fromkeys(roots) if Path(root).is_dir()]
+
+
+def find(roots: list[str]) -> Found:
+    """Every transcript below `roots`, each once however many links lead to it.
+
+    Main conversations come first: they tell of which type a sub-agent is. Then by age, oldest first.
+    """
+    files: dict[str, TranscriptFile] = {}
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for root in roots:
+        for file in _walk(root, (), seen, problems):
+            files.setdefault(file.state.path, file)
+    ordered = sorted(files.values(), key=lambda f: (f.is_agent, f.state.mtime_ns, f.state.path))
+    return Found(ordered, problems)
+
+
+def _walk(
+    directory: str, parts: tuple[str, ...], seen: set[str], problems: list[Problem]
+) -> Iterator[TranscriptFile]:
+    """Transcripts in a real directory; `parts` are the real directories from the root's child down to it."""
+    if directory in seen:
+        return
+    seen.add(directory)
+    try:
+        entries = list(os.scandir(directory))
+    except FileNotFoundError:
+        return
+    except OSError as e:
+        problems.append(Problem(path=directory, offset=0, what=f"cannot be looked at: {e.strerror}"))
+        return
+    for entry in entries:
+        try:
+            path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            if entry.is_dir():
+                yield from _walk(path, (*parts, path), seen, problems)
+            elif entry.name.endswith(".jsonl") and entry.is_file():
+                yield _file(path, entry, parts)
+        except OSError as e:
+            problems.append(Problem(path=entry.path, offset=0, what=f"cannot be looked at: {e.strerror}"))
+
+
+def _file(path: str, entry: os.DirEntry[str], parts: tuple[str, ...]) -> TranscriptFile:
+    stat = entry.stat()
+    stem = entry.name.removesuffix(".jsonl")
+    folder = parts[0] if parts else os.path.dirname(path)  # noqa: PTH120 - a hot loop over thousands of names
+    return TranscriptFile(
+        state=FileState(path, stat.st_ino, stat.st_size, stat.st_mtime_ns),
+        slug=os.path.basename(folder),  # noqa: PTH119
+        folder=folder,
+        session=os.path.basename(parts[1]) if len(parts) > 1 else stem,  # noqa: PTH119
+        is_agent=stem.startswith(AGENT_PREFIX) or any(part.endswith("/subagents") for part in parts),
+    )
+
+
+def is_gone(path: str) -> bool:
+    """Certainly no longer there; a file that only cannot be looked at now is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def read_whole(path: Path) -> bytes | None:
+    """A small file's content, `None` when it does not exist.
+
+    Raises:
+        SourceUnavailable: it exists and cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as e:
+        raise SourceUnavailable(f"{path} cannot be read: {e.strerror}") from e

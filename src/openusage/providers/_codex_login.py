@@ -1,0 +1,174 @@
+"""Codex's login (`auth.json`): who is signed in, and the vendor's usage API asked with it. Tokens are never kept.
+
+The id token's claims are read without checking its signature: it is the user's own file, and only shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
+from openusage.net import reason
+from openusage.providers._codex_quota import PROVIDER, from_api, plan
+from openusage.providers._contract import Env
+from openusage.wire.events import AccountFact, Record
+
+DEFAULT_BASE = "https://chatgpt.com/backend-api"
+TIMEOUT_S = 8.0
+LOGIN_HINT = "Run: codex login"
+_CLAIMS = "https://api.openai.com/auth"
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """What `auth.json` tells. Lives as long as the call that needs it."""
+
+    access_token: str | None = None
+    account_id: str | None = None
+    email: str | None = None
+    plan: str | None = None
+
+    def __repr__(self) -> str:
+        return "Login(…)"
+
+
+def login(path: Path) -> Login:
+    """The login kept in `path`.
+
+    Raises:
+        SourceUnavailable: there is no such file, or it cannot be read.
+        SourceChanged: it is not the JSON object we know.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        raise SourceUnavailable(f"{path}: {e.strerror or e}") from e
+    found = _object(data)
+    if found is None:
+        raise SourceChanged(f"{path} is not a JSON object.")
+    tokens = _dict(found.get("tokens"))
+    claims = _claims(_str(tokens.get("id_token")) or "")
+    vendor = _dict(claims.get(_CLAIMS))
+    return Login(
+        access_token=_str(tokens.get("access_token")),
+        account_id=_str(tokens.get("account_id")) or _str(vendor.get("chatgpt_account_id")),
+        email=_str(claims.get("email")),
+        plan=_str(vendor.get("chatgpt_plan_type")),
+    )
+
+
+def facts(account: str, known: Login, at_us: int) -> Iterator[AccountFact]:
+    """What a login tells about the account."""
+    yield from plan(account, known.plan, at_us)
+    pairs = [("account_email", known.email)]
+    if known.account_id:
+        pairs.append(("account_key", account_key("openai", known.account_id)))
+    for key, value in pairs:
+        if value:
+            yield AccountFact(provider=PROVIDER, account=account, key=key, value=value, at_us=at_us)
+
+
+def account_key(vendor: str, account_id: str) -> str:
+    """One-way fingerprint by which machines see that they share an account."""
+    text = f"openusage account\x1f{vendor}\x1f{account_id}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def ask(account: str, home: Path, known: Login, env: Env) -> Iterator[Record]:
+    """The vendor's present figures for the login `known` of the Codex home `home`.
+
+    Raises:
+        AuthRequired: the login is expired or refused.
+        SourceUnavailable: no connection, too many requests, the vendor's own trouble.
+        SourceChanged: the answer is not JSON as we know it.
+    """
+    if env.http is None or not known.access_token:
+        return
+    import httpx  # loaded already by whoever made the client; reading logs does without it
+
+    url = usage_url(env.base_urls.get(PROVIDER) or _configured_base(home) or DEFAULT_BASE)
+    headers = {"Authorization": f"Bearer {known.access_token}", "User-Agent": _agent(home)}
+    if known.account_id:
+        headers["ChatGPT-Account-Id"] = known.account_id
+    try:
+        answer = env.http.get(url, headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
+    except (httpx.LocalProtocolError, httpx.InvalidURL, ValueError):
+        # A token or id that cannot be a header, and whose text such an error repeats.
+        raise SourceUnavailable("Codex usage cannot be asked: address or login are malformed.") from None
+    except httpx.HTTPError as e:
+        raise SourceUnavailable(f"Codex usage cannot be asked: {reason(e)}.") from e
+    if answer.status_code in (401, 403):
+        raise AuthRequired("Codex auth required — run `codex login`", LOGIN_HINT)
+    if answer.status_code == 429:
+        after = answer.headers.get("Retry-After", "")
+        raise SourceUnavailable(
+            "Codex usage: too many requests.", f"Try again in {after} s." if after.isdecimal() else ""
+        )
+    if answer.status_code != 200:
+        raise SourceUnavailable(f"Codex usage: the vendor answers {answer.status_code}.")
+    found = _object(answer.content)
+    if found is None:
+        raise SourceChanged("Codex usage: the answer is not a JSON object.")
+    at_us = round(env.now.timestamp() * 1_000_000)
+    yield from from_api(account, found, at_us)
+
+
+def usage_url(base: str) -> str:
+    """Where usage is asked, by base address.
+
+    >>> usage_url("https://chatgpt.com/backend-api/"), usage_url("https://codex.example")
+    ('https://chatgpt.com/backend-api/wham/usage', 'https://codex.example/api/codex/usage')
+    """
+    base = base.rstrip("/")
+    return f"{base}/wham/usage" if "/backend-api" in base else f"{base}/api/codex/usage"
+
+
+def _configured_base(home: Path) -> str | None:
+    try:
+        found = tomllib.loads((home / "config.toml").read_text("utf-8", "replace"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return None  # no or no valid settings: Codex itself would use its default
+    return _str(found.get("chatgpt_base_url"))
+
+
+def _agent(home: Path) -> str:
+    try:
+        found = _object((home / "version.json").read_bytes()) or {}
+    except OSError:
+        found = {}
+    version = _str(found.get("latest_version")) or ""
+    return f"codex-cli/{version}" if version.isascii() and version.isprintable() and version else "codex-cli"
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Claims of a JWT, none when it is not one."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        body = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+    except ValueError:
+        return {}
+    return _object(body) or {}
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _str(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

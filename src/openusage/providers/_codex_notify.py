@@ -1,0 +1,79 @@
+"""What Codex hands to its `notify` program after a turn -> records.
+
+The payload has no tokens: those come from the rollout file. Keys are kebab-case; older and foreign wrappers
+write snake or camel case, and may name a tool.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from openusage.errors import SourceChanged
+from openusage.providers._codex_log import PROVIDER, tool_key, turn_key
+from openusage.providers._codex_tools import tool_name
+from openusage.wire.events import EventKind, Outcome, Record, UsageEvent
+
+_OUTCOMES = {
+    "ok": Outcome.OK,
+    "success": Outcome.OK,
+    "completed": Outcome.OK,
+    "error": Outcome.ERROR,
+    "failed": Outcome.ERROR,
+    "aborted": Outcome.ABORTED,
+    "cancelled": Outcome.ABORTED,
+}
+
+
+def parse_hook(payload: bytes, account: str, now_us: int) -> list[Record]:
+    """Records of one notification: the turn that ended, under the key its log line has, and a named tool call.
+
+    Raises:
+        SourceChanged: the payload is not a JSON object.
+    """
+    try:
+        found = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise SourceChanged("Codex notification is not a JSON object.")
+    given = {_snake(key): value for key, value in found.items()}
+    session = _text(given, "thread_id", "session_id")
+    turn, call = _text(given, "turn_id"), _text(given, "tool_call_id", "call_id")
+    name = _text(given, "tool_name")
+    common = {
+        "provider": PROVIDER,
+        "account": account,
+        "at_us": now_us,
+        "model": _text(given, "model"),
+        "project": _project(_text(given, "cwd")),
+        "session": session,
+    }
+    records: list[Record] = []
+    if name and call:
+        records.append(
+            UsageEvent(
+                **common,
+                kind=EventKind.TOOL,
+                event_key=tool_key(session or "", call),
+                tool=tool_name(name),
+                outcome=_OUTCOMES.get((_text(given, "status") or "").lower()),
+            )
+        )
+    elif turn:
+        records.append(UsageEvent(**common, kind=EventKind.TURN, event_key=turn_key(session or "", turn)))
+    return records
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|-", "_", key).lower()
+
+
+def _text(given: dict[str, Any], *keys: str) -> str | None:
+    return next((given[k] for k in keys if isinstance(given.get(k), str) and given[k]), None)
+
+
+def _project(cwd: str | None) -> str | None:
+    return re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] or None if cwd else None

@@ -1,0 +1,188 @@
+"""What a Codex tool call was, how it ended and which file its patch touched. Pure; keeps no text.
+
+Outcomes come from what Codex itself puts in front of (or behind) an output, never from the tool's own words:
+a compiler that prints "error" did run.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from openusage.providers._claude_code_tools import file_key, language_of
+from openusage.wire.events import Outcome
+
+HEAD_BYTES = 400
+"""Where Codex writes its own header of an output: `Exit code: 0`, `Wall time: …`, `Output:`."""
+TAIL_BYTES = 200
+"""Where an older Codex ends an output: `"metadata":{"exit_code":0,"duration_seconds":0.1}}`."""
+
+_EXIT = re.compile(rb"(?:Exit code: |Process exited with code )(-?\d+)")
+_EXIT_FIELD = re.compile(rb'\\?"exit_code\\?"\s*:\s*(-?\d+)')
+_FIRST_TEXT = re.compile(rb'\[\s*\{[^{}]{0,200}?"text"\s*:\s*"')
+_ABORTED = re.compile(
+    rb"(?:Wall time: [\d.]+ seconds\\n)?(?:(?:exec|command|patch|tool call|request|user)\s+){0,2}"
+    rb"(?:was\s+)?(?:aborted|cancell?ed|rejected by user)",
+    re.IGNORECASE,
+)
+_REFUSED = re.compile(
+    rb"(?:failed to parse function arguments|unsupported (?:custom tool )?call|tool call error"
+    rb"|exec_command failed|execution error|apply_patch verification failed)"
+)
+
+
+class _Object(msgspec.Struct, gc=False):
+    """An output that is an object: some field of it says how the call ended."""
+
+    exit_code: int | None = None
+    success: bool | None = None
+    metadata: _Object | None = None
+
+
+_OBJECT = msgspec.json.Decoder(_Object)
+
+
+def outcome(line: bytes, at: int = 0) -> Outcome:
+    """How a call ended, from its output: a JSON value that starts at `at` and ends near the end of `line`.
+
+    Looks at a bounded head and tail of a text, however long it is.
+    """
+    first = line[at : at + 1]
+    if first == b"{":
+        return _of_object(line[at:])
+    if first == b"[":
+        found = _FIRST_TEXT.match(line, at, at + HEAD_BYTES)
+        return Outcome.OK if found is None else _of_text(line, found.end())
+    if line.startswith((b'"{\\"output\\"', b'"{\\"metadata\\"', b'"{\\"exit_code\\"'), at):
+        tail = _EXIT_FIELD.findall(line, max(at, len(line) - TAIL_BYTES))
+        head = _EXIT_FIELD.findall(line, at, at + HEAD_BYTES)
+        codes = tail[-1:] or head[:1]
+        if codes:
+            return Outcome.OK if int(codes[0]) == 0 else Outcome.ERROR
+        at = max(line.find(b'\\":\\"', at, at + HEAD_BYTES) + 4, at)
+    return _of_text(line, at + 1)
+
+
+def _of_object(value: bytes) -> Outcome:
+    end = value.rfind(b"}}}")  # the line's own two braces behind the value
+    try:
+        found = _OBJECT.decode(value[: end + 1] if end >= 0 else value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        codes = _EXIT_FIELD.findall(value, 0, HEAD_BYTES) or _EXIT_FIELD.findall(value[-TAIL_BYTES:])
+        return Outcome.ERROR if codes and int(codes[-1]) != 0 else Outcome.OK
+    code = found.exit_code
+    if code is None and found.metadata is not None:
+        code = found.metadata.exit_code
+    return Outcome.ERROR if code or found.success is False else Outcome.OK
+
+
+def _of_text(line: bytes, at: int) -> Outcome:
+    if line.startswith((b"E", b"P", b"C", b"W"), at):
+        head = line[at : at + HEAD_BYTES]
+        cut = head.find(b"\\nOutput:")
+        code = _EXIT.search(head, 0, cut) if cut >= 0 else _EXIT.match(head)
+        if code is not None:
+            return Outcome.OK if int(code[1]) == 0 else Outcome.ERROR
+    if _ABORTED.match(line, at):
+        return Outcome.ABORTED
+    return Outcome.ERROR if _REFUSED.match(line, at) else Outcome.OK
+
+
+def tool_name(name: str, namespace: str | None = None) -> str:
+    """`mcp__<server>__<tool>` for every spelling of an MCP call, any other name as it is.
+
+    >>> tool_name("github__search"), tool_name("search", "mcp__github__"), tool_name("shell")
+    ('mcp__github__search', 'mcp__github__search', 'shell')
+    """
+    if namespace:
+        server = namespace.removeprefix("mcp__").strip("_")
+        tool = name.removeprefix("mcp__").removeprefix(f"{server}__")
+        return f"mcp__{server}__{tool}" if server else name
+    if "__" in name.strip("_") and not name.startswith("mcp__"):
+        return f"mcp__{name}"
+    return name
+
+
+class Patch(msgspec.Struct, frozen=True):
+    """What a patch did. The file is the one with the most changed lines: an event has room for one."""
+
+    lines_added: int
+    lines_removed: int
+    language: str | None
+    file_key: int
+
+
+PATCH_SIGN = b"*** Begin Patch"
+_FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)")
+
+
+def patch_in(inputs: Iterable[bytes | msgspec.Raw], cwd: str) -> Patch | None:
+    """What the `apply_patch` text in a call's input (JSON) does, however deep it is wrapped; `None`: no such text."""
+    for raw in inputs:
+        given = bytes(raw)
+        if PATCH_SIGN in given and (text := _patch_text(_value(given))):
+            return patch(text, cwd)
+    return None
+
+
+def patch(text: str, cwd: str) -> Patch | None:
+    """Line counts and file of a patch that begins somewhere in `text`. `None`: no file in it."""
+    files = list(_files(text))
+    if not files:
+        return None
+    path, _, _ = max(files, key=lambda f: f[1] + f[2])
+    return Patch(
+        lines_added=sum(f[1] for f in files),
+        lines_removed=sum(f[2] for f in files),
+        language=language_of(path),
+        file_key=file_key(posixpath.normpath(posixpath.join(cwd, path))),
+    )
+
+
+def _patch_text(value: object) -> str:
+    if isinstance(value, str):
+        if value.lstrip().startswith(("{", "[")) and (inner := _value(value)) is not None:
+            return _patch_text(inner)
+        return value if "*** Begin Patch" in value else ""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next(filter(None, map(_patch_text, parts)), "")
+
+
+def _value(text: bytes | str) -> object:
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "replace")
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def web_use(call_type: str, action: msgspec.Raw) -> tuple[int | None, int | None]:
+    """Searches and page fetches of one of the vendor's own calls."""
+    if call_type != "web_search_call":
+        return None, None
+    found = _value(bytes(action)) if len(bytes(action)) else None
+    kind = found.get("type") if isinstance(found, dict) else "search"
+    return (1, None) if kind == "search" else (None, 1) if kind == "open_page" else (None, None)
+
+
+def _files(text: str) -> Iterator[tuple[str, int, int]]:
+    path, added, removed = "", 0, 0
+    for line in text[text.find("*** Begin Patch") :].splitlines():
+        if line.startswith("***"):
+            if found := _FILE.match(line):
+                if path:
+                    yield path, added, removed
+                path, added, removed = found[1].strip(), 0, 0
+            elif line.startswith("*** End Patch"):
+                break
+        elif line.startswith("+"):
+            added += 1
+        elif line.startswith("-"):
+            removed += 1
+    if path:
+        yield path, added, removed

@@ -1,0 +1,248 @@
+"""One UsageSnapshot per account, out of a store's answers. Pure but for the questions it asks.
+
+A metric named for a period holds that period, whatever window is shown: `today_*` since local midnight,
+`7d_*` and `30d_*` rolling, `all_time_*` everything. All days are local. Daily series cover whole local days
+from the window's first on, and at least the last 7, so that a short window still has a line to draw.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from openusage.read_model import quota
+from openusage.read_model.blocks import BLOCK_US, active_block, settles_start
+from openusage.read_model.counted import model_usage, put_counted
+from openusage.read_model.draft import BLOCK, TODAY, WEEK, Draft
+from openusage.read_model.fold import Usage, fold
+from openusage.read_model.spend import PREFERENCE, spend
+from openusage.read_model.windows import DAY_US, day_start, from_us, local_date, to_us
+from openusage.wire import keys
+from openusage.wire.events import Behaviour, EventKind, QuotaReading
+from openusage.wire.keys import Family, metric
+from openusage.wire.rollups import By, Filter, Questions, Window
+from openusage.wire.snapshot import Status, UsageSnapshot
+
+BLOCK_PROVIDERS = ("claude_code",)
+"""Whose plans are limited in 5-hour blocks."""
+
+
+def build_all(
+    ask: Questions,
+    accounts: Iterable[tuple[str, str]],
+    *,
+    window: Window,
+    now: dt.datetime,
+    tz: str,
+    links: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> dict[str, UsageSnapshot]:
+    """Account id -> snapshot, in the order of `accounts`, which are (provider, account id).
+
+    `names` are display names by provider, where the built-in ones are not wanted. Of two accounts with one
+    id the later one is found under `provider/id`.
+    """
+    found: dict[str, UsageSnapshot] = {}
+    for provider, account in dict.fromkeys(accounts):
+        snapshot = build(
+            ask,
+            provider,
+            account,
+            window=window,
+            now=now,
+            tz=tz,
+            links=links,
+            provider_name=(names or {}).get(provider, ""),
+        )
+        found[account if account not in found else f"{provider}/{account}"] = snapshot
+    return found
+
+
+def build(
+    ask: Questions,
+    provider: str,
+    account: str,
+    *,
+    window: Window,
+    now: dt.datetime,
+    tz: str,
+    links: Mapping[str, str] | None = None,
+    provider_name: str = "",
+) -> UsageSnapshot:
+    """The state of one account at `now`, with `window` shown.
+
+    `links` give the vendor of an answer another name (`telemetry.provider_links`).
+    """
+    where = Filter(providers=(provider,), accounts=(account,))
+    now_us = to_us(now)
+    readings = list(quota.newest(ask.readings(where)).values())
+    facts = {f.key: f.value for f in sorted(ask.facts(where), key=lambda f: f.at_us)}
+    usage = fold(ask, where, shown=window, now=now, tz=tz, links=links or {})
+
+    draft = Draft(window.name)
+    draft.note(facts.items())
+    if usage.last_us is not None:
+        put_counted(draft, usage)
+        _put_distinct(draft, ask, where, usage, window, now, tz)
+        draft.note([(keys.ATTR_LAST_EVENT, _iso(usage.last_us))])
+    _put_partial(draft, ask, window)
+    resets: dict[str, dt.datetime] = {}
+    if provider in BLOCK_PROVIDERS and usage.last_us is not None:
+        resets = _put_block(draft, ask, where, readings, now_us)
+    if not usage.window.requests:
+        _put_credit_spend(draft, ask, provider, account, readings, window, now_us)
+    if limits := [r.at_us for r in readings if r.limit is not None or r.unit == "%"]:
+        draft.note([(keys.ATTR_READ_AT, _iso(max(limits)))])
+
+    snapshot = UsageSnapshot(
+        provider_id=provider,
+        account_id=account,
+        timestamp=now,
+        status=Status.UNKNOWN,
+        metrics=draft.metrics,
+        resets=resets,
+        attributes=draft.all_attributes(),
+        model_usage=model_usage(usage, window.name),
+        daily_series=draft.series,
+    )
+    snapshot = quota.lay(snapshot, readings, now_us)
+    if provider == "codex":
+        aliases = quota.codex_aliases(snapshot)
+        snapshot = msgspec.structs.replace(snapshot, metrics=snapshot.metrics | aliases)
+    has_data = usage.last_us is not None or bool(readings)
+    caps = [r.key for r in readings if r.behaviour is Behaviour.CAP]
+    return msgspec.structs.replace(
+        snapshot,
+        status=quota.status(snapshot.metrics, caps, has_data),
+        message=_message(provider, provider_name or keys.provider_name(provider), facts, usage, readings),
+    )
+
+
+def _put_distinct(
+    draft: Draft, ask: Questions, where: Filter, usage: Usage, window: Window, now: dt.datetime, tz: str
+) -> None:
+    """What cannot be added up over days: sessions and files."""
+    today = Window("today", to_us(day_start(local_date(now, tz), tz)))
+    week = Window("week", to_us(now) - 7 * DAY_US)
+    counts: dict[tuple[int | None, int | None], int] = {}
+
+    def sessions(span: Window) -> int:
+        bounds = (span.from_us, span.to_us)
+        if bounds not in counts:
+            counts[bounds] = ask.sessions(span, where)
+        return counts[bounds]
+
+    if usage.today.requests:
+        draft.put_some(keys.SESSIONS_TODAY, sessions(today), "sessions", TODAY)
+    if usage.week.requests:
+        draft.put_some(keys.WEEK_SESSIONS, sessions(week), "sessions", WEEK)
+    if usage.window.requests:
+        draft.put_some(keys.WINDOW_SESSIONS, sessions(window), "sessions")
+        for client, count in _client_sessions(ask, where, usage, window, sessions(window)).items():
+            draft.put_some(metric(Family.CLIENT, client, "sessions"), count, "sessions")
+    if usage.tools.calls:
+        draft.put_some(keys.FILES_CHANGED, ask.files_changed(window, where), "files")
+
+
+def _client_sessions(
+    ask: Questions, where: Filter, usage: Usage, window: Window, sessions: int
+) -> dict[str, int]:
+    whole = sum(s.requests for s in usage.clients.values()) == usage.window.requests
+    if len(usage.clients) == 1 and whole:
+        return dict.fromkeys(usage.clients, sessions)
+    if not usage.clients:
+        return {}
+    counts: dict[str, int] = {}
+    messages = msgspec.structs.replace(where, kinds=(EventKind.MESSAGE,))
+    for row in ask.usage(window, (By.CLIENT, By.SESSION), messages):
+        client = row.key[By.CLIENT]
+        if client and row.key[By.SESSION]:
+            counts[client] = counts.get(client, 0) + 1
+    return counts
+
+
+def _put_partial(draft: Draft, ask: Questions, window: Window) -> None:
+    oldest_us = None if window.from_us is None else ask.oldest_us()
+    if oldest_us is not None and window.from_us is not None and oldest_us > window.from_us:
+        draft.note([(keys.ATTR_PARTIAL, _iso(oldest_us))])
+
+
+def _put_block(
+    draft: Draft, ask: Questions, where: Filter, readings: Sequence[QuotaReading], now_us: int
+) -> dict[str, dt.datetime]:
+    """The running 5-hour block; returns its end as a reset."""
+    resets_at_us = next((r.resets_at_us for r in readings if r.key == keys.FIVE_HOUR), None)
+    moments = ask.moments(now_us - 3 * BLOCK_US, where)
+    if moments and resets_at_us is None and not settles_start(moments):
+        moments = ask.moments(now_us - 7 * DAY_US, where)
+    block = active_block(moments, now_us, resets_at_us)
+    if block is None:
+        return {}
+    if block.cost_nano:
+        draft.put(keys.BLOCK_COST, block.cost_nano / 1e9, "USD", BLOCK)
+    for field, count, unit in (
+        ("input", block.input, "tokens"),
+        ("output", block.output, "tokens"),
+        ("msgs", block.messages, "messages"),
+        ("cache_read_tokens", block.cache_read, "tokens"),
+        ("cache_create_tokens", block.cache_write, "tokens"),
+    ):
+        draft.put_some(keys.BLOCK + field, count, unit, BLOCK)
+    draft.put(keys.BURN_RATE, block.burn_usd_per_h(now_us), "USD/h", BLOCK)
+    draft.note(
+        [
+            ("block_start", _iso(block.start_us)),
+            ("block_end", _iso(block.end_us)),
+            ("block_progress_pct", f"{block.progress_pct(now_us):.0f}"),
+        ]
+    )
+    return {keys.BILLING_BLOCK: from_us(block.end_us)}
+
+
+def _put_credit_spend(
+    draft: Draft,
+    ask: Questions,
+    provider: str,
+    account: str,
+    readings: Sequence[QuotaReading],
+    window: Window,
+    now_us: int,
+) -> None:
+    """Spent by the vendor's own balance or counter, where no message tells what was spent."""
+    if window.from_us is None:
+        return
+    counted = {r.key: r for r in readings if r.behaviour in (Behaviour.BALANCE, Behaviour.COUNTER)}
+    source = next((counted[k] for k in PREFERENCE if k in counted), None)
+    if source is None:
+        return
+    history = ask.reading_history(provider, account, source.key, window.from_us)
+    found = spend(history, window.from_us, now_us)
+    if found is None:
+        return
+    draft.put(keys.WINDOW_CREDIT_SPEND, found.amount, source.unit)
+    draft.note([(keys.ATTR_SPEND_SINCE, _iso(found.since_us))])
+    if found.partial:
+        draft.note([(keys.ATTR_SPEND_PARTIAL, "true")])
+
+
+def _message(
+    provider: str, name: str, facts: Mapping[str, str], usage: Usage, readings: Sequence[QuotaReading]
+) -> str:
+    if usage.last_us is None and not readings:
+        return f"No {name} usage data found"
+    if provider == "claude_code":
+        return "Claude Code CLI · costs are API-equivalent estimates, not subscription charges"
+    if provider == "codex":
+        live = facts.get("rate_limit_source") == "live"
+        if live:
+            return (
+                "Codex live usage data" if usage.last_us is None else "Codex live usage + local session data"
+            )
+        return "Codex CLI session data"
+    return f"{name} usage data"
+
+
+def _iso(at_us: int) -> str:
+    return from_us(at_us).isoformat().replace("+00:00", "Z")

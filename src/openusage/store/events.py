@@ -1,0 +1,309 @@
+"""Events in: each kept once, merged with what is there, rollups following in the same transaction.
+
+An event belongs to one machine: that of the record `carrier_rank` prefers, among equals the smaller machine id.
+The other machines that have it are kept in `copy`. So the outcome does not depend on the order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import apsw
+import msgspec
+
+from openusage.store import sums
+from openusage.store.labels import KIND_NUMBER, LabelBook, clean
+from openusage.store.schema import COUNTS, LARGEST_COUNT, LATEST_US
+from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent, carrier_rank, merge
+
+
+class Priced(Protocol):
+    """What one event costs, and by which prices."""
+
+    @property
+    def nano(self) -> int: ...
+    @property
+    def version(self) -> str: ...
+
+
+PriceOf: TypeAlias = Callable[[UsageEvent], Priced | None]
+"""The price of a message; `None`: not known."""
+
+Row: TypeAlias = tuple[Any, ...]
+"""Columns of `event` after its id, see `COLUMNS`."""
+
+COLUMNS = (
+    "event_key",
+    "at_us",
+    "kind_number",
+    "series_id",
+    "session_id",
+    *COUNTS[:-1],
+    "file_key",
+    "estimated",
+    "carried",
+    "cost_computed_nano",
+    "price_id",
+)
+_PRICE_AT = len(COLUMNS) - 2
+"""Where the columns that come from the price begin; those before are the event itself."""
+_SERIES, _SESSION = COLUMNS.index("series_id"), COLUMNS.index("session_id")
+
+_INSERT = (
+    f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+    " ON CONFLICT (event_key) DO NOTHING"
+)
+_UPDATE = f"UPDATE event SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ?"
+_FIND = f"SELECT id, {', '.join(COLUMNS)} FROM event WHERE event_key = ?"
+
+
+class EventCount(msgspec.Struct):
+    """What became of the events of one batch."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    seen_elsewhere: int = 0
+    refused: int = 0
+
+
+class EventTable:
+    """The `event` table and what follows from it. Used inside a transaction of the writer."""
+
+    def __init__(self, db: apsw.Connection, book: LabelBook, price: PriceOf) -> None:
+        self._db = db
+        self._book = book
+        self._price = price
+
+    def add(self, events: Iterable[UsageEvent], machine: str, raw_from_us: int) -> EventCount:
+        """Stores what is new, merges what is known. O(events), not of what is stored."""
+        count = EventCount()
+        batch = once(events)
+        if not batch:
+            return count
+        self._drop_settled(batch, machine, count)
+        rows = [self._row(batch[key], machine) for key in sorted(batch)]
+        last_id = self._db.execute("SELECT ifnull(max(id), 0) FROM event").fetchone()[0]
+        before = self._db.total_changes()
+        self._db.executemany(_INSERT, rows)
+        count.inserted = self._db.total_changes() - before
+        if count.inserted:
+            sums.add_new(self._db, last_id)
+        if count.inserted < len(rows):
+            new = {key for (key,) in self._db.execute("SELECT event_key FROM event WHERE id > ?", (last_id,))}
+            known = [row for row in rows if row[0] not in new]
+            self._merge(known, batch, machine, raw_from_us, count)
+        return count
+
+    def reprice(self, raw_from_us: int) -> int:
+        """Prices the messages that had no price when they came, and now have one. O(unpriced messages)."""
+        found = f"SELECT id, {', '.join(COLUMNS)} FROM event WHERE kind_number = 0 AND price_id IS NULL"
+        changed: list[tuple[int, Row, bool]] = []
+        for number, *columns in self._db.execute(found).fetchall():
+            row = tuple(columns)
+            cost, price_id = self._cost(self._event(row))
+            if price_id is not None:
+                changed.append((number, (*row[:_PRICE_AT], cost, price_id), False))
+        self._change(changed, raw_from_us)
+        return len(changed)
+
+    def _drop_settled(self, batch: dict[bytes, UsageEvent], machine: str, count: EventCount) -> None:
+        """Takes out what is already in the rollups although its raw event is gone."""
+        db = self._db
+        if db.execute("SELECT 1 FROM pruned LIMIT 1").fetchall():
+            keys = {short_key(key): key for key in batch}
+            ask = "SELECT key FROM pruned WHERE key = ?"
+            for (short,) in db.executemany(ask, [(short,) for short in keys]).fetchall():
+                del batch[keys[short]]
+                count.unchanged += 1
+        floors: dict[str, int] = dict(
+            db.execute("SELECT provider, before_us FROM floor WHERE machine = ?", (machine,)).fetchall()
+        )
+        if floors:
+            old = [key for key, event in batch.items() if event.at_us < floors.get(event.provider, 0)]
+            ask = "SELECT event_key FROM event WHERE event_key = ?"
+            kept = {key for (key,) in db.executemany(ask, [(key,) for key in old])}
+            for key in old:
+                if key not in kept:
+                    del batch[key]
+                    count.unchanged += 1
+
+    def _merge(
+        self,
+        rows: Sequence[Row],
+        batch: dict[bytes, UsageEvent],
+        machine: str,
+        raw_from_us: int,
+        count: EventCount,
+    ) -> None:
+        changed: list[tuple[int, Row, bool]] = []
+        copies: list[tuple[bytes, str]] = []
+        owned: list[tuple[bytes, str]] = []
+        stored = self._db.executemany(_FIND, [(row[0],) for row in rows]).fetchall()
+        for (number, *columns), row in zip(stored, rows, strict=True):
+            old = tuple(columns)
+            if old[:_PRICE_AT] == row[:_PRICE_AT]:
+                continue
+            new, owner, other = self._merged(old, batch[old[0]], machine)
+            if owner != other:
+                count.seen_elsewhere += 1
+                owned.append((old[0], owner))
+                copies.append((old[0], other))
+            if new[:_PRICE_AT] != old[:_PRICE_AT]:
+                changed.append(
+                    (
+                        number,
+                        new,
+                        old[1] != new[1] or old[_SERIES : _SESSION + 1] != new[_SERIES : _SESSION + 1],
+                    )
+                )
+        if copies:
+            self._db.executemany("INSERT INTO copy VALUES (?, ?) ON CONFLICT DO NOTHING", copies)
+            self._db.executemany("DELETE FROM copy WHERE event_key = ? AND machine = ?", owned)
+        self._change(changed, raw_from_us)
+        count.updated += len(changed)
+        count.unchanged += len(rows) - len(changed)
+
+    def _merged(self, old: Row, newcomer: UsageEvent, machine: str) -> tuple[Row, str, str]:
+        """The new row, the machine it belongs to, and the other machine that has it (or the same)."""
+        kept = self._event(old)
+        newcomer = _clean(newcomer)
+        here = self._book.labels_of(old[_SERIES])[0] or ""
+        ranked = sorted(((carrier_rank(kept), here), (carrier_rank(newcomer), machine)))
+        owner, other = ranked[0][1], ranked[1][1]
+        event = merge(kept, newcomer)
+        return self._row(event, owner), owner, other
+
+    def _change(self, changed: list[tuple[int, Row, bool]], raw_from_us: int) -> None:
+        if not changed:
+            return
+        self._db.executemany("INSERT INTO touched VALUES (?, ?)", [(n, moves) for n, _, moves in changed])
+        sums.take_touched(self._db)
+        self._db.executemany(_UPDATE, [(*row, n) for n, row, _ in changed])
+        sums.add_touched(self._db, raw_from_us)
+
+    def _row(self, event: UsageEvent, machine: str) -> Row:
+        cost, price_id = self._cost(event) if event.kind is EventKind.MESSAGE else (None, None)
+        tokens = event.tokens
+        return (
+            event.event_key,
+            event.at_us,
+            KIND_NUMBER[event.kind],
+            self._book.series(machine, event),
+            self._book.session(event),
+            tokens.input,
+            tokens.output,
+            tokens.cache_read,
+            tokens.cache_write_5m,
+            tokens.cache_write_1h,
+            tokens.reasoning,
+            event.lines_added,
+            event.lines_removed,
+            event.web_searches,
+            event.web_fetches,
+            event.cost_reported_nano,
+            event.file_key,
+            1 if event.estimated else 0,
+            event.carried,
+            cost,
+            price_id,
+        )
+
+    def _cost(self, event: UsageEvent) -> tuple[int | None, int | None]:
+        priced = self._price(event)
+        return (None, None) if priced is None else (priced.nano, self._book.price(priced.version))
+
+    def _event(self, row: Row) -> UsageEvent:
+        """The event as it was stored."""
+        (key, at_us, _, series, session, i, o, r, w5, w1, think, plus, minus, searches, fetches, cost) = row[
+            :16
+        ]
+        file_key, estimated, carried = row[16:_PRICE_AT]
+        _, provider, account, kind, model, upstream, client, project, agent, tool, outcome, language = (
+            self._book.labels_of(series)
+        )
+        return UsageEvent(
+            provider=provider or "",
+            account=account or "",
+            at_us=at_us,
+            kind=EventKind(kind),
+            event_key=key,
+            tokens=TokenCounts(i, o, r, w5, w1, think),
+            model=model,
+            upstream=upstream,
+            client=client,
+            project=project,
+            session=self._book.session_of(session),
+            agent=agent,
+            tool=tool,
+            outcome=Outcome(outcome) if outcome else None,
+            language=language,
+            lines_added=plus,
+            lines_removed=minus,
+            file_key=file_key,
+            web_searches=searches,
+            web_fetches=fetches,
+            cost_reported_nano=cost,
+            estimated=bool(estimated),
+            carried=carried,
+        )
+
+
+def once(events: Iterable[UsageEvent]) -> dict[bytes, UsageEvent]:
+    """Every event of a batch once, by its key."""
+    batch: dict[bytes, UsageEvent] = {}
+    for event in events:
+        known = batch.get(event.event_key)
+        batch[event.event_key] = event if known is None else merge(known, event)
+    return batch
+
+
+def short_key(key: bytes) -> int:
+    """8 of the 16 bytes: with ten million events, one chance in 300,000 that any two are taken for one."""
+    return int.from_bytes(key[:8], "big", signed=True)
+
+
+def _clean(event: UsageEvent) -> UsageEvent:
+    texts = {name: getattr(event, name) for name in _TEXTS}
+    dirty = {name: clean(text) for name, text in texts.items() if text is not None and not text.isascii()}
+    return msgspec.structs.replace(event, **dirty) if dirty else event
+
+
+_TEXTS = (
+    "provider",
+    "account",
+    "model",
+    "upstream",
+    "client",
+    "project",
+    "session",
+    "agent",
+    "tool",
+    "language",
+)
+
+
+def plausible(event: UsageEvent) -> bool:
+    """False for what no tool can mean: a negative count, a number beyond all sense, a key of another length."""
+    t = event.tokens
+    counts = (
+        t.input,
+        t.output,
+        t.cache_read,
+        t.cache_write_5m,
+        t.cache_write_1h,
+        t.reasoning,
+        event.lines_added,
+        event.lines_removed,
+        event.web_searches,
+        event.web_fetches,
+        event.cost_reported_nano,
+    )
+    return (
+        all(n is None or 0 <= n <= LARGEST_COUNT for n in counts)
+        and 0 <= event.at_us <= LATEST_US
+        and (event.carried is None or 0 <= event.carried <= 6 * LARGEST_COUNT)
+        and (event.file_key is None or 0 <= event.file_key < 1 << 63)
+        and len(event.event_key) == 16
+    )

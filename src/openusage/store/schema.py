@@ -1,0 +1,178 @@
+"""The tables, and the numbered steps that lead from an older file to the present one.
+
+Star schema: `event` holds figures, `series` one row per distinct combination of labels, `session` one per
+session. `rollup` are sums per quarter-hour, series and session, kept for ever; `rollup_day` is the same per
+UTC day and series. Missing labels are '' here and `None` outside. Times are integer microseconds, money is
+integer nano-dollars; a NULL count was not reported.
+
+A step and its record (`user_version`) are one transaction: a program that is killed leaves the old file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apsw
+
+from openusage.errors import StoreError
+
+APPLICATION_ID = 0x4F_55_53_47
+"""`OUSG` in the file's header: tells our file from anybody else's."""
+
+LABELS = (
+    "machine",
+    "provider",
+    "account",
+    "kind",
+    "model",
+    "upstream",
+    "client",
+    "project",
+    "agent",
+    "tool",
+    "outcome",
+    "language",
+)
+"""Columns of `series` after its id."""
+
+COUNTS = (
+    "input",
+    "output",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "reasoning",
+    "lines_added",
+    "lines_removed",
+    "web_searches",
+    "web_fetches",
+    "cost_reported_nano",
+    "cost_computed_nano",
+)
+"""Counts that an event may leave out, and that are summed as they are."""
+
+LARGEST_COUNT = 10**15
+"""No count of one event is larger: a day of tokens of all mankind, and 9,000 of them still add up exactly."""
+
+LATEST_US = 253_370_764_800_000_000
+"""The year 9999."""
+
+
+def m001_first_tables(db: apsw.Connection) -> None:
+    """Everything the first version keeps."""
+    counts = ",\n".join(f"{name} INTEGER CHECK ({name} BETWEEN 0 AND {LARGEST_COUNT})" for name in COUNTS)
+    sums = ",\n".join(f"{name} INTEGER NOT NULL" for name in SUMS)
+    values = """at_us INTEGER NOT NULL, unit TEXT NOT NULL, window TEXT NOT NULL,
+            used REAL, "limit" REAL, remaining REAL, resets_at_us INTEGER,
+            behaviour TEXT NOT NULL, scope TEXT NOT NULL"""
+    labels = ",\n".join(f"{name} TEXT NOT NULL" for name in LABELS)
+    db.execute(
+        f"""
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+        CREATE TABLE machine (id TEXT PRIMARY KEY, name TEXT NOT NULL, first_us INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE price_version (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+        CREATE TABLE series (id INTEGER PRIMARY KEY, {labels}, UNIQUE ({", ".join(LABELS)}));
+        CREATE TABLE session (
+            id INTEGER PRIMARY KEY, provider TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (provider, name)
+        );
+        CREATE TABLE event (
+            id INTEGER PRIMARY KEY,
+            event_key BLOB NOT NULL UNIQUE CHECK (length(event_key) = 16),
+            at_us INTEGER NOT NULL CHECK (at_us BETWEEN 0 AND {LATEST_US}),
+            kind_number INTEGER NOT NULL,
+            series_id INTEGER NOT NULL,
+            session_id INTEGER NOT NULL,
+            {counts},
+            file_key INTEGER,
+            estimated INTEGER NOT NULL,
+            carried INTEGER CHECK (carried BETWEEN 0 AND {6 * LARGEST_COUNT}),
+            price_id INTEGER
+        );
+        CREATE INDEX event_time ON event (at_us);
+        CREATE INDEX event_unpriced ON event (id) WHERE kind_number = 0 AND price_id IS NULL;
+        CREATE TABLE copy (
+            event_key BLOB NOT NULL, machine TEXT NOT NULL, PRIMARY KEY (event_key, machine)
+        ) WITHOUT ROWID;
+        CREATE TABLE pruned (key INTEGER PRIMARY KEY);
+        CREATE TABLE floor (
+            machine TEXT NOT NULL, provider TEXT NOT NULL, before_us INTEGER NOT NULL,
+            PRIMARY KEY (machine, provider)
+        ) WITHOUT ROWID;
+        CREATE TABLE rollup (
+            slot INTEGER NOT NULL, series_id INTEGER NOT NULL, session_id INTEGER NOT NULL,
+            {sums}, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
+            PRIMARY KEY (slot, series_id, session_id)
+        ) WITHOUT ROWID;
+        CREATE TABLE rollup_day (
+            day INTEGER NOT NULL, series_id INTEGER NOT NULL,
+            {sums}, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
+            PRIMARY KEY (day, series_id)
+        ) WITHOUT ROWID;
+        CREATE TABLE reading (
+            id INTEGER PRIMARY KEY, provider TEXT NOT NULL, account TEXT NOT NULL, key TEXT NOT NULL,
+            machine TEXT NOT NULL, {values}, UNIQUE (provider, account, key, machine)
+        );
+        CREATE TABLE reading_history (
+            reading_id INTEGER NOT NULL, {values}, PRIMARY KEY (reading_id, at_us)
+        ) WITHOUT ROWID;
+        CREATE TABLE fact (
+            provider TEXT NOT NULL, account TEXT NOT NULL, key TEXT NOT NULL, machine TEXT NOT NULL,
+            value TEXT NOT NULL, at_us INTEGER NOT NULL,
+            PRIMARY KEY (provider, account, key, machine)
+        ) WITHOUT ROWID;
+        CREATE TABLE cursor (
+            provider TEXT NOT NULL, account TEXT NOT NULL, path BLOB NOT NULL,
+            inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+            offset INTEGER NOT NULL, state BLOB NOT NULL,
+            PRIMARY KEY (provider, account, path)
+        ) WITHOUT ROWID;
+        """
+    )
+
+
+SUMS = (
+    "events",
+    *COUNTS,
+    "cost_nano",
+    "unpriced_events",
+    "unpriced_tokens",
+    "estimated_events",
+)
+"""Columns of a rollup, after its key and before `first_us`, `last_us`."""
+
+STEPS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first_tables,)
+VERSION = len(STEPS)
+
+
+def version_of(db: apsw.Connection, name: str) -> int:
+    """The file's version, 0 for an empty one.
+
+    Raises:
+        StoreError: the file is a newer program's, or another program's.
+    """
+    version = int(db.pragma("user_version"))
+    ours = db.pragma("application_id") == APPLICATION_ID
+    empty = version == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchall()
+    if not ours and not empty:
+        raise StoreError(f"{name} is a database of another program", "name another file")
+    if version > VERSION:
+        raise StoreError(
+            f"{name} was written by a newer openusage (version {version}, this one knows {VERSION})",
+            "update openusage on this machine",
+        )
+    return version
+
+
+def migrate(db: apsw.Connection, name: str) -> None:
+    """Brings the file to the present version, one step and its record at a time."""
+    version = version_of(db, name)
+    for number, step in enumerate(STEPS[version:], version + 1):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            step(db)
+            db.pragma("application_id", APPLICATION_ID)
+            db.pragma("user_version", number)
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")

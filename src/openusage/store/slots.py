@@ -1,0 +1,142 @@
+"""Time cut into pieces that tables answer exactly: quarter-hour slots, UTC days, and raw events at the edges. Pure.
+
+Every offset of a time zone since 1970 is a whole number of quarter-hours, so a local day or hour is always a
+run of whole slots, also on the 23- and 25-hour days. Times are UTC microseconds, slots and days count from 1970.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterator
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from openusage.errors import UsageError
+
+SLOT_US = 900_000_000
+SLOTS_A_DAY = 96
+DAY_US = SLOT_US * SLOTS_A_DAY
+_EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
+_LAST_DAY = dt.date.max.toordinal() - _EPOCH_ORDINAL - 2
+
+
+class Table(enum.StrEnum):
+    """Where a piece of time is read from."""
+
+    EVENT = "event"
+    SLOT = "rollup"
+    DAY = "rollup_day"
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """`[start, end)` of one table, in that table's unit: microseconds, slots or UTC days."""
+
+    table: Table
+    start: int
+    end: int
+    shift: int = 0
+    """Slots to add to come from UTC to local time."""
+
+
+class Grain(enum.Enum):
+    """What the rows of an answer are told apart by, in time."""
+
+    NONE = 0
+    HOUR = 4
+    """Slots in a local hour."""
+    DAY = 96
+    """Slots in a local day."""
+
+
+def pieces(
+    from_us: int, to_us: int, raw_from_us: int, grain: Grain, tz: str, whole_days: bool
+) -> list[Piece]:
+    """Cuts `[from_us, to_us)` so that nothing is counted twice and as few rows as possible are read.
+
+    A slot that the window cuts is read from raw events when all of them are kept (from `raw_from_us` on);
+    otherwise it counts whole, to the window that its beginning lies in. Whole UTC days are read as such when
+    `whole_days` allows it and the local days begin at UTC midnight. O(days in the window).
+    """
+    cut: list[Piece] = []
+    first, last = from_us // SLOT_US, (to_us - 1) // SLOT_US if to_us > from_us else -1
+    if last < first:
+        return cut
+    spans = [(first, last + 1, 0)] if grain is Grain.NONE else list(segments(tz, first, last + 1))
+    for start, end, shift in spans:
+        days = whole_days and grain is not Grain.HOUR and shift % SLOTS_A_DAY == 0
+        cut += _cut(max(from_us, start * SLOT_US), min(to_us, end * SLOT_US), raw_from_us, shift, days)
+    return cut
+
+
+def _cut(from_us: int, to_us: int, raw_from_us: int, shift: int, days: bool) -> Iterator[Piece]:
+    first, head = divmod(from_us, SLOT_US)
+    last, tail = divmod(to_us, SLOT_US)
+    raw_head = bool(head) and first * SLOT_US >= raw_from_us
+    raw_tail = bool(tail) and last * SLOT_US >= raw_from_us
+    if first == last and (raw_head or raw_tail):
+        yield Piece(Table.EVENT, from_us, to_us, shift)
+        return
+    if raw_head:
+        yield Piece(Table.EVENT, from_us, (first + 1) * SLOT_US, shift)
+    if raw_tail:
+        yield Piece(Table.EVENT, last * SLOT_US, to_us, shift)
+    yield from _slots(first + bool(head), last + (bool(tail) and not raw_tail), shift, days)
+
+
+def _slots(start: int, end: int, shift: int, days: bool) -> Iterator[Piece]:
+    first_day, end_day = -(-start // SLOTS_A_DAY), end // SLOTS_A_DAY
+    if days and first_day < end_day:
+        yield from _slots(start, first_day * SLOTS_A_DAY, shift, False)
+        yield Piece(Table.DAY, first_day, end_day, shift)
+        yield from _slots(end_day * SLOTS_A_DAY, end, shift, False)
+    elif start < end:
+        yield Piece(Table.SLOT, start, end, shift)
+
+
+def segments(tz: str, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Runs of slots of one offset: `(start, end, offset in slots)`. One row of a zone without summer time."""
+    zone = _zone(tz)
+    shift = _shift(zone, start)
+    at = start
+    while at < end:
+        ahead = min(at + SLOTS_A_DAY, end)
+        new = _shift(zone, ahead)
+        if new != shift:
+            low, high = at, ahead
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _shift(zone, middle) == shift else (low, middle)
+            yield start, high, shift
+            start, shift, ahead = high, _shift(zone, high), high
+        at = ahead
+    if start < end:
+        yield start, end, shift
+
+
+def day_name(local_day: int) -> str:
+    """`YYYY-MM-DD` of a day counted from 1970."""
+    return dt.date.fromordinal(_EPOCH_ORDINAL + min(local_day, _LAST_DAY)).isoformat()
+
+
+def hour_name(local_hour: int) -> str:
+    """`YYYY-MM-DDTHH` of an hour counted from 1970."""
+    day, hour = divmod(local_hour, 24)
+    return f"{day_name(day)}T{hour:02}"
+
+
+@lru_cache(maxsize=64)
+def _zone(tz: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(tz)
+    except (OSError, ValueError) as e:
+        raise UsageError(f"there is no time zone {tz!r}", "names are like Europe/Berlin or UTC") from e
+
+
+@lru_cache(maxsize=20_000)
+def _shift(zone: ZoneInfo, slot: int) -> int:
+    at = dt.datetime.fromtimestamp(min(slot, _LAST_DAY * SLOTS_A_DAY) * 900, zone)
+    offset = at.utcoffset()
+    return round(offset.total_seconds() / 900) if offset else 0

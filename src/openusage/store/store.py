@@ -1,0 +1,357 @@
+"""The store: one writer, any number of readers, on one file. Joins the modules of this folder.
+
+A write is one transaction: records, the sums that follow from them and the cursors that say how far was read.
+A process that is killed leaves all of it or nothing. Calls may come from several threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import apsw
+import msgspec
+
+from openusage.errors import StoreError
+from openusage.store import cursors as cursor_table
+from openusage.store.connection import (
+    ReaderPool,
+    WriterLock,
+    explained,
+    make_private,
+    open_reader,
+    open_writer,
+)
+from openusage.store.cursors import FileCursor
+from openusage.store.events import EventCount, EventTable, PriceOf, plausible
+from openusage.store.labels import LabelBook, clean
+from openusage.store.questions import Answers, meta
+from openusage.store.readings import add_facts, add_readings
+from openusage.store.retention import MOST_BATCHES, PruneResult, prune_batch, prune_history, raw_floor
+from openusage.store.salvage import heal, kept_note
+from openusage.store.schema import migrate, version_of
+from openusage.wire.events import AccountFact, QuotaReading, Record, UsageEvent
+
+
+class MachineName(Protocol):
+    """A machine as the store needs to know it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class AddResult(msgspec.Struct, frozen=True):
+    """What one `add` did."""
+
+    inserted: int = 0
+    """Events not seen before."""
+    updated: int = 0
+    """Known events that this made fuller."""
+    unchanged: int = 0
+    """Known events, also those whose raw row was pruned."""
+    seen_elsewhere: int = 0
+    """Of the known ones: those that another machine has too. They count once."""
+    readings: int = 0
+    """Readings that were new."""
+    facts: int = 0
+    """Facts that were new."""
+    refused: int = 0
+    """Events with impossible figures (a negative count, a time before 1970): not stored."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the store is."""
+
+    size_bytes: int
+    wal_bytes: int
+    events: int
+    """Raw events kept."""
+    revision: int
+    notes: list[str] = []
+    """Sentences for people: what was damaged and saved, why the last write failed. Empty: all is well."""
+
+
+class Store(Answers):
+    """The one writer of a database; answers questions too. Made by `open`."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        db: apsw.Connection,
+        lock: WriterLock | None,
+        machine: MachineName,
+        price: PriceOf,
+        now: Callable[[], int],
+    ) -> None:
+        self._path = path
+        self._db = db
+        self._lock = lock
+        self._machine = machine.id
+        self._now = now
+        self._mutex = threading.RLock()
+        self._book = LabelBook(db)
+        self._events = EventTable(db, self._book, price)
+        self._write_error = ""
+        self._met: set[str] = set()
+        self._readers = ReaderPool(path) if path is not None else None
+        super().__init__(self._readers.borrow if self._readers else self._borrow_own, machine.id)
+        self.meet(machine)
+
+    @classmethod
+    def open(
+        cls, path: Path | None, *, machine: MachineName, price: PriceOf, now: Callable[[], int]
+    ) -> Store:
+        """Opens for writing; `None` is a store in memory. `now` gives UTC microseconds.
+
+        A damaged file is kept aside and what can be read of it is saved: `health` says so.
+
+        Raises:
+            AlreadyRunning: another process writes it.
+            StoreError: it cannot be opened, or is a newer program's or another program's.
+        """
+        if path is None:
+            db = open_writer(None)
+            migrate(db, "the store in memory")
+            return cls(None, db, None, machine, price, now)
+        make_private(path)
+        lock = WriterLock(path)
+        lock.take()
+        try:
+            with explained(path):
+                heal(path, now(), left_open=lock.was_left_open)
+                db = open_writer(path)
+                migrate(db, str(path))
+                return cls(path, db, lock, machine, price, now)
+        except BaseException:
+            lock.abandon() if lock.was_left_open else lock.release()
+            raise
+
+    @staticmethod
+    def open_readonly(path: Path, machine_id: str = "") -> Reader:
+        """Opens beside a writer in another process; changes nothing.
+
+        Raises:
+            StoreError: there is no such store, or it is a newer program's.
+        """
+        if not path.exists():
+            raise StoreError(f"there is no store at {path}", "a daemon makes it when it first reads")
+        with explained(path):
+            db = open_reader(path)
+            try:
+                if version_of(db, str(path)) == 0:
+                    raise StoreError(f"the store at {path} is empty", "a daemon fills it when it first reads")
+            finally:
+                db.close()
+        return Reader(ReaderPool(path), machine_id)
+
+    def reader(self) -> Answers:
+        """For questions from any thread, while the writer works."""
+        return self
+
+    def add(
+        self,
+        records: Sequence[Record],
+        *,
+        machine: str | None = None,
+        cursors: Sequence[FileCursor] = (),
+        gone: Sequence[str] = (),
+        provider: str = "",
+        account: str = "",
+    ) -> AddResult:
+        """Stores records of a machine (this one when not said) and how far their sources were read, all or nothing.
+
+        O(records), whatever is stored already.
+
+        Raises:
+            StoreError: nothing was changed; it can be tried again.
+        """
+        if not (records or cursors or gone):
+            return AddResult()
+        events = [r for r in records if type(r) is UsageEvent]
+        refused = 0
+        with self._writing():
+            try:
+                result = self._add(
+                    events, records, machine or self._machine, cursors, gone, (provider, account)
+                )
+            except (apsw.ConstraintError, OverflowError):
+                possible = [event for event in events if plausible(event)]
+                refused = len(events) - len(possible)
+                result = self._add(
+                    possible, records, machine or self._machine, cursors, gone, (provider, account)
+                )
+        return msgspec.structs.replace(result, refused=refused)
+
+    def _add(
+        self,
+        events: list[UsageEvent],
+        records: Sequence[Record],
+        machine: str,
+        cursors: Sequence[FileCursor],
+        gone: Sequence[str],
+        owner: tuple[str, str],
+    ) -> AddResult:
+        db = self._db
+        with self._transaction():
+            self._know(machine, machine)
+            count = self._events.add(events, machine, meta(db, "raw_from_us")) if events else EventCount()
+            readings = facts = 0
+            if len(events) < len(records):
+                told = [r for r in records if isinstance(r, QuotaReading)]
+                readings = add_readings(db, told, machine, self._now())
+                facts = add_facts(db, [r for r in records if isinstance(r, AccountFact)], machine)
+            cursor_table.save(db, *owner, cursors, gone)
+            if count.inserted or count.updated or count.seen_elsewhere or readings or facts:
+                self._changed()
+        return AddResult(
+            inserted=count.inserted,
+            updated=count.updated,
+            unchanged=count.unchanged,
+            seen_elsewhere=count.seen_elsewhere,
+            readings=readings,
+            facts=facts,
+        )
+
+    def cursors(self, provider: str, account: str) -> dict[str, FileCursor]:
+        """How far this machine's sources of one account were read, by path. O(its files)."""
+        with self._borrow() as db:
+            return cursor_table.load(db, provider, account)
+
+    def meet(self, machine: MachineName) -> None:
+        """Makes a machine, or its new name, known."""
+        with self._writing(), self._transaction():
+            self._know(machine.id, machine.name)
+
+    def reprice(self) -> int:
+        """Prices the messages that had no price when they came; how many. Those that have one keep it."""
+        with self._writing(), self._transaction():
+            changed = self._events.reprice(meta(self._db, "raw_from_us"))
+            if changed:
+                self._changed()
+            return changed
+
+    def prune(self, now_us: int, retention_days: int) -> PruneResult:
+        """Drops raw events and reading history by age; sums stay. Short transactions, so that others can write.
+
+        O(what is dropped), at most some ten thousand events a call.
+        """
+        before_us = raw_floor(now_us, retention_days)
+        events = 0
+        backlog = True
+        for _ in range(MOST_BATCHES):
+            with self._writing(), self._transaction():
+                dropped = prune_batch(self._db, before_us)
+                if dropped:
+                    self._changed()
+            events += dropped
+            backlog = dropped > 0
+            if not backlog:
+                break
+        with self._writing(), self._transaction():
+            readings = prune_history(self._db, now_us, retention_days)
+            if readings:
+                self._changed()
+        if events or readings:
+            with self._writing():
+                self._db.execute("PRAGMA incremental_vacuum").fetchall()
+        return PruneResult(events=events, readings=readings, backlog=backlog)
+
+    def checkpoint(self) -> None:
+        """Brings the write-ahead log into the database and empties it, when no reader is in the way."""
+        if self._path is not None:
+            with self._writing(), contextlib.suppress(apsw.BusyError, apsw.LockedError):
+                self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def health(self) -> Health:
+        """Sizes and what is wrong. O(events) of an index that SQLite counts in milliseconds."""
+        notes = [self._write_error] if self._write_error else []
+        size = wal = 0
+        if self._path is not None:
+            size, wal = (_size(Path(f"{self._path}{end}")) for end in ("", "-wal"))
+            notes = [note for note in (kept_note(self._path),) if note] + notes
+        with self._borrow() as db:
+            events = db.execute("SELECT count(*) FROM event").fetchone()[0]
+            return Health(
+                size_bytes=size, wal_bytes=wal, events=events, revision=meta(db, "revision"), notes=notes
+            )
+
+    def close(self) -> None:
+        """Ends cleanly. A second time does nothing."""
+        with self._mutex:
+            if self._readers is not None:
+                self._readers.close()
+            try:
+                self._db.close()
+            finally:
+                if self._lock is not None:
+                    self._lock.release()
+
+    def _know(self, machine_id: str, name: str) -> None:
+        if machine_id in self._met and name == machine_id:
+            return
+        self._db.execute(
+            "INSERT INTO machine VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET name = ?2 WHERE ?2 <> ?1",
+            (clean(machine_id), clean(name), self._now()),
+        )
+        self._met.add(machine_id)
+
+    def _changed(self) -> None:
+        self._db.execute(
+            "INSERT INTO meta VALUES ('revision', 1) ON CONFLICT DO UPDATE SET value = value + 1"
+        )
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One writer at a time; remembers why writing failed until it works again."""
+        with self._mutex:
+            try:
+                with explained(self._path):
+                    yield
+            except StoreError as e:
+                self._write_error = e.message
+                raise
+            self._write_error = ""
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            self._book.undo()
+            self._met.clear()
+            raise
+        self._book.settle()
+
+    @contextlib.contextmanager
+    def _borrow_own(self) -> Iterator[apsw.Connection]:
+        """A store in memory has one connection only."""
+        with self._mutex, explained(None):
+            yield self._db
+
+
+class Reader(Answers):
+    """Answers from a store that another process writes."""
+
+    def __init__(self, pool: ReaderPool, machine_id: str) -> None:
+        super().__init__(pool.borrow, machine_id)
+        self._pool = pool
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

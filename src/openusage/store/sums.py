@@ -1,0 +1,132 @@
+"""Sums over events, and how rollups follow them: the same expressions everywhere, so that they cannot differ.
+
+A rollup changes by the exact difference: the rows of new events are added; of a changed event the old figures
+are taken away before, the new ones added after. Sums can be taken back, the earliest and latest time of a row
+cannot, so those are looked up again for rows that an event left (O(events of that quarter-hour)).
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from openusage.store.schema import COUNTS, SUMS
+from openusage.store.slots import SLOT_US, SLOTS_A_DAY
+
+_UNPRICED = "kind_number = 0 AND cost_reported_nano IS NULL AND cost_computed_nano IS NULL"
+_TOKENS = " + ".join(f"ifnull({name}, 0)" for name in COUNTS[:6])
+
+_OF_EVENTS = {
+    "events": "count(*)",
+    **{name: f"ifnull(sum({name}), 0)" for name in COUNTS},
+    "cost_nano": "ifnull(sum(ifnull(cost_reported_nano, cost_computed_nano)), 0)",
+    "unpriced_events": f"ifnull(sum({_UNPRICED}), 0)",
+    "unpriced_tokens": f"ifnull(sum(CASE WHEN {_UNPRICED} THEN {_TOKENS} END), 0)",
+    "estimated_events": "ifnull(sum(estimated), 0)",
+}
+
+TOKENS_SQL = _TOKENS
+EVENT_SUMS = ", ".join(_OF_EVENTS[name] for name in SUMS) + ", min(at_us), max(at_us)"
+ROLLUP_SUMS = ", ".join(f"sum({name})" for name in SUMS) + ", min(first_us), max(last_us)"
+
+_NAMES = ", ".join((*SUMS, "first_us", "last_us"))
+_PLUS = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+_WIDER = "first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us)"
+_MINUS = ", ".join(f"{name} = {name} - excluded.{name}" for name in SUMS)
+
+DELTA = f"""
+CREATE TEMP TABLE delta (slot, series_id, session_id, {_NAMES});
+CREATE TEMP TABLE touched (id INTEGER PRIMARY KEY, moves INTEGER NOT NULL);
+CREATE TEMP TABLE departed (slot INTEGER, series_id INTEGER, session_id INTEGER);
+"""
+"""Working tables of the one writer."""
+
+_SLOTTED = f"SELECT at_us / {SLOT_US}, series_id, session_id, {EVENT_SUMS} FROM event"
+_BY_SLOT = "GROUP BY 1, 2, 3"
+_DELTA_OF_NEW = f"INSERT INTO delta {_SLOTTED} WHERE id > ? {_BY_SLOT}"
+_DELTA_OF_TOUCHED = f"INSERT INTO delta {_SLOTTED} JOIN touched USING (id) {_BY_SLOT}"
+
+
+_DEPARTED = f"""INSERT INTO departed SELECT DISTINCT at_us / {SLOT_US}, series_id, session_id
+    FROM event JOIN touched USING (id) WHERE moves"""
+
+
+def _upsert(change: str) -> str:
+    day = f"SELECT slot / {SLOTS_A_DAY}, series_id, {ROLLUP_SUMS} FROM delta GROUP BY 1, 2"
+    return f"""
+        INSERT INTO rollup SELECT * FROM delta WHERE true
+            ON CONFLICT (slot, series_id, session_id) DO UPDATE SET {change};
+        INSERT INTO rollup_day {day} HAVING true
+            ON CONFLICT (day, series_id) DO UPDATE SET {change};
+        DELETE FROM delta;
+        """
+
+
+_ADD_DELTA = _upsert(f"{_PLUS}, {_WIDER}")
+_TAKE_DELTA = _upsert(_MINUS)
+
+
+def add_new(db: apsw.Connection, last_id: int) -> None:
+    """Adds all events with an id above `last_id` to the rollups. O(those events)."""
+    db.execute(_DELTA_OF_NEW, (last_id,))
+    db.execute(_ADD_DELTA)
+
+
+def take_touched(db: apsw.Connection) -> None:
+    """Takes the events listed in `touched` out of the rollups, before they change.
+
+    `touched.moves` says that the event will leave its row: another time, series or session.
+    """
+    db.execute(_DELTA_OF_TOUCHED)
+    db.execute(_DEPARTED)
+    db.execute(_TAKE_DELTA)
+
+
+def add_touched(db: apsw.Connection, raw_from_us: int) -> None:
+    """Adds the events listed in `touched` again, and settles the rows they gone.
+
+    Of a quarter-hour whose raw events were pruned, `first_us` and `last_us` only widen.
+    """
+    db.execute(_DELTA_OF_TOUCHED)
+    db.execute(_ADD_DELTA)
+    db.execute(_SETTLE, (raw_from_us // SLOT_US,))
+
+
+_INSIDE = f"""FROM event INDEXED BY event_time
+    WHERE at_us >= gone.slot * {SLOT_US} AND at_us < (gone.slot + 1) * {SLOT_US}
+    AND series_id = gone.series_id AND session_id = gone.session_id"""
+_DAY = f"""FROM rollup WHERE slot >= gone.day * {SLOTS_A_DAY} AND slot < (gone.day + 1) * {SLOTS_A_DAY}
+    AND series_id = gone.series_id"""
+_SLOT_LEFT = """FROM departed AS gone WHERE rollup.slot = gone.slot
+    AND rollup.series_id = gone.series_id AND rollup.session_id = gone.session_id"""
+_DAY_LEFT = f"""FROM (SELECT DISTINCT slot / {SLOTS_A_DAY} AS day, series_id FROM departed) AS gone
+    WHERE rollup_day.day = gone.day AND rollup_day.series_id = gone.series_id"""
+_SETTLE = f"""
+    DELETE FROM rollup WHERE events = 0
+        AND (slot, series_id, session_id) IN (SELECT slot, series_id, session_id FROM departed);
+    DELETE FROM rollup_day WHERE events = 0
+        AND (day, series_id) IN (SELECT slot / {SLOTS_A_DAY}, series_id FROM departed);
+    DELETE FROM departed WHERE slot < ?;
+    UPDATE rollup SET first_us = (SELECT min(at_us) {_INSIDE}), last_us = (SELECT max(at_us) {_INSIDE}) {_SLOT_LEFT};
+    UPDATE rollup_day SET first_us = (SELECT min(first_us) {_DAY}), last_us = (SELECT max(last_us) {_DAY}) {_DAY_LEFT};
+    DELETE FROM departed;
+    DELETE FROM touched;
+    """
+
+
+def rebuild(db: apsw.Connection, from_us: int) -> None:
+    """Sums all kept events anew from the slot of `from_us` on. O(events)."""
+    slot = from_us // SLOT_US
+    db.execute("DELETE FROM rollup WHERE slot >= ?", (slot,))
+    db.execute(
+        f"INSERT INTO rollup {_SLOTTED} WHERE at_us >= ? {_BY_SLOT}",
+        (slot * SLOT_US,),
+    )
+    rebuild_days(db)
+
+
+def rebuild_days(db: apsw.Connection) -> None:
+    """Sums the days anew from the slots. O(slots)."""
+    db.execute("DELETE FROM rollup_day")
+    db.execute(
+        f"INSERT INTO rollup_day SELECT slot / {SLOTS_A_DAY}, series_id, {ROLLUP_SUMS} FROM rollup GROUP BY 1, 2"
+    )

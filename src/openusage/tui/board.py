@@ -1,0 +1,187 @@
+"""What the screens know and how they came to know it: last frame, error, filter, selection. No Textual in here.
+
+A refresh replaces the accounts and keeps everything a person chose. Every text of the status line is made here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from openusage import format as fmt
+from openusage.client import Frame
+from openusage.errors import OpenUsageError
+from openusage.tui.lines import clean
+from openusage.wire.sections import Sections
+from openusage.wire.snapshot import UsageSnapshot
+
+WINDOWS = ("1d", "3d", "7d", "30d", "all")
+
+
+class Decode(Protocol):
+    """A snapshot as what is drawn: `openusage.wire.decode.decode`."""
+
+    def __call__(self, snapshot: UsageSnapshot, *, display_key: str, now: dt.datetime) -> Sections: ...
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One tile: its key stays the same over refreshes."""
+
+    key: str
+    snapshot: UsageSnapshot
+    sections: Sections
+
+
+class Decoder:
+    """Snapshots to accounts; what did not change is not decoded again. Used by the polling thread alone."""
+
+    def __init__(self, decode: Decode, now: Callable[[], dt.datetime]) -> None:
+        self._decode, self._now = decode, now
+        self._known: dict[str, Account] = {}
+
+    def accounts(self, frame: Frame) -> list[Account]:
+        """The frame's accounts, in its order."""
+        now = self._now()
+        found: dict[str, Account] = {}
+        for key, snapshot in frame.snapshots.items():
+            known = self._known.get(key)
+            if known is None or not _same(known, snapshot) or _reset_since(known.sections, now):
+                known = Account(key, snapshot, self._decode(snapshot, display_key=key, now=now))
+            found[key] = known
+        self._known = found
+        return list(found.values())
+
+
+def _same(known: Account, snapshot: UsageSnapshot) -> bool:
+    return known.snapshot is snapshot or known.snapshot == snapshot
+
+
+def _reset_since(account: Sections, now: dt.datetime) -> bool:
+    """Whether a limit has started anew, which changes what the same snapshot means."""
+    return any(g.used_pct > 0 and g.resets_at is not None and g.resets_at <= now for g in account.gauges)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What one poll brought."""
+
+    window: str
+    frame: Frame | None = None
+    accounts: list[Account] = []
+    error: OpenUsageError | None = None
+    retry_in_s: float = 0.0
+
+
+class Board:
+    """The state behind the screens."""
+
+    def __init__(self, *, label: str, is_hub: bool, window: str, empty_text: str) -> None:
+        self.label, self.is_hub, self.empty_text = label, is_hub, empty_text
+        self.window = window
+        self.frame: Frame | None = None
+        self.accounts: list[Account] = []
+        self.error: OpenUsageError | None = None
+        self.next_try_at: dt.datetime | None = None
+        self.filter = ""
+        self.selected = ""
+        self.hint = ""
+        """A sentence that answers the last key."""
+
+    def take(self, outcome: Outcome, now: dt.datetime) -> None:
+        """Put a poll's outcome in place."""
+        if outcome.error is not None:
+            self.error = outcome.error
+            self.next_try_at = now + dt.timedelta(seconds=outcome.retry_in_s)
+            return
+        self.error, self.next_try_at = None, None
+        self.frame = outcome.frame
+        self.accounts = outcome.accounts
+
+    def visible(self) -> list[Account]:
+        """The accounts that match the filter."""
+        return [a for a in self.accounts if matches(a.sections, self.filter)]
+
+    def chosen(self) -> Account | None:
+        """The selected account, or the first one when it is gone."""
+        shown = self.visible()
+        return next((a for a in shown if a.key == self.selected), shown[0] if shown else None)
+
+    def next_window(self) -> str:
+        """The window after this one; an unknown one counts as the default."""
+        at = WINDOWS.index(self.window) if self.window in WINDOWS else 3
+        return WINDOWS[(at + 1) % len(WINDOWS)]
+
+    def shown_window(self) -> str:
+        """What the figures on screen are for: on a hub what the machines chose, empty when they differ."""
+        if not self.is_hub:
+            return self.window
+        windows = {a.sections.totals.window for a in self.accounts if a.sections.totals.window}
+        return windows.pop() if len(windows) == 1 else ""
+
+    def status(self, now: dt.datetime, tz: dt.tzinfo) -> str:
+        """Where the data come from and how old they are, or what is wrong."""
+        if self.error is not None:
+            return self._failure(self.error, now, tz)
+        parts = [self.source()]
+        if self.frame is not None:
+            parts.append(f"{fmt.age((now - self.frame.fetched_at).total_seconds())} ago")
+        return " · ".join(parts)
+
+    def source(self) -> str:
+        """`hub http://hub.lan:9190 · 5 machine snapshots`, `this machine`."""
+        label = clean(self.label)
+        if self.frame is None or not self.is_hub:
+            return label
+        return f"{label} · {len(self.accounts)} machine snapshots"
+
+    def notes(self) -> list[str]:
+        """Further sentences: the answer to the last key, then the source's own."""
+        found = [self.hint] if self.hint else []
+        if self.error is None and self.frame is not None:
+            found += [clean(note) for note in self.frame.notes]
+        return found
+
+    def _failure(self, error: OpenUsageError, now: dt.datetime, tz: dt.tzinfo) -> str:
+        sentences = [_sentence(clean(error.message)), _sentence(clean(error.hint))]
+        if self.frame is not None:
+            since = (now - self.frame.fetched_at).total_seconds()
+            clock = fmt.clock(self.frame.fetched_at, tz)
+            sentences.append(f"Showing data from {clock}, {fmt.age_words(since)} old.")
+        if self.next_try_at is not None:
+            left = max(0.0, (self.next_try_at - now).total_seconds())
+            sentences.append(f"Trying again in {fmt.duration(left)}.")
+        return " ".join(filter(None, sentences))
+
+    def nothing(self, now: dt.datetime, tz: dt.tzinfo) -> list[str]:
+        """What to say where tiles would be; empty when there are tiles."""
+        if self.visible():
+            return []
+        if self.accounts:
+            return [f"No account matches “{clean(self.filter)}”.", "Esc clears the filter."]
+        if self.error is not None:
+            return [self._failure(self.error, now, tz)]
+        if self.frame is None:
+            return [f"Asking {clean(self.label)} …"]
+        if self.frame.notes:
+            return [clean(note) for note in self.frame.notes]
+        return [line for line in self.empty_text.splitlines() if line]
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text[-1] in ".!?…" else f"{text}."
+
+
+def matches(account: Sections, text: str) -> bool:
+    """Whether every word is part of the account, provider, machine or status."""
+    fields = (
+        account.account_id,
+        account.provider_id,
+        account.name,
+        account.machine,
+        account.status,
+        account.plan,
+    )
+    known = " ".join(fields).casefold()
+    return all(word in known for word in text.casefold().split())

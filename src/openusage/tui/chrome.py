@@ -1,0 +1,107 @@
+"""The lines around the content: title bar with status and windows, key hints, messages, help. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.strip import Strip
+
+from openusage.tui.board import WINDOWS, Board
+from openusage.tui.lines import Part, cells, left, packed, spread, strip, wrapped
+from openusage.tui.palette import Palette
+from openusage.tui.view import Costs, View
+
+_MOST_NOTE_ROWS = 3
+
+
+def bar(board: Board, width: int, view: View) -> list[Strip]:
+    """Who is asked and how old the answer is, with the windows at the right; an error gets lines of its own."""
+    palette = view.palette
+    failed = board.error is not None
+    start: list[Part] = [(" openusage  ", palette.strong)]
+    status = board.source() if failed else board.status(view.now, view.tz)
+    tail = [*_costs(view), *_windows(board, palette)]
+    if width - cells(start) - cells(tail) - 2 < cell_len(status):
+        tail = _window(board, palette)
+    if width - cells(start) - cells(tail) - 2 < cell_len(status):
+        start = [(" ", palette.text)]
+    if width - cells(start) - cells(tail) - 2 < cell_len(status):
+        tail = []
+    lines = [spread([*start, (status, palette.dim)], tail, width)]
+    if failed:
+        lines += _message("!", board.status(view.now, view.tz), width, palette, crit=True)
+    for note in board.notes():
+        lines += _message("▸", note, width, palette, crit=False)
+    return lines
+
+
+def _message(sign: str, text: str, width: int, palette: Palette, crit: bool) -> list[Strip]:
+    style = palette.crit if crit else palette.warn
+    rows = wrapped(text, width - 4, _MOST_NOTE_ROWS)
+    return [
+        strip([(f" {sign if i == 0 else ' '} ", style), (row, style)], width) for i, row in enumerate(rows)
+    ]
+
+
+def _costs(view: View) -> list[Part]:
+    return [] if view.costs is Costs.AUTO else [(f"costs: {view.costs}   ", view.palette.dim)]
+
+
+def _windows(board: Board, palette: Palette) -> list[Part]:
+    shown = board.shown_window()
+    parts: list[Part] = []
+    for name in WINDOWS:
+        chosen = name == shown
+        parts.append((f"[{name}]" if chosen else f" {name} ", palette.accent if chosen else palette.dim))
+    return parts
+
+
+def _window(board: Board, palette: Palette) -> list[Part]:
+    shown = board.shown_window()
+    return [(f"[{shown}]", palette.accent)] if shown else []
+
+
+def rule(width: int, palette: Palette) -> Strip:
+    """A thin line between zones."""
+    return strip([("─" * width, palette.faint)], width)
+
+
+def keys(hints: Sequence[tuple[str, str]], width: int, palette: Palette) -> Strip:
+    """`⏎ open  w window  q quit`: as many as fit, the first ones first."""
+    groups: list[list[Part]] = [[(key, palette.text), (f" {act}", palette.dim)] for key, act in hints]
+    return strip([(" ", palette.dim), *packed(groups, width - 2, gap=2)], width)
+
+
+def centred(sentences: Sequence[str], width: int, height: int, palette: Palette) -> list[Strip]:
+    """Sentences in the middle of an area; the first one strong."""
+    room = max(min(width - 4, 76), 1)
+    rows: list[Part] = []
+    for index, sentence in enumerate(sentences):
+        style = palette.text if index == 0 else palette.dim
+        rows += [(line, style) for line in wrapped(sentence, room, 8)]
+    above = max(0, (height - len(rows)) // 2)
+    lines = [strip([], width)] * above
+    for text, style in rows:
+        indent = max(0, (width - cell_len(text)) // 2)
+        lines.append(strip([(" " * indent, style), (text, style)], width))
+    return [*lines, *[strip([], width)] * max(0, height - len(lines))][:height]
+
+
+def help_page(groups: Sequence[tuple[str, Sequence[tuple[str, str]]]], palette: Palette) -> list[Strip]:
+    """All keys, by where they work."""
+    key_width = max(cell_len(key) for _, rows in groups for key, _ in rows) + 3
+    width = key_width + max(cell_len(act) for _, rows in groups for _, act in rows)
+    lines: list[Strip] = []
+    for title, rows in groups:
+        lines += [strip([], width)] if lines else []
+        lines.append(strip([(title.upper(), palette.dim)], width))
+        lines += [
+            strip([(left(key, key_width), palette.strong), (act, palette.text)], width) for key, act in rows
+        ]
+    lines += [strip([], width)]
+    signs = "● live  ◐ stale  ○ gone  ! error"
+    lines.append(strip([(signs, palette.dim)], max(width, cell_len(signs))))
+    legend = "– not reported  ▲ near a limit"
+    lines.append(strip([(legend, palette.dim)], max(width, cell_len(legend))))
+    return lines

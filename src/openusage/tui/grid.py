@@ -1,0 +1,115 @@
+"""Where tiles stand: columns, heights, neighbours. Pure.
+
+As many columns as give tiles a comfortable width; more and narrower ones when that shows everything at once.
+A tile's column depends only on its place in the order, so that a refresh never moves it to another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from openusage.tui.tile import LEAST_HEIGHT, LEAST_WIDTH
+
+GAP = 1
+_COMFORTABLE_WIDTH = 56
+_WIDEST = 110
+_SCROLLED_HEIGHT = 10
+"""About how high a tile is when not all can be seen at once."""
+_LEAST_FITTED = 8
+"""Rather scroll than make the tiles of a column lower than this on average."""
+
+
+class Box(msgspec.Struct, frozen=True):
+    """A tile's place, in cells of the scrolled area."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Grid(msgspec.Struct, frozen=True):
+    """The place of every tile, in their order: tile `i` is in column `i % columns`."""
+
+    boxes: list[Box]
+    columns: int
+    height: int
+
+    def at(self, x: int, y: int) -> int | None:
+        """Which tile is under a cell."""
+        return next(
+            (i for i in self.across(y) if self.boxes[i].x <= x < self.boxes[i].x + self.boxes[i].width), None
+        )
+
+    def across(self, y: int) -> list[int]:
+        """The tiles that a line goes through, from left to right."""
+        found = [i for i, box in enumerate(self.boxes) if box.y <= y < box.y + box.height]
+        return sorted(found, key=lambda i: self.boxes[i].x)
+
+    def moved(self, index: int, direction: str) -> int:
+        """The neighbour in a direction; at an edge the tile itself."""
+        if direction in ("up", "down"):
+            to = index + (self.columns if direction == "down" else -self.columns)
+            return to if 0 <= to < len(self.boxes) else index
+        column = index % self.columns + (1 if direction == "right" else -1)
+        beside = range(column, len(self.boxes), self.columns) if 0 <= column < self.columns else ()
+        here = self.boxes[index]
+        return min(beside, key=lambda i: (abs(self.boxes[i].y - here.y), i), default=index)
+
+
+def arrange(heights: Sequence[int], width: int, height: int, most: Sequence[int] = ()) -> Grid:
+    """Places for tiles that need `heights` lines, on a screen area of `width` × `height` cells.
+
+    When all fit, they grow to at most `most` lines.
+    """
+    count = len(heights)
+    if not count:
+        return Grid([], 1, 0)
+    narrow = max(1, min(count, (width + GAP) // (LEAST_WIDTH + GAP)))
+    comfortable = max(1, min(count, (width + GAP) // (_COMFORTABLE_WIDTH + GAP)))
+    for columns in range(comfortable, narrow + 1):
+        stacks = [list(heights[column::columns]) for column in range(columns)]
+        if max(map(sum, stacks)) <= height:
+            limits = [list((most or heights)[column::columns]) for column in range(columns)]
+            grown = [_grown(stack, limit, height) for stack, limit in zip(stacks, limits, strict=True)]
+            return _placed(grown, count, width)
+    for columns in (comfortable, narrow):
+        stacks = [_shrunk(list(heights[column::columns]), height) for column in range(columns)]
+        if min(height // len(stack) for stack in stacks) >= _LEAST_FITTED:
+            return _placed(stacks, count, width)
+    pages = max(1, round(height / _SCROLLED_HEIGHT))
+    cap = max(min(LEAST_HEIGHT, height), height // pages)
+    return _placed([[cap] * len(heights[c::comfortable]) for c in range(comfortable)], count, width)
+
+
+def _shrunk(stack: list[int], height: int) -> list[int]:
+    """The highest give up lines until all fit."""
+    while sum(stack) > height and max(stack) > 1:
+        stack[stack.index(max(stack))] -= 1
+    return stack
+
+
+def _grown(stack: list[int], most: list[int], height: int) -> list[int]:
+    """Room that is left goes to tiles that can use it, a line at a time from the top."""
+    spare = height - sum(stack)
+    while spare > 0 and any(have < limit for have, limit in zip(stack, most, strict=True)):
+        for index, limit in enumerate(most):
+            if spare > 0 and stack[index] < limit:
+                stack[index] += 1
+                spare -= 1
+    return stack
+
+
+def _placed(stacks: list[list[int]], count: int, width: int) -> Grid:
+    columns = len(stacks)
+    inner = min(width - GAP * (columns - 1), _WIDEST * columns)
+    base, extra = divmod(inner, columns)
+    widths = [base + (1 if column < extra else 0) for column in range(columns)]
+    boxes = []
+    for index in range(count):
+        row, column = divmod(index, columns)
+        x = sum(widths[:column]) + GAP * column
+        boxes.append(Box(x, sum(stacks[column][:row]), widths[column], stacks[column][row]))
+    return Grid(boxes, columns, max(map(sum, stacks)))

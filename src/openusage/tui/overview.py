@@ -1,0 +1,164 @@
+"""The top zone: how much, how fast, what is near its limit, over all accounts on the screen. Pure.
+
+Costs and tokens add up over accounts and machines. Limits are the vendor's figure for a whole account and are
+never added: the worst one is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from textual.strip import Strip
+
+from openusage import format as fmt
+from openusage.tui.bars import forecast, gauge_bar
+from openusage.tui.lines import Part, cells, clean, fit, strip
+from openusage.tui.sections.header import State, state
+from openusage.tui.view import View
+from openusage.wire.sections import Gauge, Sections
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over accounts. `None`: no account reports it."""
+
+    today_usd: float | None = None
+    today_tokens: float | None = None
+    window: str = ""
+    window_usd: float | None = None
+    window_tokens: float | None = None
+    burn_usd_per_h: float | None = None
+    live: int = 0
+    accounts: int = 0
+    hidden_costs: int = 0
+    """Accounts of flat plans whose cost is not in the sums."""
+    unpriced: float = 0.0
+    nearest: tuple[Sections, Gauge] | None = None
+
+
+def summed(accounts: Sequence[Sections], view: View) -> Overview:
+    """The sums and the worst gauge."""
+    priced = [a for a in accounts if view.shows_cost(a)]
+    windows = sorted({a.totals.window for a in accounts if a.totals.window})
+    gauges = [(a, g) for a in accounts for g in a.gauges]
+    return Overview(
+        today_usd=_sum([a.totals.today_cost_usd for a in priced]),
+        today_tokens=_sum([dict(a.daily_tokens).get(view.today) for a in accounts]),
+        window=windows[0] if len(windows) == 1 else "",
+        window_usd=_sum([a.totals.window_cost_usd for a in priced]),
+        window_tokens=_sum([a.totals.window_tokens for a in accounts]),
+        burn_usd_per_h=_sum([a.totals.burn_usd_per_h for a in priced]),
+        live=sum(state(a, view) is State.LIVE for a in accounts),
+        accounts=len(accounts),
+        hidden_costs=len(accounts) - len(priced),
+        unpriced=_sum([a.totals.unpriced_requests for a in priced]) or 0.0,
+        nearest=max(gauges, key=lambda pair: pair[1].used_pct, default=None),
+    )
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    found = [value for value in values if value is not None]
+    return sum(found) if found else None
+
+
+def rows(width: int, height: int) -> int:
+    """How many lines the zone takes on a screen of this size."""
+    if height < 14 or width < 40:
+        return 0
+    return 4 if height >= 30 and width >= 100 else 3
+
+
+def draw(found: Overview, width: int, rows: int, view: View) -> list[Strip]:
+    """Heading, figures, explanations; with a fourth line a blank one below."""
+    if rows < 3:
+        return []
+    blocks = _blocks(found, width, view)
+    lines: list[list[Part]] = [[], [], []]
+    for block_width, parts in blocks:
+        for line, part in zip(lines, parts, strict=True):
+            line.append(("  ", view.palette.text))
+            line += part
+            line.append((" " * max(0, block_width - cells(part)), view.palette.text))
+    if rows > 3:
+        lines.append([(f"  {_missing(found)}", view.palette.dim)])
+    return [strip(line, width) for line in lines]
+
+
+def _missing(found: Overview) -> str:
+    """What the sums above do not hold."""
+    parts = []
+    if found.hidden_costs and found.hidden_costs < found.accounts:
+        noun = "flat plan" if found.hidden_costs == 1 else "flat plans"
+        parts.append(f"{found.hidden_costs} {noun} not in the costs, c shows them")
+    if found.unpriced:
+        parts.append(f"{fmt.count(found.unpriced)} requests unpriced")
+    return " · ".join(parts)
+
+
+def _blocks(found: Overview, width: int, view: View) -> list[tuple[int, list[list[Part]]]]:
+    """(width, three lines) of TODAY, the window, BURN NOW and NEAREST LIMIT; BURN NOW goes first."""
+    palette, narrow = view.palette, width < 100
+    shown = view.costs is not view.costs.HIDE
+    column = 13 if narrow else 19
+    blocks = []
+    if found.window != "1d":
+        blocks.append((column, _money("TODAY", found.today_usd, found.today_tokens, shown, view)))
+    heading = fmt.window_words(found.window).upper() if found.window else "WINDOW"
+    blocks.append((column + 1, _money(heading, found.window_usd, found.window_tokens, shown, view)))
+    live = f"{found.live} of {found.accounts} live"
+    burn: list[list[Part]] = [
+        [("BURN NOW", palette.dim)],
+        [(fmt.rate(found.burn_usd_per_h), palette.strong)],
+        [(live, palette.dim)],
+    ]
+    if found.burn_usd_per_h is not None and width >= 76:
+        blocks.append((max(12, column - 3), burn))
+    room = width - sum(size + 2 for size, _ in blocks) - 4
+    if found.nearest and room >= 20:
+        blocks.append((room, _limit(found.nearest, room, view)))
+    elif found.hidden_costs and room >= 24:
+        blocks.append((room, _flat(found, palette_room=room, view=view)))
+    return blocks
+
+
+def _money(
+    heading: str, usd: float | None, tokens: float | None, shown: bool, view: View
+) -> list[list[Part]]:
+    """Money over tokens; tokens alone when money is not shown."""
+    palette = view.palette
+    spoken = "" if tokens is None else f"{fmt.count(tokens)} tokens"
+    if usd is None or not shown:
+        return [[(heading, palette.dim)], [(fmt.count(tokens), palette.strong), (" tokens", palette.dim)], []]
+    return [[(heading, palette.dim)], [(fmt.money(usd), palette.strong)], [(spoken, palette.dim)]]
+
+
+def _limit(nearest: tuple[Sections, Gauge], room: int, view: View) -> list[list[Part]]:
+    account, gauge = nearest
+    palette = view.palette
+    expected = forecast(gauge, view.now)
+    level = palette.level(gauge.used_pct, view.warn_pct, view.crit_pct)
+    name = clean(account.name) or clean(account.provider_id)
+    where = f"{name}, {clean(gauge.label)}" + (f", {clean(account.machine)}" if account.machine else "")
+    title = "NEAREST LIMIT  " if room >= 40 else "NEAREST  "
+    figure = fmt.percent(gauge.used_pct)
+    bar = max(6, min(28, room - len(figure) - 2))
+    notes = [fmt.resets(gauge.resets_at, view.now)]
+    if expected and expected.full_in_s is not None:
+        notes.insert(0, f"full in {fmt.duration(expected.full_in_s)}")
+    note = ", ".join(filter(None, notes))
+    if cells([(note, palette.dim)]) > room:
+        note = notes[0]
+    return [
+        [(title, palette.dim), (fit(where, max(room - len(title), 0)), palette.text)],
+        [
+            *gauge_bar(gauge, bar, expected, palette, (view.warn_pct, view.crit_pct)),
+            ("  " + figure, palette.strong if level is palette.fill else level),
+        ],
+        [(fit(note, room), palette.dim)],
+    ]
+
+
+def _flat(found: Overview, palette_room: int, view: View) -> list[list[Part]]:
+    noun = "account" if found.hidden_costs == 1 else "accounts"
+    text = fit(f"{found.hidden_costs} {noun} without cost: flat plan", palette_room)
+    return [[("COSTS", view.palette.dim)], [(text, view.palette.text)], [("c shows them", view.palette.dim)]]

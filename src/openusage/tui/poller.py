@@ -1,0 +1,81 @@
+"""Asks the source in a thread of its own, at once and then every interval. The screen never waits for it.
+
+The thread is a daemon thread: quitting does not wait for an answer that is under way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from openusage.client import SnapshotSource
+from openusage.errors import OpenUsageError, PeerRefused
+from openusage.tui.board import Decoder, Outcome
+
+_LONGEST_RETRY_S = 10.0
+
+
+class Poller:
+    """One source, one thread. `deliver` is called in that thread, `broken` when there is a defect of ours."""
+
+    def __init__(
+        self,
+        source: SnapshotSource,
+        decoder: Decoder,
+        *,
+        window: str,
+        every_s: float,
+        deliver: Callable[[Outcome], object],
+        broken: Callable[[Exception], object],
+    ) -> None:
+        self._source, self._decoder = source, decoder
+        self._window, self._every_s = window, every_s
+        self._deliver, self._broken = deliver, broken
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="openusage-poller", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No further poll begins; one that is under way is not waited for."""
+        self._stopping = True
+        self._wake.set()
+
+    def ask_now(self) -> None:
+        """Poll at once instead of after the interval."""
+        self._wake.set()
+
+    def set_window(self, window: str) -> None:
+        """Ask for another window, at once."""
+        self._window = window
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                outcome = self.poll()
+            except Exception as error:
+                # A defect in a thread would leave a screen that looks alive: the app ends with the traceback.
+                self._broken(error)
+                return
+            if self._stopping:
+                return
+            self._deliver(outcome)
+            self._wake.wait(outcome.retry_in_s)
+
+    def poll(self) -> Outcome:
+        """Ask once."""
+        window = self._window
+        try:
+            frame = self._source.fetch(window)
+        except OpenUsageError as error:
+            return Outcome(window=window, error=error, retry_in_s=self._retry_s(error))
+        accounts = self._decoder.accounts(frame)
+        return Outcome(window=window, frame=frame, accounts=accounts, retry_in_s=self._every_s)
+
+    def _retry_s(self, error: OpenUsageError) -> float:
+        asked = error.retry_after_s if isinstance(error, PeerRefused) else None
+        return asked if asked is not None else min(self._every_s, _LONGEST_RETRY_S)

@@ -1,0 +1,81 @@
+"""What says who someone is, and how it is taken out of a snapshot before it leaves the machine.
+
+Removed: attributes named for a person or an organization, every attribute and diagnostic that holds an
+e-mail address or a path inside a home directory, and the whole of `raw`. Left: account ids, project names
+and the one-way `account_key`, without which nothing could be told apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from openusage.wire.snapshot import ModelUsage, UsageSnapshot
+
+IDENTITY = frozenset(
+    {
+        "account_email",
+        "account_id",
+        "account_name",
+        "account_uuid",
+        "display_name",
+        "email",
+        "login",
+        "organization",
+        "organization_id",
+        "organization_name",
+        "organization_uuid",
+        "user_email",
+        "user_id",
+        "user_name",
+        "username",
+    }
+)
+"""Attributes that are personal whatever they hold."""
+
+_EMAIL = r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}"
+_REST = r"[^\s,;:'\"]*"
+_HOME_PATH = (
+    rf"(?:[A-Za-z]:)?[\\/]+(?:home|users|root|var[\\/]+root)(?![\w.-])(?:[\\/]+{_REST})?|~[\\/]{_REST}"
+)
+_PERSONAL = re.compile(f"{_EMAIL}|{_HOME_PATH}", re.IGNORECASE)
+
+
+def account_key(vendor: str, identity: str) -> str:
+    """One-way fingerprint of a vendor's opaque account id or API key: the same account on two machines has
+    the same one. SHA-256 over a fixed prefix, the vendor and the identity; never made of an e-mail address.
+
+    >>> account_key("openai", "acc-1")[:16]
+    'c5bdc9d18fcc35d8'
+    """
+    return hashlib.sha256("\x1f".join(("openusage account", vendor, identity)).encode()).hexdigest()
+
+
+def is_personal(text: str) -> bool:
+    """Whether a text holds an e-mail address or a path inside a home directory."""
+    return _PERSONAL.search(text) is not None
+
+
+def without_identity(snapshot: UsageSnapshot) -> UsageSnapshot:
+    """The snapshot as it may leave the machine."""
+    return msgspec.structs.replace(
+        snapshot,
+        attributes=_impersonal(snapshot.attributes),
+        diagnostics=_impersonal(snapshot.diagnostics),
+        raw={},
+        model_usage=[_model(m) for m in snapshot.model_usage],
+        message=_PERSONAL.sub("…", snapshot.message),
+    )
+
+
+def _model(row: ModelUsage) -> ModelUsage:
+    if not row.dimensions:
+        return row
+    return msgspec.structs.replace(row, dimensions=_impersonal(row.dimensions))
+
+
+def _impersonal(pairs: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in pairs.items() if k not in IDENTITY and not is_personal(k) and not is_personal(v)}

@@ -1,0 +1,155 @@
+"""One pass over providers, with a real store and a provider of our own making."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openusage.daemon.collect import READ_AHEAD_FROM_BYTES, Collector
+from openusage.daemon.schedule import Progress
+from openusage.errors import AuthRequired, SourceUnavailable, StoreError
+from openusage.machine import Machine
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
+from openusage.store import Store
+from openusage.wire.events import Account, EventKind, Record, TokenCounts, UsageEvent, event_key
+from openusage.wire.rollups import Window
+
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+NOW_US = int(NOW.timestamp() * 1e6)
+ALL = Window("all")
+
+
+def event(name: str, provider: str = "fake") -> UsageEvent:
+    return UsageEvent(
+        provider=provider,
+        account=provider,
+        at_us=NOW_US - 3_600_000_000,
+        kind=EventKind.MESSAGE,
+        event_key=event_key(provider, name),
+        tokens=TokenCounts(input=10, output=1),
+        model="m",
+    )
+
+
+class Fake:
+    """A provider that yields given chunks, then fails if told to."""
+
+    def __init__(
+        self, name: str, chunks: list[Chunk], *, fails: Exception | None = None, bytes_to_read: int = 10
+    ) -> None:
+        self.SPEC = ProviderSpec(id=name, name=name.title(), kind=Kind.LOCAL, default_account=name)
+        self.chunks = chunks
+        self.fails = fails
+        self.bytes_to_read = bytes_to_read
+        self.yielded = 0
+
+    def discover(self, env: Env) -> Iterator[Account]:
+        yield Account(id=self.SPEC.id, provider=self.SPEC.id, roots=("/nowhere",))
+
+    def plan(self, account: Account, cursors: Cursors, env: Env) -> Plan:
+        return Plan(files=1, bytes_to_read=self.bytes_to_read)
+
+    def read(self, account: Account, cursors: Cursors, env: Env) -> Iterator[Chunk]:
+        for chunk in self.chunks:
+            self.yielded += 1
+            yield chunk
+        if self.fails is not None:
+            raise self.fails
+
+    def poll(self, account: Account, env: Env) -> Iterator[Record]:
+        if self.fails is not None:
+            raise self.fails
+        yield from self.chunks[0].records
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(
+        tmp_path / "t.db", machine=Machine("ab" * 16, "m"), price=lambda _: None, now=lambda: NOW_US
+    )
+    yield opened
+    opened.close()
+
+
+def env(tmp_path: Path) -> Env:
+    return Env(home=tmp_path, environ={}, now=NOW)
+
+
+def collector(store: Store, tmp_path: Path, *providers: Fake, **options: object) -> Collector:
+    return Collector(store, list(providers), lambda: env(tmp_path), **options)  # type: ignore[arg-type]
+
+
+def count(store: Store) -> int:
+    return store.usage(ALL)[0].events
+
+
+@pytest.mark.parametrize("size", [10, READ_AHEAD_FROM_BYTES + 1], ids=["directly", "read ahead"])
+def test_what_was_read_before_a_failure_stays_and_the_others_go_on(
+    store: Store, tmp_path: Path, size: int
+) -> None:
+    failing = Fake(
+        "a", [Chunk(records=[event("1", "a")])], fails=SourceUnavailable("a is locked"), bytes_to_read=size
+    )
+    fine = Fake("b", [Chunk(records=[event("1", "b")]), Chunk(records=[event("2", "b")])], bytes_to_read=size)
+    passed = collector(store, tmp_path, failing, fine).run()
+    assert passed.inserted == 3
+    assert passed.problems == ["a is locked"]
+    assert count(store) == 3
+
+
+@pytest.mark.parametrize("size", [10, READ_AHEAD_FROM_BYTES + 1], ids=["directly", "read ahead"])
+def test_a_surprise_in_one_provider_stops_no_other(
+    store: Store, tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = Fake("a", [], fails=ZeroDivisionError("oops"), bytes_to_read=size)
+    fine = Fake("b", [Chunk(records=[event("1", "b")])], bytes_to_read=size)
+    passed = collector(store, tmp_path, broken, fine).run()
+    assert passed.inserted == 1
+    assert passed.problems == ["A: ZeroDivisionError: oops"]
+    assert "reading failed" in caplog.text
+
+
+def test_a_store_that_cannot_be_written_ends_the_pass(store: Store, tmp_path: Path) -> None:
+    reader = Fake("a", [Chunk(records=[event("1", "a")])], bytes_to_read=READ_AHEAD_FROM_BYTES + 1)
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("no room")
+
+    store.add = full  # type: ignore[method-assign, assignment]
+    with pytest.raises(StoreError, match="no room"):
+        collector(store, tmp_path, reader).run()
+
+
+def test_a_pass_ends_between_chunks_when_it_is_told_to(store: Store, tmp_path: Path) -> None:
+    many = Fake("a", [Chunk(records=[event(str(i), "a")]) for i in range(10)])
+    passed = collector(store, tmp_path, many, should_stop=lambda: count(store) >= 3).run()
+    assert passed.inserted == 3
+    assert many.yielded == 3
+
+
+def test_a_problem_names_file_and_place(store: Store, tmp_path: Path) -> None:
+    odd = Chunk(problems=[Problem(path="/x.jsonl", offset=17, what="not JSON")])
+    assert collector(store, tmp_path, Fake("a", [odd])).run().problems == ["/x.jsonl, byte 17: not JSON"]
+
+
+def test_progress_counts_over_all_providers(store: Store, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    a = Fake("a", [Chunk(bytes_read=40), Chunk(bytes_read=60)], bytes_to_read=100)
+    b = Fake("b", [Chunk(bytes_read=50)], bytes_to_read=50)
+    collector(store, tmp_path, a, b, on_progress=told.append).run()
+    assert [(p.provider, p.bytes_done, p.bytes_total) for p in told] == [
+        ("A", 40, 150),
+        ("A", 100, 150),
+        ("B", 150, 150),
+    ]
+
+
+def test_polling_gathers_records_and_failures(store: Store, tmp_path: Path) -> None:
+    refused = Fake("a", [], fails=AuthRequired("log in"))
+    fine = Fake("b", [Chunk(records=[event("1", "b")])])
+    records, errors = collector(store, tmp_path, refused, fine).poll()
+    assert records == [event("1", "b")]
+    assert [e.message for e in errors] == ["log in"]

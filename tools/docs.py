@@ -1,0 +1,181 @@
+"""The pages that are made from the program itself: docs/cli.md and docs/settings.md.
+
+python -m tools.docs            write them
+python -m tools.docs --check    exit 1 when one of them is not what the program says
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import click
+import msgspec
+
+from openusage.cli.catalog import COMMANDS
+from openusage.cli.root import root
+from openusage.settings import HUB_TOKEN_ENV, Settings
+from openusage.settings import describe as allowed_values
+
+DOCS = Path(__file__).parent.parent / "docs"
+_MADE = "<!-- Made by `make docs` from the program itself; `make test` compares. Change it there. -->"
+
+
+def pages() -> dict[str, str]:
+    """File name -> text, as it must be."""
+    return {"cli.md": cli_page(), "settings.md": settings_page()}
+
+
+def main(argv: list[str]) -> int:
+    """Write the pages, or with `--check` compare them."""
+    stale = []
+    for name, text in pages().items():
+        path = DOCS / name
+        if path.exists() and path.read_text("utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in argv:
+            path.write_text(text, "utf-8")
+            print(f"wrote docs/{name}")
+    if stale and "--check" in argv:
+        print(f"docs/{', docs/'.join(stale)}: not what the program says; run: make docs", file=sys.stderr)
+        return 1
+    return 0
+
+
+# --- commands ------------------------------------------------------------------------------------------
+
+
+def cli_page() -> str:
+    """Every command with its own `--help`."""
+    parts = [
+        "# Commands",
+        _MADE,
+        "Data is printed on stdout, everything else on stderr. `NO_COLOR` switches colours off, "
+        "`OPENUSAGE_DEBUG=1` shows where an error came from.",
+        "| exit status | |\n|--:|---|\n" + "\n".join(f"| {code} | {what} |" for code, what in _EXIT_CODES),
+    ]
+    for path, command, ctx in _commands():
+        parts.append(f"## {path}\n\n```text\n{command.get_help(ctx)}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+_EXIT_CODES = (
+    (0, "done"),
+    (1, "failed; the hub's refusal to listen without a token is one of these"),
+    (2, "the command line or settings.json is wrong"),
+    (3, "a daemon or hub cannot be reached, or refuses"),
+    (130, "interrupted (Ctrl-C)"),
+)
+
+
+def _commands() -> Iterator[tuple[str, click.Command, click.Context]]:
+    with click.Context(root, info_name="openusage", **root.context_settings) as ctx:
+        yield "openusage", root, ctx
+        for name in COMMANDS:
+            command = root.get_command(ctx, name)
+            if command is not None:
+                yield from _below(command, name, ctx)
+
+
+def _below(
+    command: click.Command, name: str, parent: click.Context
+) -> Iterator[tuple[str, click.Command, click.Context]]:
+    with click.Context(
+        command, info_name=name, parent=parent, terminal_width=100, **command.context_settings
+    ) as ctx:
+        yield ctx.command_path, command, ctx
+        if isinstance(command, click.Group):
+            for child in command.list_commands(ctx):
+                sub = command.get_command(ctx, child)
+                if sub is not None:
+                    yield from _below(sub, child, ctx)
+
+
+# --- settings ------------------------------------------------------------------------------------------
+
+
+def settings_page() -> str:
+    """Every field with what it may be, its default and what it does."""
+    parts = [
+        "# Settings",
+        _MADE,
+        "`$XDG_CONFIG_HOME/openusage/settings.json`, by default `~/.config/openusage/settings.json`. "
+        'A file that is not there means all defaults. `null`, and `""` or 0 where they are not allowed, '
+        "mean the default. Keys not listed here are ignored, and kept when the program writes the file, "
+        "which only a command that changes a setting does.",
+        f"Tokens and keys never stand in it: a hub's token comes from `{HUB_TOKEN_ENV}`, a vendor's key from "
+        "the variable that `api_key_env` names. A file that holds one is refused.",
+        *_tables(Settings, ""),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _tables(type_: type[msgspec.Struct], place: str) -> Iterator[str]:
+    hints = inspect.get_annotations(type_, eval_str=True)
+    texts = field_texts(type_)
+    rows, below = [], []
+    for field in msgspec.structs.fields(type_):
+        hint = hints[field.name]
+        where = f"{place}.{field.name}" if place else field.name
+        inner = _struct_in(hint)
+        if inner is not None:
+            is_list = not isinstance(hint, type)
+            below.append((inner, f"{where}[]" if is_list else where))
+            if not is_list:
+                continue
+        allowed = (
+            f"a list of [`{where}[]`](#{where.replace('.', '').lower()})" if inner else allowed_values(hint)
+        )
+        rows.append(f"| `{where}` | {_cell(allowed)} | {_default(field)} | {_cell(texts[field.name])} |")
+    if rows:
+        heading = f"## {place}\n\n{inspect.getdoc(type_)}\n\n" if place else ""
+        yield f"{heading}| field | may be | default | |\n|---|---|---|---|\n" + "\n".join(rows)
+    for inner, where in below:
+        yield from _tables(inner, where)
+
+
+def field_texts(type_: type[msgspec.Struct]) -> dict[str, str]:
+    """Field -> the string under it in the source. A field without one is an error."""
+    (node,) = ast.parse(inspect.getsource(type_)).body
+    assert isinstance(node, ast.ClassDef)
+    texts = {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in zip(node.body, node.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+    for field in msgspec.structs.fields(type_):
+        if _struct_in(field.type) is None and field.name not in texts:
+            raise ValueError(f"{type_.__name__}.{field.name} has no text under it")
+    return {f: " ".join(t.split()) for f, t in texts.items()}
+
+
+def _struct_in(hint: Any) -> type[msgspec.Struct] | None:
+    """The Struct that a field is, or is a list of."""
+    inner = get_args(hint)[0] if get_origin(hint) is list else hint
+    return inner if isinstance(inner, type) and issubclass(inner, msgspec.Struct) else None
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "required"
+    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"`{msgspec.json.encode(value).decode()}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
