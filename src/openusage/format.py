@@ -1,7 +1,9 @@
-"""Figures as people read them: `18.2M`, `$41.87`, `1 h 18 m`. Pure; terminal, web page and reports say it alike.
+"""Figures as people read them: `18.2M`, `$41.87`, `1 h 18 m`.
 
-Missing (`None`, or a number that is no number) is `–`; zero is `0`. A figure is never rounded to a claim that is
-not true: what is above 0 never reads 0, what is below 100 % never reads 100 %.
+Pure; terminal, web page and reports say it alike.
+
+Missing (`None`, or a number that is no number) is `–`; zero is `0`. A figure is never rounded to a claim
+that is not true: what is above 0 never reads 0, what is below 100 % never reads 100 %.
 """
 
 from __future__ import annotations
@@ -28,12 +30,8 @@ def count(value: float | None) -> str:
         return "<1"
     if size < 999.5:
         return f"{sign}{size:.0f}"
-    unit = ""
-    for unit in "kMBT":  # noqa: B007
-        size /= 1000
-        if size < 999.95:
-            break
-    return f"{sign}{size:.1f}{unit}"
+    power = next((p for p in (1, 2, 3) if size < 999.95 * 1000**p), 4)
+    return f"{sign}{size / 1000**power:.1f}{' kMBT'[power]}"
 
 
 def amount(value: float | None) -> str:

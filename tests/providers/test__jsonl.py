@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -148,7 +147,7 @@ def test_a_shortened_or_replaced_file_starts_over(tmp_path: Path) -> None:
     path.write_bytes(b"one\ntwo\n")
     cursor = state(path).cursor(8)
     other.write_bytes(b"one\ntwo\nthree\n")
-    os.replace(other, path)
+    other.replace(path)
     assert state(path).start(cursor) == 0
     cursor = state(path).cursor(14)
     path.write_bytes(b"x\n")

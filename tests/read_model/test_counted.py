@@ -6,7 +6,7 @@ import pytest
 
 from openusage.wire.events import EventKind, Outcome, TokenCounts
 from tests.read_model.fake import NO_PRICE
-from tests.read_model.records import event, message, snapshot_of, tool, used
+from tests.read_model.records import event, fact, message, snapshot_of, tool, used
 
 
 def test_an_account_without_anything_is_unknown_and_says_so() -> None:

@@ -46,11 +46,11 @@ def table(*rows: Rollup, breakdown: bool = False) -> Table:
 
 def test_the_table() -> None:
     assert render.as_text(table(*ROWS), width=100).splitlines() == [
-        "DAILY       MODELS                INPUT  OUTPUT  REASONING  CACHE W  CACHE R   TOTAL    COST",
-        "2026-11-14  claude-opus-4-6 +1      916   46.0k          0    91.2k     2.5M    2.6M   $4.13",
-        "2026-11-15  gpt-5                270.4k    8.8k       2.1k        0   176.4k  457.7k  $12.35",
-        "────────────────────────────────────────────────────────────────────────────────────────────",
-        "TOTAL                            271.3k   54.8k       2.1k    91.2k     2.6M    3.1M  $16.47",
+        "DAILY       MODELS               INPUT  OUTPUT  REASONING  CACHE W  CACHE R   TOTAL    COST",
+        "2026-11-14  claude-opus-4-6 +1     916   46.0k          0    91.2k     2.5M    2.6M   $4.13",
+        "2026-11-15  gpt-5               270.4k    8.8k       2.1k        0   176.4k  457.7k  $12.35",
+        "───────────────────────────────────────────────────────────────────────────────────────────",
+        "TOTAL                           271.3k   54.8k       2.1k    91.2k     2.6M    3.1M  $16.47",
     ]
 
 

@@ -1,4 +1,4 @@
-"""`python -m tools.genlogs --home DIR --seed N --days D --mb M …`; the truth goes beside DIR, never inside."""
+"""`python -m tools.genlogs --home DIR --seed N --days D --mb M`; the truth goes beside DIR, never inside."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         shutil.rmtree(home)
     home.mkdir(parents=True, exist_ok=True)
     now = dt.datetime.now(dt.UTC)
-    end = None if args.end == "now" else now.date() if args.end == "today" else dt.date.fromisoformat(args.end)
+    end = (
+        None if args.end == "now" else now.date() if args.end == "today" else dt.date.fromisoformat(args.end)
+    )
     until = now if args.end == "now" else None
     if until is not None and args.flavour != "rich":
         parser.error("--end now is for --flavour rich")
@@ -50,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Write an invented home of coding tool logs, and its true sums.")
+    parser = argparse.ArgumentParser(
+        description="Write an invented home of coding tool logs, and its true sums."
+    )
     parser.add_argument("--home", required=True, type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--days", type=int, default=30)
@@ -67,8 +71,9 @@ def _report(truth: dict[str, Any]) -> None:
     for name, sums in truth["agents"].items():
         total = sums["total"]
         print(
-            f"{name:9s} {sums['files']:6d} files {sums['bytes'] / 1e6:8.1f} MB {sums['lines']:8d} lines "
-            f"{sums['usage_lines']:7d} usage lines {total['messages']:7d} messages {total['total']:>15,d} tokens",
+            f"{name:9s} {sums['files']:6d} files {sums['bytes'] / 1e6:8.1f} MB {sums['lines']:8d} lines",
+            f"{sums['usage_lines']:7d} usage lines {total['messages']:7d} messages",
+            f"{total['total']:>15,d} tokens",
             file=sys.stderr,
         )
 

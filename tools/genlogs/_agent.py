@@ -26,6 +26,9 @@ RICH_PROJECTS = (
 )
 """As often as they are worked on."""
 
+STOP_MS = 10 * 60_000
+"""With `until`, no step begins later than this before it: the longest one ends in time."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -65,7 +68,7 @@ class Agent:
             self.projects = list(RICH_PROJECTS)
         if job.until is not None:
             self.end_ms = int(job.until.timestamp() * 1000)
-            self.margin_ms = 300_000
+            self.margin_ms = STOP_MS
         self._running_is_due = job.until is not None
 
     def session(self) -> None:
@@ -107,7 +110,7 @@ class Agent:
 
     def must_stop(self, ms: int) -> bool:
         """Whether even a running turn ends now: with `until`, nothing lies in the future."""
-        return self.job.until is not None and ms > self.end_ms - 300_000
+        return self.job.until is not None and ms > self.end_ms - STOP_MS
 
     def write(self, path: str, lines: list[str], mtime_ms: int, tail: str = "", end: str = "\n") -> None:
         """`lines` joined by newlines; `tail` is a last broken line without newline."""

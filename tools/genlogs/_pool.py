@@ -20,7 +20,7 @@ CODE = [
     'def {a}_{b}(self, {c}: int, *, {d}: str = "{e}") -> dict[str, int]:',
     "    if {a} is None or {b} <= {n}:",
     '        raise ValueError(f"{a} {{{b}!r}} out of range [{n}, {m}]")',
-    "    return {{\"{a}\": {n}, \"{b}\": [{n}, {m}], '{c}': None}}",
+    '    return {{"{a}": {n}, "{b}": [{n}, {m}], \'{c}\': None}}',
     "const {{ {a}, {b} }} = await {c}.{d}(`${{{e}}}/{a}?limit={n}`);",
     "{n:5d}\t    let mut {a} = {b}::with_capacity({n}); // {c} \\ {d}",
     "  <div className=\"{a}-{b}\" data-{c}='{n}'>{d} &amp; {e}</div>",
@@ -62,7 +62,9 @@ class Pool:
             return escaped(rng.choice(UNICODE) + "\n")
         form = rng.choice(CODE)
         a, b, c, d, e = (rng.choice(WORDS) for _ in range(5))
-        return escaped(form.format(a=a, b=b, c=c, d=d, e=e, n=rng.randrange(2000), m=rng.randrange(2000)) + "\n")
+        return escaped(
+            form.format(a=a, b=b, c=c, d=d, e=e, n=rng.randrange(2000), m=rng.randrange(2000)) + "\n"
+        )
 
     def text(self, rng: random.Random, size: float) -> str:
         """About `size` characters of code."""

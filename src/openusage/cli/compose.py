@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, UsageError
+from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, PeerError, UsageError
 
 if TYPE_CHECKING:
     from openusage.client import SnapshotSource, UsageSource
@@ -101,6 +101,7 @@ def _daemon(
 
     socket = socket_path or paths.socket
     database = db_path or paths.database
+    _refuse_second(socket)
     for directory in (socket.parent, database.parent):
         ensure_private_dir(directory)
     machine = identify(paths.machine_id_file, settings.export.machine_name)
@@ -121,6 +122,22 @@ def _daemon(
         base_urls={a.provider: a.base_url for a in settings.accounts if a.base_url},
     )
     return Daemon(config, store, [load(n) for n in names()], now=now, on_progress=on_progress)
+
+
+def _refuse_second(socket: Path) -> None:
+    """Says who is there before anything is opened. The socket itself and the store's lock decide for good."""
+    from openusage.client import DaemonClient
+
+    with contextlib.closing(DaemonClient(socket, now=now, timeout_s=2.0)) as client:
+        if not client.healthy():
+            return
+        try:
+            who = f" (process {client.status().pid})"
+        except PeerError:  # a Go daemon has no such answer
+            who = ""
+    raise AlreadyRunning(
+        f"A daemon is already running on {socket}{who}.", "See it: openusage telemetry daemon status"
+    )
 
 
 def _prices(paths: Paths) -> Callable[[UsageEvent], Price | None]:

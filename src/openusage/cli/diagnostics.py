@@ -77,11 +77,13 @@ def _lower_first(text: str) -> str:
 
 def _flush_stdout() -> None:
     """What a command has printed comes before what went wrong."""
-    with contextlib.suppress(OSError, AttributeError, ValueError):
+    try:
         sys.stdout.flush()
+    except (OSError, AttributeError, ValueError):
+        _discard_stdout()
 
 
 def _discard_stdout() -> None:
-    """Python flushes stdout once more when it exits, and would complain about the closed pipe then."""
+    """Python flushes stdout once more when it exits, and would complain of the same again."""
     with contextlib.suppress(OSError, AttributeError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

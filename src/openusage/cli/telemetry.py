@@ -13,6 +13,8 @@ class DefaultToRun(click.Group):
     """`telemetry daemon` and `telemetry daemon --verbose` mean `telemetry daemon run …`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell asks what could be typed here
+            return super().parse_args(ctx, args)
         options_only = not args or args[0].startswith("-")
         asks_for_help = any(a in ctx.help_option_names for a in args)
         if options_only and not asks_for_help and not any(a in self.commands for a in args):

@@ -12,7 +12,7 @@ import msgspec
 
 from openusage.errors import UsageError
 from openusage.providers._claude_code_lines import Line, Message, time_of, usage_of
-from openusage.providers._claude_code_parser import (
+from openusage.providers._claude_code_tally import (
     Call,
     Tally,
     Where,

@@ -1,35 +1,32 @@
-"""Lines of Claude Code transcripts -> records. Pure: bytes in, events out, no file is opened here.
+"""Lines of Claude Code transcripts -> what was used. Pure: bytes in, events out, no file is opened here.
 
-The tool writes one answer of the API as several lines, each repeating `message.id` and the whole usage with
-a growing output; it copies lines into resumed sessions and replays them into side files. So nothing is
-counted by line. `Tally` folds what belongs together exactly as `wire.events.merge` would (field-wise
-maximum; time, session and agent from the line of the greatest usage) and makes the events at the end.
+What lines tell of the same thing is put together in `_claude_code_tally`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
 from openusage.providers import _claude_code_lines as lines
+from openusage.providers._claude_code_tally import (
+    Call,
+    Tally,
+    Where,
+    answer_of,
+    better,
+    key_of,
+    microseconds,
+    project_of,
+)
 from openusage.providers._claude_code_tools import prompt_key, touch_of
 from openusage.providers._contract import Problem
 from openusage.providers._jsonl import Block, Mark
-from openusage.wire.events import (
-    EventKind,
-    Outcome,
-    Record,
-    TokenCounts,
-    UsageEvent,
-    event_key,
-    larger,
-)
+from openusage.wire.events import Outcome
 
-PROVIDER = "claude_code"
 SYNTHETIC = "<synthetic>"
 """Model of messages that the tool made itself."""
 UNKNOWN_AGENT = "agent"
@@ -39,9 +36,6 @@ KEPT_TASKS = 200
 KEPT_THREADS = 64
 SHOWN_PROBLEMS = 20
 """Of one file and read; the rest is only counted."""
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
 
 _CLIENTS = {
     None: "CLI",
@@ -71,31 +65,9 @@ _NOT_TYPED = (
 """How `user` lines begin that ask the model nothing: local commands and their output, notices, summaries."""
 _REJECTED = (b"The user doesn't want to", b"[Request interrupted by user")
 
-_BEDROCK, _VERTEX = "msg_bdrk_", "msg_vrtx_"
-_UNIQUE_IDS = (_BEDROCK, _VERTEX)
-
-_OUTCOME_RANK = {None: 0, Outcome.OK: -1, Outcome.ABORTED: -2, Outcome.ERROR: -3}
-
 T = TypeVar("T")
-Key: TypeAlias = tuple[object, ...]
 FindTask: TypeAlias = Callable[[str, str], str | None]
 """(session, prompt key) -> sub-agent type that the session's own transcript started with this prompt."""
-
-
-class Call(msgspec.Struct, array_like=True, gc=False):
-    """A tool call (or a turn, which has no tool), enough to tell it again when its outcome is known."""
-
-    at_us: int
-    tool: str
-    session: str
-    project: str
-    agent: str | None
-    client: str
-    language: str | None = None
-    lines_added: int | None = None
-    lines_removed: int | None = None
-    file_key: int | None = None
-    outcome: Outcome | None = None
 
 
 class Memory(msgspec.Struct, omit_defaults=True):
@@ -115,7 +87,6 @@ class Memory(msgspec.Struct, omit_defaults=True):
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """What a file's place tells."""
 
-    account: str
     path: str
     session: str
     """For lines that do not say their session."""
@@ -125,121 +96,6 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """The transcript of a sub-agent."""
     agent: str | None = None
     """Its type, when a file beside it tells."""
-
-
-class Where(msgspec.Struct, gc=False):
-    """What a line says of when, where and by whom."""
-
-    at_us: int
-    session: str
-    project: str
-    agent: str | None
-    client: str
-
-
-class Answer(msgspec.Struct, gc=False):
-    """What is known of one answer: the greatest counts, and the description by the line that carried most."""
-
-    total: int
-    where: Where
-    model: str | None
-    input: int | None
-    output: int | None
-    cache_read: int | None
-    cache_write_5m: int | None
-    cache_write_1h: int | None
-    web_searches: int | None
-    web_fetches: int | None
-    cost_nano: int | None
-
-
-class Tally:
-    """Everything found in some lines of any number of files, each event once."""
-
-    def __init__(self, account: str) -> None:
-        self._account = account
-        self._answers: dict[Key, Answer] = {}
-        self._calls: dict[str, Call] = {}
-        self._turns: dict[str, Call] = {}
-        self.problems: list[Problem] = []
-
-    def __len__(self) -> int:
-        return len(self._answers) + len(self._calls) + len(self._turns)
-
-    def answer(self, key: Key, new: Answer) -> None:
-        old = self._answers.setdefault(key, new)
-        if old is not new:
-            self._answers[key] = _fold(old, new)
-
-    def call(self, tool_use_id: str, new: Call) -> None:
-        old = self._calls.setdefault(tool_use_id, new)
-        if old is not new:
-            self._calls[tool_use_id] = better(old, new)
-
-    def turn(self, uuid: str, new: Call) -> None:
-        old = self._turns.setdefault(uuid, new)
-        if old is not new:
-            self._turns[uuid] = better(old, new)
-
-    def records(self) -> list[Record]:
-        """All of it as events."""
-        made: list[Record] = [self._message(key, answer) for key, answer in self._answers.items()]
-        made += [self._tool(tool_use_id, call) for tool_use_id, call in self._calls.items()]
-        made += [self._turn(uuid, turn) for uuid, turn in self._turns.items()]
-        return made
-
-    def _message(self, key: Key, a: Answer) -> UsageEvent:
-        where = a.where
-        tokens = TokenCounts(a.input, a.output, a.cache_read, a.cache_write_5m, a.cache_write_1h)
-        return UsageEvent(
-            provider=PROVIDER,
-            account=self._account,
-            at_us=where.at_us,
-            kind=EventKind.MESSAGE,
-            event_key=event_key(PROVIDER, *key),
-            tokens=tokens,
-            model=a.model,
-            upstream=upstream_of(str(key[1]), a.model),
-            client=where.client or None,
-            project=where.project,
-            session=where.session,
-            agent=where.agent,
-            web_searches=a.web_searches,
-            web_fetches=a.web_fetches,
-            cost_reported_nano=a.cost_nano,
-            carried=None if a.total == tokens.total else a.total,
-        )
-
-    def _tool(self, tool_use_id: str, c: Call) -> UsageEvent:
-        return UsageEvent(
-            provider=PROVIDER,
-            account=self._account,
-            at_us=c.at_us,
-            kind=EventKind.TOOL,
-            event_key=event_key(PROVIDER, "tool", tool_use_id),
-            client=c.client or None,
-            project=c.project,
-            session=c.session,
-            agent=c.agent,
-            tool=c.tool,
-            outcome=c.outcome,
-            language=c.language,
-            lines_added=c.lines_added,
-            lines_removed=c.lines_removed,
-            file_key=c.file_key,
-        )
-
-    def _turn(self, uuid: str, c: Call) -> UsageEvent:
-        return UsageEvent(
-            provider=PROVIDER,
-            account=self._account,
-            at_us=c.at_us,
-            kind=EventKind.TURN,
-            event_key=event_key(PROVIDER, "turn", uuid),
-            client=c.client or None,
-            project=c.project,
-            session=c.session,
-        )
 
 
 class Transcript:
@@ -403,129 +259,3 @@ def _remember(kept: dict[str, T], key: str, value: T, limit: int) -> None:
     kept[key] = value
     if len(kept) > limit:
         del kept[next(iter(kept))]
-
-
-def answer_of(line: lines.Line, message: lines.Message, usage: lines.Usage, where: Where) -> Answer | None:
-    """The figures of one line; `None` when it has none."""
-    split, tools = usage.cache_creation, usage.server_tool_use
-    write_5m = write_1h = None
-    if split is not None:
-        write_5m, write_1h = split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens
-    if write_5m is None and write_1h is None:
-        write_5m = usage.cache_creation_input_tokens
-    given, made, read = usage.input_tokens, usage.output_tokens, usage.cache_read_input_tokens
-    total = (given or 0) + (made or 0) + (read or 0) + (write_5m or 0) + (write_1h or 0)
-    if not total and given is None and made is None:
-        return None
-    model, cost = message.model, line.costUSD
-    if model is not None and usage.speed == "fast" and not model.endswith("-fast"):
-        model += "-fast"
-    return Answer(
-        total,
-        where,
-        model,
-        given,
-        made,
-        read,
-        write_5m,
-        write_1h,
-        None if tools is None else tools.web_search_requests,
-        None if tools is None else tools.web_fetch_requests,
-        None if not cost or not 0 < cost < 1e6 else round(cost * 1e9),
-    )
-
-
-def key_of(line: lines.Line, message: lines.Message, a: Answer) -> Key:
-    """Identity of an answer, the same in every copy of it.
-
-    With a request id the message id alone: side questions replay it under new request ids. Bedrock and
-    Vertex send no request id, but their message ids are unique. Else a gateway may have given every answer
-    the same message id, and what was read of the prompt tells them apart.
-    """
-    if message.id and (line.requestId or message.id.startswith(_UNIQUE_IDS)):
-        return ("message", message.id)
-    if message.id:
-        written = (a.cache_write_5m or 0) + (a.cache_write_1h or 0)
-        return ("message", message.id, a.input or 0, a.cache_read or 0, written)
-    if line.uuid:
-        return ("line", line.uuid)
-    return ("print", a.where.session, a.where.at_us, a.model, a.input, a.output, a.cache_read, a.total)
-
-
-def _fold(a: Answer, b: Answer) -> Answer:
-    """One answer out of two lines of it: `wire.events.merge` on what we know of it."""
-    if a.total == b.total:
-        first, other = (a, b) if _answer_rank(a) <= _answer_rank(b) else (b, a)
-    else:
-        first, other = (a, b) if a.total > b.total else (b, a)
-    first.input = larger(first.input, other.input)
-    first.output = larger(first.output, other.output)
-    first.cache_read = larger(first.cache_read, other.cache_read)
-    first.cache_write_5m = larger(first.cache_write_5m, other.cache_write_5m)
-    first.cache_write_1h = larger(first.cache_write_1h, other.cache_write_1h)
-    first.web_searches = larger(first.web_searches, other.web_searches)
-    first.web_fetches = larger(first.web_fetches, other.web_fetches)
-    first.cost_nano = larger(first.cost_nano, other.cost_nano)
-    return first
-
-
-def _answer_rank(a: Answer) -> tuple[object, ...]:
-    where = a.where
-    return (where.at_us, where.session, where.project, where.agent or "", a.model or "", where.client)
-
-
-def better(a: Call, b: Call) -> Call:
-    """One call (or turn) out of two tellings of it, by the same rule. Neither is changed."""
-    first, other = (a, b) if _call_rank(a) <= _call_rank(b) else (b, a)
-    added = larger(first.lines_added, other.lines_added)
-    removed = larger(first.lines_removed, other.lines_removed)
-    if added == first.lines_added and removed == first.lines_removed:
-        return first
-    return msgspec.structs.replace(first, lines_added=added, lines_removed=removed)
-
-
-def _call_rank(c: Call) -> tuple[object, ...]:
-    return (
-        _OUTCOME_RANK[c.outcome],
-        c.at_us,
-        c.session,
-        c.project,
-        c.agent or "",
-        c.client,
-        c.tool,
-        c.language or "",
-        c.file_key or 0,
-    )
-
-
-def microseconds(time: dt.datetime) -> int:
-    """UTC microseconds since 1970 of an aware time."""
-    return (time - _EPOCH) // _MICROSECOND
-
-
-@lru_cache(maxsize=1024)
-def project_of(cwd: str | None) -> str:
-    """Last part of a working directory of any system, "" when there is none."""
-    if not cwd:
-        return ""
-    return (cwd if "/" in cwd else cwd.replace("\\", "/")).rstrip("/").rpartition("/")[2]
-
-
-def upstream_of(message_id: str, model: str | None) -> str | None:
-    """Who answered; `None` for a model that is not Anthropic's, behind a gateway that does not say."""
-    if message_id.startswith(_BEDROCK):
-        return "bedrock"
-    if message_id.startswith(_VERTEX):
-        return "vertex"
-    return _upstream_by_model(model)
-
-
-@lru_cache(maxsize=256)
-def _upstream_by_model(model: str | None) -> str | None:
-    if model is None:
-        return "anthropic"
-    if "anthropic.claude" in model or model.startswith("arn:aws:"):
-        return "bedrock"
-    if "@" in model:
-        return "vertex"
-    return "anthropic" if "claude" in model else None

@@ -82,9 +82,14 @@ class Call(msgspec.Struct, gc=False):
     call_id: str | None = None
     id: str | None = None
     status: str | None = None
-    arguments: msgspec.Raw = msgspec.Raw()
-    input: msgspec.Raw = msgspec.Raw()
-    action: msgspec.Raw = msgspec.Raw()
+
+
+class Given(msgspec.Struct, gc=False):
+    """What a call was given. Looked at for patches and web searches only, never kept."""
+
+    arguments: Any = None
+    input: Any = None
+    action: Any = None
 
 
 class Output(msgspec.Struct, gc=False):
@@ -128,6 +133,10 @@ class PromptLine(msgspec.Struct, gc=False):
 class CallLine(msgspec.Struct, gc=False):
     payload: Call
     timestamp: str = ""
+
+
+class GivenLine(msgspec.Struct, gc=False):
+    payload: Given
 
 
 class OutputLine(msgspec.Struct, gc=False):

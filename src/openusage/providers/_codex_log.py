@@ -178,12 +178,11 @@ class Parser:
         self._lines, self._start = lines, start
         events, items, other = self._events, self._items, self._other
         for self._at, line in enumerate(lines):
-            # The layout Codex writes, told by constants: a timestamp of 24 characters, then type and payload.
             try:
-                if line[39:78] == b'"type":"event_msg","payload":{"type":"':
-                    events.get(line[78:86], other)(line)
-                elif line[39:82] == b'"type":"response_item","payload":{"type":"':
-                    items.get(line[82:90], other)(line)
+                if line.startswith(_EVENT, _AFTER_TIME):
+                    events.get(line[_EVENT_KIND : _EVENT_KIND + 8], other)(line)
+                elif line.startswith(_ITEM, _AFTER_TIME):
+                    items.get(line[_ITEM_KIND : _ITEM_KIND + 8], other)(line)
                 else:
                     other(line)
             except BadLine:
@@ -221,7 +220,7 @@ class Parser:
         handler(line)
 
     def _function(self, line: bytes) -> None:
-        if line[95:96] == b'"':
+        if line.startswith(b'function_call"', _ITEM_KIND):
             self._call(line)
         else:
             self._output(line)
@@ -458,20 +457,20 @@ class Parser:
         call_id = call.call_id or call.id or ""
         if not call_id and self._replayed_now(at_us):
             return
-        name = tools.tool_name(call.name or call.type.removesuffix("_call") or "unknown", call.namespace)
-        patch = tools.patch_in((call.input, call.arguments, call.action), st.cwd)
-        found = Pending(
-            at_us=at_us,
-            key=tool_key(st.session, call_id or f"@{self.offset()}"),
-            tool=name,
-            model=st.model,
-            project=st.project,
-        )
-        if patch is not None:
-            found.language, found.file_key = patch.language, patch.file_key
-            found.lines_added, found.lines_removed = patch.lines_added, patch.lines_removed
+        name = call.name or call.type.removesuffix("_call") or "unknown"
+        if call.namespace or "__" in name:
+            name = tools.tool_name(name, call.namespace)
+        key = tool_key(st.session, call_id or f"@{self.offset()}")
+        found = Pending(at_us, key, name, st.model, st.project)
+        if tools.PATCH_SIGN in line:
+            given = lines_of.read(line, _GIVEN).payload
+            patch = tools.patch_in([given.input, given.arguments, given.action], st.cwd)
+            if patch is not None:
+                found.language, found.file_key = patch.language, patch.file_key
+                found.lines_added, found.lines_removed = patch.lines_added, patch.lines_removed
         if not call.call_id:  # the vendor's own tools: no output of theirs is written
-            self._tool(found, _STATUS.get(call.status or ""), tools.web_use(call.type, call.action))
+            web = (None, None) if call.type != "web_search_call" else tools.web_use(_action(line))
+            self._tool(found, _STATUS.get(call.status or ""), web)
             return
         if len(st.pending) >= MAX_PENDING:
             oldest = next(iter(st.pending))
@@ -483,44 +482,47 @@ class Parser:
         self._fresh.add(call_id)
 
     def _output(self, line: bytes) -> None:
-        head = _OUTPUT_HEAD.search(line, 39, 600)
-        if head is not None:
-            call_id, outcome = head[1].decode("utf-8", "replace"), None
+        head = _OUTPUT_HEAD.match(line, _OUTPUT_ID) or _OUTPUT_HEAD.search(line, 0, 600)
+        if head is not None and line[head.end() : head.end() + 1] in (b'"', b"["):
+            call_id, value, at = head[1].decode("utf-8", "replace"), line, head.end()
         else:
             read = lines_of.read(line, _OUTPUT).payload
-            call_id, outcome = read.call_id or "", tools.outcome(bytes(read.output))
+            call_id, value, at = read.call_id or "", bytes(read.output), 0
         call = self.state.pending.pop(call_id, None)
         if call is not None:
             self._fresh.discard(call_id)
-            self._tool(call, outcome or tools.outcome(line, head.end() if head else 0))
+            self._tool(call, tools.outcome(value, at))
 
     def _tool(
         self, call: Pending, outcome: Outcome | None, web: tuple[int | None, int | None] = (None, None)
     ) -> None:
-        done = outcome is Outcome.OK  # a patch that was refused changed nothing
-        self._sink.events.append(
-            UsageEvent(
-                provider=PROVIDER,
-                account=self._sink.account,
-                at_us=call.at_us,
-                kind=EventKind.TOOL,
-                event_key=call.key,
-                model=call.model,
-                upstream=self.state.upstream,
-                client=self.state.client,
-                project=call.project,
-                session=self.state.session,
-                agent=self.state.agent,
-                tool=call.tool,
-                outcome=outcome,
+        event = UsageEvent(
+            provider=PROVIDER,
+            account=self._sink.account,
+            at_us=call.at_us,
+            kind=EventKind.TOOL,
+            event_key=call.key,
+            model=call.model,
+            upstream=self.state.upstream,
+            client=self.state.client,
+            project=call.project,
+            session=self.state.session,
+            agent=self.state.agent,
+            tool=call.tool,
+            outcome=outcome,
+        )
+        if call.file_key is not None:
+            done = outcome is Outcome.OK  # a patch that was refused changed nothing
+            event = msgspec.structs.replace(
+                event,
                 language=call.language,
                 lines_added=call.lines_added if done else None,
                 lines_removed=call.lines_removed if done else None,
                 file_key=call.file_key if done else None,
-                web_searches=web[0],
-                web_fetches=web[1],
             )
-        )
+        if web != (None, None):
+            event = msgspec.structs.replace(event, web_searches=web[0], web_fetches=web[1])
+        self._sink.events.append(event)
 
 
 def counters(lines: Iterable[bytes]) -> Iterator[int]:
@@ -569,6 +571,14 @@ def client_class(originator: str, source: object) -> str:
     return "Other"
 
 
+# The layout Codex writes: a timestamp of 24 characters, the type, then the payload's own type.
+_AFTER_TIME = len('{"timestamp":"2026-01-01T00:00:00.000Z",')
+_EVENT = b'"type":"event_msg","payload":{"type":"'
+_ITEM = b'"type":"response_item","payload":{"type":"'
+_EVENT_KIND = _AFTER_TIME + len(_EVENT)
+_ITEM_KIND = _AFTER_TIME + len(_ITEM)
+_OUTPUT_ID = _ITEM_KIND + len('function_call_output",')
+
 _CLIENTS = {
     "desktop": "Desktop App",
     "exec": "Exec",
@@ -586,12 +596,17 @@ _META = lines_of.reader(lines_of.MetaLine)
 _TURN = lines_of.reader(lines_of.TurnLine)
 _PROMPT = lines_of.reader(lines_of.PromptLine)
 _CALL = lines_of.reader(lines_of.CallLine)
+_GIVEN = lines_of.reader(lines_of.GivenLine)
 _OUTPUT = lines_of.reader(lines_of.OutputLine)
 _RESPONSE = lines_of.reader(lines_of.ResponseLine)
 
 
 def _nothing(line: bytes) -> None:
     """A line that tells no usage."""
+
+
+def _action(line: bytes) -> object:
+    return lines_of.read(line, _GIVEN).payload.action
 
 
 def _step_key(session: str, total: Total) -> bytes:

@@ -22,16 +22,18 @@ TAIL_BYTES = 200
 """Where an older Codex ends an output: `"metadata":{"exit_code":0,"duration_seconds":0.1}}`."""
 
 _EXIT = re.compile(rb"(?:Exit code: |Process exited with code )(-?\d+)")
+_HEADERS = (b"Exit code: ", b"Chunk ID: ", b"Wall time: ", b"Process exited with code ")
+_WRAPPED = (b'"{\\"output\\"', b'"{\\"metadata\\"', b'"{\\"exit_code\\"')
 _EXIT_FIELD = re.compile(rb'\\?"exit_code\\?"\s*:\s*(-?\d+)')
 _FIRST_TEXT = re.compile(rb'\[\s*\{[^{}]{0,200}?"text"\s*:\s*"')
-_ABORTED = re.compile(
-    rb"(?:Wall time: [\d.]+ seconds\\n)?(?:(?:exec|command|patch|tool call|request|user)\s+){0,2}"
-    rb"(?:was\s+)?(?:aborted|cancell?ed|rejected by user)",
-    re.IGNORECASE,
+_ABORTED = (
+    *(b"aborted", b"Aborted", b"cancelled", b"Cancelled", b"canceled", b"Canceled", b"command aborted"),
+    *(b"tool call aborted", b"exec command rejected by user", b"patch rejected by user", b"rejected by user"),
 )
-_REFUSED = re.compile(
-    rb"(?:failed to parse function arguments|unsupported (?:custom tool )?call|tool call error"
-    rb"|exec_command failed|execution error|apply_patch verification failed)"
+_ABORTED_LATER = re.compile(rb"Wall time: [\d.]+ seconds\\n(?:aborted|cancell?ed)")
+_REFUSED = (
+    *(b"failed to parse function arguments", b"unsupported call", b"unsupported custom tool call"),
+    *(b"tool call error", b"exec_command failed", b"execution error", b"apply_patch verification failed"),
 )
 
 
@@ -47,31 +49,28 @@ _OBJECT = msgspec.json.Decoder(_Object)
 
 
 def outcome(line: bytes, at: int = 0) -> Outcome:
-    """How a call ended, from its output: a JSON value that starts at `at` and ends near the end of `line`.
+    """How a call ended, from its output: a JSON text or list that starts at `at` and ends near `line`'s end.
 
-    Looks at a bounded head and tail of a text, however long it is.
+    Looks at a bounded head and tail, however long the output is. An object must be all of `line`.
     """
-    first = line[at : at + 1]
-    if first == b"{":
-        return _of_object(line[at:])
-    if first == b"[":
+    if line.startswith(b"{", at):
+        return _of_object(line)
+    if line.startswith(b"[", at):
         found = _FIRST_TEXT.match(line, at, at + HEAD_BYTES)
         return Outcome.OK if found is None else _of_text(line, found.end())
-    if line.startswith((b'"{\\"output\\"', b'"{\\"metadata\\"', b'"{\\"exit_code\\"'), at):
+    if line.startswith(_WRAPPED, at):
         tail = _EXIT_FIELD.findall(line, max(at, len(line) - TAIL_BYTES))
-        head = _EXIT_FIELD.findall(line, at, at + HEAD_BYTES)
-        codes = tail[-1:] or head[:1]
+        codes = tail[-1:] or _EXIT_FIELD.findall(line, at, at + HEAD_BYTES)
         if codes:
             return Outcome.OK if int(codes[0]) == 0 else Outcome.ERROR
-        at = max(line.find(b'\\":\\"', at, at + HEAD_BYTES) + 4, at)
+        at = line.find(b':\\"', at, at + HEAD_BYTES) + 2
     return _of_text(line, at + 1)
 
 
 def _of_object(value: bytes) -> Outcome:
-    end = value.rfind(b"}}}")  # the line's own two braces behind the value
     try:
-        found = _OBJECT.decode(value[: end + 1] if end >= 0 else value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = _OBJECT.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         codes = _EXIT_FIELD.findall(value, 0, HEAD_BYTES) or _EXIT_FIELD.findall(value[-TAIL_BYTES:])
         return Outcome.ERROR if codes and int(codes[-1]) != 0 else Outcome.OK
     code = found.exit_code
@@ -81,15 +80,16 @@ def _of_object(value: bytes) -> Outcome:
 
 
 def _of_text(line: bytes, at: int) -> Outcome:
-    if line.startswith((b"E", b"P", b"C", b"W"), at):
+    if line.startswith(_HEADERS, at):
         head = line[at : at + HEAD_BYTES]
         cut = head.find(b"\\nOutput:")
         code = _EXIT.search(head, 0, cut) if cut >= 0 else _EXIT.match(head)
         if code is not None:
             return Outcome.OK if int(code[1]) == 0 else Outcome.ERROR
-    if _ABORTED.match(line, at):
+        return Outcome.ABORTED if _ABORTED_LATER.match(head) else Outcome.OK
+    if line.startswith(_ABORTED, at):
         return Outcome.ABORTED
-    return Outcome.ERROR if _REFUSED.match(line, at) else Outcome.OK
+    return Outcome.ERROR if line.startswith(_REFUSED, at) else Outcome.OK
 
 
 def tool_name(name: str, namespace: str | None = None) -> str:
@@ -120,13 +120,10 @@ PATCH_SIGN = b"*** Begin Patch"
 _FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)")
 
 
-def patch_in(inputs: Iterable[bytes | msgspec.Raw], cwd: str) -> Patch | None:
-    """What the `apply_patch` text in a call's input (JSON) does, however deep it is wrapped; `None`: no such text."""
-    for raw in inputs:
-        given = bytes(raw)
-        if PATCH_SIGN in given and (text := _patch_text(_value(given))):
-            return patch(text, cwd)
-    return None
+def patch_in(given: object, cwd: str) -> Patch | None:
+    """What the `apply_patch` text in a call's input does, however deep it is wrapped; `None`: no such text."""
+    text = _patch_text(given)
+    return patch(text, cwd) if text else None
 
 
 def patch(text: str, cwd: str) -> Patch | None:
@@ -152,21 +149,16 @@ def _patch_text(value: object) -> str:
     return next(filter(None, map(_patch_text, parts)), "")
 
 
-def _value(text: bytes | str) -> object:
+def _value(text: str) -> object:
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "replace")
         return json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return None
 
 
-def web_use(call_type: str, action: msgspec.Raw) -> tuple[int | None, int | None]:
-    """Searches and page fetches of one of the vendor's own calls."""
-    if call_type != "web_search_call":
-        return None, None
-    found = _value(bytes(action)) if len(bytes(action)) else None
-    kind = found.get("type") if isinstance(found, dict) else "search"
+def web_use(action: object) -> tuple[int | None, int | None]:
+    """Searches and page fetches of one of the vendor's own web calls."""
+    kind = action.get("type") if isinstance(action, dict) else "search"
     return (1, None) if kind == "search" else (None, 1) if kind == "open_page" else (None, None)
 
 

@@ -18,7 +18,8 @@ from openusage.providers import _jsonl
 from openusage.providers._claude_code_account import poll
 from openusage.providers._claude_code_files import TranscriptFile
 from openusage.providers._claude_code_hook import parse_hook
-from openusage.providers._claude_code_parser import PROVIDER, FindTask, Memory, Source, Tally, Transcript
+from openusage.providers._claude_code_parser import FindTask, Memory, Source, Transcript
+from openusage.providers._claude_code_tally import PROVIDER, Tally
 from openusage.providers._contract import Chunk, Cursors, Env, FileCursor, Kind, Plan, Problem, ProviderSpec
 from openusage.wire.events import Account
 
@@ -134,7 +135,6 @@ class _Pass:
 
     def _source(self, file: TranscriptFile) -> Source:
         return Source(
-            account=self._account.id,
             path=file.state.path,
             session=file.session,
             project=file.slug,

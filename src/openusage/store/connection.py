@@ -18,6 +18,8 @@ from openusage.store.sums import DELTA
 
 BUSY_TIMEOUT_MS = 5_000
 WAL_LIMIT_BYTES = 64 << 20
+WAL_CHECKPOINT_PAGES = 8_000
+"""32 MB: a first read copies its pages back into the database few times."""
 
 _FULL = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError)
 
@@ -103,7 +105,7 @@ def open_writer(path: Path | None) -> apsw.Connection:
     if path is not None:
         db.pragma("journal_mode", "wal")
         db.pragma("journal_size_limit", WAL_LIMIT_BYTES)
-        db.pragma("wal_autocheckpoint", 4_000)
+        db.pragma("wal_autocheckpoint", WAL_CHECKPOINT_PAGES)
     db.pragma("synchronous", 1)
     db.pragma("cache_size", -16_384)
     db.pragma("temp_store", 2)

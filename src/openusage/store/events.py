@@ -13,7 +13,7 @@ import apsw
 import msgspec
 
 from openusage.store import sums
-from openusage.store.labels import KIND_NUMBER, LabelBook, clean
+from openusage.store.labels import LabelBook, clean
 from openusage.store.schema import COUNTS, LARGEST_COUNT, LATEST_US
 from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent, carrier_rank, merge
 
@@ -75,6 +75,8 @@ class EventTable:
         self._db = db
         self._book = book
         self._price = price
+        self._series = book.series
+        self._session = book.session
 
     def add(self, events: Iterable[UsageEvent], machine: str, raw_from_us: int) -> EventCount:
         """Stores what is new, merges what is known. O(events), not of what is stored."""
@@ -83,7 +85,7 @@ class EventTable:
         if not batch:
             return count
         self._drop_settled(batch, machine, count)
-        rows = [self._row(batch[key], machine) for key in sorted(batch)]
+        rows = [self._row(event, machine) for event in batch.values()]
         last_id = self._db.execute("SELECT ifnull(max(id), 0) FROM event").fetchone()[0]
         before = self._db.total_changes()
         self._db.executemany(_INSERT, rows)
@@ -184,14 +186,15 @@ class EventTable:
         sums.add_touched(self._db, raw_from_us)
 
     def _row(self, event: UsageEvent, machine: str) -> Row:
-        cost, price_id = self._cost(event) if event.kind is EventKind.MESSAGE else (None, None)
+        kind = event.kind
         tokens = event.tokens
+        cost, price_id = self._cost(event) if kind is EventKind.MESSAGE else (None, None)
         return (
             event.event_key,
             event.at_us,
-            KIND_NUMBER[event.kind],
-            self._book.series(machine, event),
-            self._book.session(event),
+            0 if kind is EventKind.MESSAGE else 1 if kind is EventKind.TOOL else 2,
+            self._series(machine, event),
+            self._session(event.provider, event.session),
             tokens.input,
             tokens.output,
             tokens.cache_read,
@@ -204,7 +207,7 @@ class EventTable:
             event.web_fetches,
             event.cost_reported_nano,
             event.file_key,
-            1 if event.estimated else 0,
+            event.estimated,
             event.carried,
             cost,
             price_id,

@@ -10,10 +10,7 @@ from typing import TypeAlias
 import apsw
 
 from openusage.store.schema import LABELS
-from openusage.wire.events import EventKind, UsageEvent
-
-KIND_NUMBER = {EventKind.MESSAGE: 0, EventKind.TOOL: 1, EventKind.TURN: 2}
-"""`event.kind_number`."""
+from openusage.wire.events import UsageEvent
 
 Labels: TypeAlias = tuple[str | None, ...]
 """In the order of `schema.LABELS`."""
@@ -36,27 +33,28 @@ class LabelBook:
 
     def series(self, machine: str, event: UsageEvent) -> int:
         """The number of the event's labels."""
+        outcome = event.outcome
         labels = (
             machine,
             event.provider,
             event.account,
-            event.kind,
+            event.kind,  # the text: hashing it is many times faster than hashing the enum member
             event.model,
             event.upstream,
             event.client,
             event.project,
             event.agent,
             event.tool,
-            event.outcome,
+            None if outcome is None else outcome._value_,
             event.language,
         )
         known = self._series.get(labels)
         return self._add_series(labels) if known is None else known
 
-    def session(self, event: UsageEvent) -> int:
-        """The number of the event's session, 0 for none."""
-        known = self._sessions.get((event.provider, event.session))
-        return self._add_session(event.provider, event.session) if known is None else known
+    def session(self, provider: str, name: str | None) -> int:
+        """The number of a session, 0 for none."""
+        known = self._sessions.get((provider, name))
+        return self._add_session(provider, name) if known is None else known
 
     def price(self, version: str) -> int:
         """The number of a version of prices."""
@@ -111,14 +109,13 @@ class LabelBook:
         return number
 
     def _number(self, table: str, columns: tuple[str, ...], values: tuple[str, ...]) -> int:
-        where = " AND ".join(f"{column} = ?" for column in columns)
-        row = self._db.execute(f"SELECT id FROM {table} WHERE {where}", values).fetchone()
-        if row:
-            return int(row[0])
-        self._new = True
-        marks = ", ".join("?" * len(columns))
-        self._db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)
-        return self._db.last_insert_rowid()
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        self._db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", values)
+        if self._db.changes():
+            self._new = True
+            return self._db.last_insert_rowid()
+        where = f"SELECT id FROM {table} WHERE ({names}) = ({marks})"
+        return int(self._db.execute(where, values).get)
 
 
 def clean(text: str) -> str:

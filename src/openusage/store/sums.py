@@ -40,14 +40,13 @@ CREATE TEMP TABLE departed (slot INTEGER, series_id INTEGER, session_id INTEGER)
 """
 """Working tables of the one writer."""
 
-_SLOTTED = f"SELECT at_us / {SLOT_US}, series_id, session_id, {EVENT_SUMS} FROM event"
+_SLOTTED = f"SELECT at_us / {SLOT_US}, series_id, session_id, {EVENT_SUMS}"
 _BY_SLOT = "GROUP BY 1, 2, 3"
-_DELTA_OF_NEW = f"INSERT INTO delta {_SLOTTED} WHERE id > ? {_BY_SLOT}"
-_DELTA_OF_TOUCHED = f"INSERT INTO delta {_SLOTTED} JOIN touched USING (id) {_BY_SLOT}"
-
-
+_TOUCHED = "FROM touched CROSS JOIN event USING (id)"
+_DELTA_OF_NEW = f"INSERT INTO delta {_SLOTTED} FROM event WHERE id > ? {_BY_SLOT}"
+_DELTA_OF_TOUCHED = f"INSERT INTO delta {_SLOTTED} {_TOUCHED} {_BY_SLOT}"
 _DEPARTED = f"""INSERT INTO departed SELECT DISTINCT at_us / {SLOT_US}, series_id, session_id
-    FROM event JOIN touched USING (id) WHERE moves"""
+    {_TOUCHED} WHERE moves"""
 
 
 def _upsert(change: str) -> str:
@@ -118,7 +117,7 @@ def rebuild(db: apsw.Connection, from_us: int) -> None:
     slot = from_us // SLOT_US
     db.execute("DELETE FROM rollup WHERE slot >= ?", (slot,))
     db.execute(
-        f"INSERT INTO rollup {_SLOTTED} WHERE at_us >= ? {_BY_SLOT}",
+        f"INSERT INTO rollup {_SLOTTED} FROM event WHERE at_us >= ? {_BY_SLOT}",
         (slot * SLOT_US,),
     )
     rebuild_days(db)

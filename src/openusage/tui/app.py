@@ -1,4 +1,7 @@
-"""The dashboard: one application for this machine, a hub and a hub's viewer. It joins state, poller and screens."""
+"""The dashboard: one application for this machine, a hub and a hub's viewer.
+
+It joins state, poller and screens.
+"""
 
 from __future__ import annotations
 

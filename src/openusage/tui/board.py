@@ -1,6 +1,9 @@
-"""What the screens know and how they came to know it: last frame, error, filter, selection. No Textual in here.
+"""What the screens know and how they came to know it: last frame, error, filter, selection.
 
-A refresh replaces the accounts and keeps everything a person chose. Every text of the status line is made here.
+No Textual in here.
+
+A refresh replaces the accounts and keeps everything a person chose. Every text of the status line is made
+here.
 """
 
 from __future__ import annotations

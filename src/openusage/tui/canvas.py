@@ -1,7 +1,7 @@
 """The widgets: fixed lines, a scrolled page of lines, and the wall of tiles. They draw strips, nothing else.
 
-A widget that is given the lines it already shows draws nothing; changed lines are drawn alone, so that a ticking
-age does not repaint the screen.
+A widget that is given the lines it already shows draws nothing; changed lines are drawn alone, so that a
+ticking age does not repaint the screen.
 """
 
 from __future__ import annotations
@@ -137,6 +137,7 @@ class Wall(ScrollView, can_focus=True):
         self._grid = Grid([], 1, 0)
         self._drawn: dict[int, list[Strip]] = {}
         self._said: list[str] = []
+        self._single = False
         self._empty: list[Strip] = []
 
     @property
@@ -144,9 +145,15 @@ class Wall(ScrollView, can_focus=True):
         """Where the tiles stand."""
         return self._grid
 
-    def show(self, accounts: Sequence[Account], selected: str, said: list[str]) -> None:
-        """Take over new accounts; what is in sight and differs is drawn. `said` stands where none are."""
+    def show(
+        self, accounts: Sequence[Account], selected: str, said: list[str], *, alone: bool = False
+    ) -> None:
+        """Take over new accounts; what is in sight and differs is drawn.
+
+        `said` stands where there are none. `alone`: there is one account and no other that a filter hides.
+        """
         self._accounts, self._selected, self._said = list(accounts), selected, said
+        self._single = alone
         view = self._view()
         region = self.container_size
         grid = self._arranged(view)
@@ -176,14 +183,14 @@ class Wall(ScrollView, can_focus=True):
     def _alone(self) -> bool:
         """One account on a large screen is drawn as its detail: there is room for everything."""
         width, height = self.container_size
-        return len(self._accounts) == 1 and width >= _ALONE_WIDTH and height >= _ALONE_HEIGHT
+        return self._single and len(self._accounts) == 1 and width >= _ALONE_WIDTH and height >= _ALONE_HEIGHT
 
     def _page(self, width: int) -> list[Strip]:
         account, view = self._accounts[0].sections, self._view()
         return [*detail.heading(account, width, view), *detail.draw(account, width, view, Measure.COST)]
 
     def on_resize(self) -> None:
-        self.show(self._accounts, self._selected, self._said)
+        self.show(self._accounts, self._selected, self._said, alone=self._single)
 
     def tick(self) -> None:
         """Draw the tiles in sight anew and put the lines that differ on the screen."""
@@ -247,16 +254,24 @@ class Wall(ScrollView, can_focus=True):
         self.post_message(self.Selected(self._selected))
 
     def action_move(self, direction: str) -> None:
-        """To the neighbouring tile."""
-        if self._accounts:
+        """To the neighbouring tile; a single one that is higher than the screen scrolls."""
+        if self._alone:
+            self.scroll_relative(y={"up": -1, "down": 1}.get(direction, 0), animate=False)
+        elif self._accounts:
             self._select(self._grid.moved(self._index, direction))
 
     def action_edge(self, which: str) -> None:
         """To the first or last tile."""
+        if self._alone:
+            self.scroll_to(y=0 if which == "first" else self.max_scroll_y, animate=False)
+            return
         self._select(0 if which == "first" else len(self._accounts) - 1)
 
     def action_page(self, pages: int) -> None:
         """A screenful of tiles up or down."""
+        if self._alone:
+            self.scroll_relative(y=pages * self.size.height, animate=False)
+            return
         if not self._accounts:
             return
         box = self._grid.boxes[self._index]

@@ -16,7 +16,7 @@ _MOST_NOTE_ROWS = 3
 
 
 def bar(board: Board, width: int, view: View) -> list[Strip]:
-    """Who is asked and how old the answer is, with the windows at the right; an error gets lines of its own."""
+    """Who is asked and how old the answer is, windows at the right; an error gets its own lines."""
     palette = view.palette
     failed = board.error is not None
     start: list[Part] = [(" openusage  ", palette.strong)]

@@ -15,7 +15,7 @@ from openusage.tui.palette import Palette
 from openusage.tui.sections import code, credits, daily, gauges, header, models, notice, ranking, tools
 from openusage.tui.sections.daily import Measure
 from openusage.tui.view import View
-from openusage.wire.sections import Sections, Share
+from openusage.wire.sections import Sections
 
 _CHART_HEIGHT = 8
 _PAIR_WIDTH = 110
@@ -110,7 +110,7 @@ def _small(account: Sections, width: int, view: View) -> list[Card]:
         ("Projects", "PROJECT", account.projects),
         ("Clients", "CLIENT", account.clients),
         ("Tools", "TOOL", account.tools),
-        ("MCP servers", "SERVER", _with_parts(account.mcp)),
+        ("MCP servers", "SERVER", account.mcp),
         ("Languages", "LANGUAGE", account.languages),
         ("Upstream providers", "PROVIDER", account.upstreams),
     ):
@@ -122,18 +122,6 @@ def _small(account: Sections, width: int, view: View) -> list[Card]:
     if account.credits:
         cards.append(Card("Credits", [credits.line(credit, width, view) for credit in account.credits]))
     return cards
-
-
-def _with_parts(servers: Sequence[Share]) -> list[Share]:
-    """Each server, then its functions."""
-    rows: list[Share] = []
-    for server in servers:
-        rows.append(server)
-        rows += [
-            Share(name=f"  {part.name}", requests=part.requests, tokens=part.tokens, cost_usd=part.cost_usd)
-            for part in server.parts
-        ]
-    return rows
 
 
 def _calls(account: Sections) -> str:
@@ -152,15 +140,12 @@ def _spending(account: Sections, width: int, view: View) -> list[Strip]:
     window = fmt.window_short(totals.window) or "window"
     pairs: list[tuple[str, str]] = []
     if view.shows_cost(account):
-        for label, value in (
-            ("today", totals.today_cost_usd),
-            (window if totals.window not in ("7d", "30d", "all", "1d") else "", totals.window_cost_usd),
-            ("7 d", totals.week_cost_usd),
-            ("30 d", totals.month_cost_usd),
-            ("all time", totals.all_time_cost_usd),
-            ("5 h block", totals.block_cost_usd),
-        ):
-            if label and value is not None:
+        named = {"7d": totals.week_cost_usd, "30d": totals.month_cost_usd, "all": totals.all_time_cost_usd}
+        if totals.window and named.get(totals.window) is None and totals.window != "1d":
+            named[totals.window] = totals.window_cost_usd
+        costs = [("today", totals.today_cost_usd), *((fmt.window_short(k), v) for k, v in named.items())]
+        for label, value in (*costs, ("5 h block", totals.block_cost_usd)):
+            if value is not None:
                 pairs.append((label, fmt.money(value)))
         if totals.burn_usd_per_h is not None:
             pairs.append(("now", fmt.rate(totals.burn_usd_per_h)))

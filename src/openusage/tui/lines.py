@@ -1,7 +1,7 @@
 """One line of a screen: cleaned text, measured in cells, as a Textual strip of an exact width.
 
-All text that came from outside passes `clean` before it is drawn: it cannot move the cursor, change colours or
-break the columns. Markup is never interpreted, because nothing here parses any.
+All text that came from outside passes `clean` before it is drawn: it cannot move the cursor, change colours
+or break the columns. Markup is never interpreted, because nothing here parses any.
 """
 
 from __future__ import annotations

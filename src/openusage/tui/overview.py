@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from rich.cells import cell_len
 from textual.strip import Strip
 
 from openusage import format as fmt
@@ -138,8 +139,13 @@ def _limit(nearest: tuple[Sections, Gauge], room: int, view: View) -> list[list[
     expected = forecast(gauge, view.now)
     level = palette.level(gauge.used_pct, view.warn_pct, view.crit_pct)
     name = clean(account.name) or clean(account.provider_id)
-    where = f"{name}, {clean(gauge.label)}" + (f", {clean(account.machine)}" if account.machine else "")
-    title = "NEAREST LIMIT  " if room >= 40 else "NEAREST  "
+    where = f"{name}, {clean(gauge.label)}"
+    longer = f"{where}, {clean(account.machine)}"
+    if account.machine and len("NEAREST  ") + cell_len(longer) <= room:
+        where = longer
+    title = "NEAREST LIMIT  "
+    if len(title) + cell_len(where) > room:
+        title = "NEAREST  "
     figure = fmt.percent(gauge.used_pct)
     bar = max(6, min(28, room - len(figure) - 2))
     notes = [fmt.resets(gauge.resets_at, view.now)]

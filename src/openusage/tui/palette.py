@@ -19,7 +19,9 @@ class Palette(msgspec.Struct, frozen=True):
     faint: Style
     """Borders, tracks."""
     fill: Style
-    """A gauge or bar in the neutral state."""
+    """A gauge or a day's bar in the neutral state."""
+    bar: Style
+    """A row's share in a table: quieter, the figures are beside it."""
     accent: Style
     good: Style
     warn: Style
@@ -74,6 +76,7 @@ PALETTES = {
         dim=_style("#8d97a3"),
         faint=_style("#414a55"),
         fill=_style("#8fa6bd"),
+        bar=_style("#4c5f73"),
         accent=_style("#6cb6ff"),
         good=_style("#5fbf73"),
         warn=_style("#e3b341"),
@@ -86,6 +89,7 @@ PALETTES = {
         dim=_style("#5c6570"),
         faint=_style("#c2c9d1"),
         fill=_style("#57708a"),
+        bar=_style("#b4c2d0"),
         accent=_style("#0860ca"),
         good=_style("#1a7f37"),
         warn=_style("#8a5a00"),

@@ -32,7 +32,7 @@ class Poller:
         self._window, self._every_s = window, every_s
         self._deliver, self._broken = deliver, broken
         self._wake = threading.Event()
-        self._stopping = False
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="openusage-poller", daemon=True)
 
     def start(self) -> None:
@@ -40,7 +40,7 @@ class Poller:
 
     def stop(self) -> None:
         """No further poll begins; one that is under way is not waited for."""
-        self._stopping = True
+        self._stop.set()
         self._wake.set()
 
     def ask_now(self) -> None:
@@ -53,7 +53,7 @@ class Poller:
         self._wake.set()
 
     def _run(self) -> None:
-        while not self._stopping:
+        while not self._stop.is_set():
             self._wake.clear()
             try:
                 outcome = self.poll()
@@ -61,7 +61,7 @@ class Poller:
                 # A defect in a thread would leave a screen that looks alive: the app ends with the traceback.
                 self._broken(error)
                 return
-            if self._stopping:
+            if self._stop.is_set():
                 return
             self._deliver(outcome)
             self._wake.wait(outcome.retry_in_s)

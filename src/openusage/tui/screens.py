@@ -1,4 +1,7 @@
-"""The three screens: all accounts, one account, the keys. They place widgets; what is drawn is made elsewhere."""
+"""The three screens: all accounts, one account, the keys.
+
+They place widgets; what is drawn is made elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class _Framed(Screen[None]):
         text = [f"{width}×{height} is too small.", f"It needs {_LEAST_WIDTH}×{_LEAST_HEIGHT}."]
         self.query_one("#tiny", Lines).show(chrome.centred(text, width, height, view.palette))
         self.query_one("#bar", Lines).show(chrome.bar(app.board, width, view))
-        hints = list(_hints(self))
+        hints = list(_hints(cast("Screen[object]", self)))
         self.query_one("#keys", Lines).show([chrome.keys(hints, width, view.palette)])
 
     def tick(self) -> None:
@@ -100,7 +103,12 @@ class OverviewScreen(_Framed):
         self.query_one("#top", Lines).show(top)
         wall = self.query_one(Wall)
         chosen = board.chosen()
-        wall.show(shown, chosen.key if chosen else "", board.nothing(view.now, view.tz))
+        wall.show(
+            shown,
+            chosen.key if chosen else "",
+            board.nothing(view.now, view.tz),
+            alone=len(board.accounts) == 1,
+        )
 
     def action_open(self) -> None:
         """The selected account on its own."""
@@ -206,7 +214,8 @@ class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
     HelpScreen > Vertical {
-        width: auto; height: auto; max-height: 100%; padding: 1 3; border: round $primary; background: $background;
+        width: auto; height: auto; max-height: 100%; padding: 1 3; border: round $primary;
+        background: $background;
         overflow-y: auto;
     }
     HelpScreen Lines { width: auto; }
@@ -233,7 +242,7 @@ class HelpScreen(ModalScreen[None]):
 
 
 def groups(screen: Screen[object]) -> Iterable[tuple[str, list[tuple[str, str]]]]:
-    """(where, [(key, act)]) of every binding of ours that works on this screen, from the bindings themselves."""
+    """(where, [(key, act)]) of what works on this screen, from the bindings themselves."""
     owners = [("Move", screen.focused), ("Here", screen), ("Everywhere", screen.app)]
     for title, owner in owners:
         rows: dict[str, str] = {}

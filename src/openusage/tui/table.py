@@ -1,4 +1,7 @@
-"""Columns under each other: they drop out by priority when the width is short; numbers are never cut. Pure."""
+"""Columns under each other: they drop out by priority when the width is short. Pure.
+
+Numbers are never cut.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def draw(
     longest = max(map(cell_len, (title, *names)))
     kept = chosen(columns, width - min(longest, least_name))
     figures = sum(c.width + c.gap for c in kept)
-    bar_width = min(_MOST_BAR, width - figures - longest - 2 * _GAP) if shares else 0
+    bar_width = min(_MOST_BAR, width - figures - longest - 2 * _GAP) if len(shares) > 1 else 0
     if bar_width < _LEAST_BAR:
         bar_width = 0
     name_width = width - figures - bar_width - (_GAP if bar_width else 0)
@@ -67,7 +70,7 @@ def draw(
         parts: list[Part] = [(left(fit(name, name_width), name_width), palette.text)]
         if bar_width:
             bar = fill(shares[row], bar_width)
-            parts += [(bar, palette.fill), (" " * (gap - len(bar)), palette.text)]
+            parts += [(bar, palette.bar), (" " * (gap - len(bar)), palette.text)]
         for c in kept:
             style = palette.strong if c.strong else palette.text
             cell = c.cells[row]

@@ -185,8 +185,6 @@ def _border(
     while cells(_joined(left_groups, line, edge)) + cells(_joined(right_groups, line, edge)) > room - 1:
         if len(left_groups) > 1:
             left_groups.pop()
-        elif len(right_groups) > 1:
-            right_groups.pop(0)
         elif right_groups:
             right_groups.pop()
         else:

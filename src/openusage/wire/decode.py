@@ -149,8 +149,8 @@ class _Table:
     def of(self, family: Family) -> dict[str, dict[str, float]]:
         """Name -> field -> figure, of the shown window where there are several."""
         rows = [(p, m) for p, m in self._families.get(family, ()) if m.used is not None]
-        if any(m.window == self.window for _, m in rows):
-            rows = [(p, m) for p, m in rows if m.window == self.window]
+        if any(_label(m) == self.window for _, m in rows):
+            rows = [(p, m) for p, m in rows if _label(m) == self.window]
         found: dict[str, dict[str, float]] = {}
         for parsed, metric in rows:
             if parsed.name != "unattributed" and metric.used is not None:
@@ -206,11 +206,8 @@ class _Table:
         """Money and tokens by period."""
         attributes = self._snapshot.attributes
         costs = {period: self.first(names) for period, names in keys.COST_ALIASES.items()}
-        window_cost = self.used(keys.WINDOW_COST)
-        label = self._metrics[keys.WINDOW_COST].window if keys.WINDOW_COST in self._metrics else ""
-        if label in _PERIOD_LABELS["today"][:3] and self.window not in ("", "1d", label):
-            costs["today"] = window_cost if costs["today"] is None else costs["today"]
-            window_cost = None
+        if costs["today"] is None and self._label(keys.WINDOW_COST) in _PERIOD_LABELS["today"][:3]:
+            costs["today"] = self.used(keys.WINDOW_COST)
         unpriced = attributes.get(keys.ATTR_UNPRICED, "")
         return Totals(
             window=self.window,
@@ -218,9 +215,9 @@ class _Table:
             week_cost_usd=costs["7d"],
             month_cost_usd=costs["30d"],
             all_time_cost_usd=costs["all"],
-            window_cost_usd=window_cost,
-            window_tokens=self.used(keys.WINDOW_TOKENS),
-            window_requests=self.used(keys.WINDOW_REQUESTS),
+            window_cost_usd=self._of_window(keys.WINDOW_COST),
+            window_tokens=self._of_window(keys.WINDOW_TOKENS),
+            window_requests=self._of_window(keys.WINDOW_REQUESTS),
             block_cost_usd=self.used(keys.BLOCK_COST),
             burn_usd_per_h=self.used(keys.BURN_RATE),
             cache_hit_pct=self.used(keys.CACHE_HIT_RATIO),
@@ -249,17 +246,30 @@ class _Table:
         return sum(by_client) if by_client else None
 
     def _shown_window(self) -> str:
-        for key in (keys.WINDOW_REQUESTS, keys.WINDOW_TOKENS, keys.WINDOW_COST):
-            if key in self._metrics and self._metrics[key].window:
-                return self._metrics[key].window
+        """The window of the rankings: what most model metrics are labelled with, where it is not said."""
+        if said := self._label(keys.WINDOW_REQUESTS):
+            return said
         labels = Counter(
-            m.window
+            _label(m)
             for k, m in self._metrics.items()
             if self._parsed[k].family is Family.MODEL
             and m.window
             and self._parsed[k].field != "requests_today"
         )
-        return labels.most_common(1)[0][0] if labels else ""
+        if labels:
+            return labels.most_common(1)[0][0]
+        return self._label(keys.WINDOW_TOKENS) or self._label(keys.WINDOW_COST)
+
+    def _label(self, key: str) -> str:
+        return _label(self._metrics[key]) if key in self._metrics else ""
+
+    def _of_window(self, key: str) -> float | None:
+        figure = self.used(key)
+        return figure if self._label(key) == self.window else None
+
+
+def _label(metric: Metric) -> str:
+    return metric.window.removesuffix(" estimate")
 
 
 def _contradicts(key: str, metric: Metric) -> bool:

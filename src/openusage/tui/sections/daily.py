@@ -135,10 +135,12 @@ def chart(account: Sections, width: int, height: int, view: View, measure: Measu
 
 
 def _day_axis(dates: list[str], step: int) -> str:
-    """Day names under the bars, as often as they fit without touching."""
+    """Day names under the bars at even distances, counted back from the last one that has room."""
+    labels = [fmt.day_label(date) for date in dates]
+    longest = max(map(len, labels))
+    every = -(-(longest + 3) // step)
+    last = max((i for i in range(len(dates)) if i * step + longest <= len(dates) * step), default=-1)
     axis = ""
-    for index, date in enumerate(dates):
-        label, at = fmt.day_label(date), index * step
-        if len(axis) + (1 if axis else 0) <= at and at + len(label) <= step * len(dates):
-            axis = axis.ljust(at) + label
+    for index in range(last % every if last >= 0 else 0, last + 1, every):
+        axis = axis.ljust(index * step) + labels[index]
     return axis

@@ -17,20 +17,21 @@ LABEL_WIDTH = 10
 _LONGEST_NAME = 18
 
 
-def weights(shares: Sequence[Share]) -> list[float]:
-    """What the rows are compared by: cost, else tokens, else requests, whichever is reported first."""
+def _weighed(shares: Sequence[Share]) -> tuple[str, float]:
+    """What the rows are compared by and its sum: cost, else tokens, else requests, the first one reported."""
     for field in ("cost_usd", "tokens", "requests", "sessions"):
-        found = [getattr(share, field) or 0.0 for share in shares]
-        if sum(found) > 0:
-            return found
-    return [0.0] * len(shares)
+        whole = sum(getattr(share, field) or 0.0 for share in shares)
+        if whole > 0:
+            return field, whole
+    return "", 0.0
 
 
 def by_share(shares: Sequence[Share]) -> list[str]:
     """`62 %` of all, per row."""
-    found = weights(shares)
-    whole = sum(found)
-    return [fmt.percent(100 * weight / whole) if whole else fmt.MISSING for weight in found]
+    field, whole = _weighed(shares)
+    if not field:
+        return [fmt.MISSING] * len(shares)
+    return [fmt.percent(100 * (getattr(share, field) or 0.0) / whole) for share in shares]
 
 
 def by_requests(shares: Sequence[Share]) -> list[str]:
@@ -74,22 +75,28 @@ def one_line(
 
 
 def rows_table(title: str, shares: Sequence[Share], width: int, view: View, cost: bool) -> list[Strip]:
-    """All rows with bars and every figure that is reported."""
+    """All rows with bars and every figure that is reported; parts of a row below it, not added twice."""
     if not shares:
         return []
-    columns = [table.Column(title="SHARE", cells=by_share(shares), priority=1)]
-    for heading, field, priority in (
+    rows = [row for share in shares for row in (share, *share.parts)]
+    inner = [part for share in shares for part in (False, *(True for _ in share.parts))]
+    field, whole = _weighed(shares)
+    found = [(getattr(row, field) or 0.0) if field else 0.0 for row in rows]
+    percents = [fmt.percent(100 * weight / whole) if whole else fmt.MISSING for weight in found]
+    columns = [table.Column(title="SHARE", cells=percents, priority=1)]
+    for heading, name, priority in (
         ("REQ", "requests", 2),
         ("SESSIONS", "sessions", 4),
         ("TOKENS", "tokens", 3),
     ):
-        if any(getattr(s, field) is not None for s in shares):
-            cells = [fmt.count(getattr(s, field)) for s in shares]
-            columns.append(table.Column(title=heading, cells=cells, priority=priority))
-    if cost and any(s.cost_usd is not None for s in shares):
-        cells = fmt.money_column(s.cost_usd for s in shares)
-        columns.append(table.Column(title="COST", cells=cells, priority=0, strong=True))
-    found = weights(shares)
+        if any(getattr(row, name) is not None for row in rows):
+            figures = [fmt.count(getattr(row, name)) for row in rows]
+            columns.append(table.Column(title=heading, cells=figures, priority=priority))
+    if cost and any(row.cost_usd is not None for row in rows):
+        figures = fmt.money_column(row.cost_usd for row in rows)
+        columns.append(table.Column(title="COST", cells=figures, priority=0, strong=True))
     top = max(found) or 1.0
-    names = [clean(share.name) or "unknown" for share in shares]
+    names = [
+        ("  " if part else "") + (clean(row.name) or "unknown") for row, part in zip(rows, inner, strict=True)
+    ]
     return table.draw(title, names, columns, width, view.palette, shares=[weight / top for weight in found])

@@ -1,0 +1,115 @@
+"""What `telemetry daemon status` prints."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from openusage.cli import compose, daemon_status
+from openusage.cli.__main__ import main
+from openusage.errors import PeerUnreachable
+from openusage.wire.local import DaemonStatus, ExporterStatus
+
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+STATUS = DaemonStatus(
+    pid=42,
+    version="0.1.0",
+    api_version="v1",
+    started_at=NOW - dt.timedelta(hours=2),
+    machine="work-laptop",
+    socket="/s/telemetry.sock",
+    database="/s/openusage.db",
+    size_bytes=12_000_000,
+    accounts=[("claude_code", "claude-code"), ("codex", "codex-cli")],
+    events=50_242,
+    last_collected_at=NOW - dt.timedelta(seconds=4),
+)
+PUSHING = ExporterStatus(
+    target="http://hub.lan:9190",
+    state="ok",
+    machine="work-laptop",
+    last_ok_at=NOW - dt.timedelta(seconds=40),
+)
+FAILING = ExporterStatus(
+    target="http://hub.lan:9190", state="failing", last_error="connection refused", failures=3, next_try_s=8
+)
+
+
+def text(details: bool = False, **changes: Any) -> str:
+    return daemon_status.as_text(msgspec.structs.replace(STATUS, **changes), now=NOW, details=details)
+
+
+def test_for_people() -> None:
+    assert text().splitlines() == [
+        "Telemetry daemon",
+        "  Running:  yes, for 2 h (process 42)",
+        "  Version:  0.1.0 (API v1)",
+        "  Machine:  work-laptop",
+        "  Socket:   /s/telemetry.sock",
+        "  Database: /s/openusage.db (12 MB)",
+        "  Records:  50.2k",
+        "  Accounts: claude-code, codex-cli",
+        "  Reading:  up to date, last round 4 s ago",
+        "  Hub:      none (export.target is not set)",
+    ]
+
+
+def test_the_exporters_state_is_seen() -> None:
+    assert "http://hub.lan:9190 as work-laptop: ok, last push 40 s ago" in text(exporters=[PUSHING])
+    failing = "http://hub.lan:9190: failing, 3 failed in a row (connection refused), next in 8 s"
+    assert failing in text(exporters=[FAILING])
+
+
+def test_a_long_read_is_seen() -> None:
+    assert "Reading:  Reading history: 612 MB of 1.0 GB" in text(
+        collecting="Reading history: 612 MB of 1.0 GB"
+    )
+    assert "Reading:  not yet" in text(last_collected_at=None)
+    assert "Accounts: none found" in text(accounts=[])
+
+
+def test_notes_and_problems_are_seen() -> None:
+    assert "Note:     the disk is full" in text(notes=["the disk is full"])
+    assert "2 places not readable, see --details" in text(problems=["a.jsonl: x", "b.jsonl: y"])
+    detailed = text(details=True, problems=["a.jsonl: x"])
+    assert "a.jsonl: x" in detailed
+    assert "claude-code (claude_code)" in detailed
+
+
+def test_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def status(*_: object, socket_path: Path | None) -> DaemonStatus:
+        assert socket_path == Path("/x.sock")
+        return msgspec.structs.replace(STATUS, exporters=[FAILING])
+
+    monkeypatch.setattr(compose, "daemon_status", status)
+    assert main(["telemetry", "daemon", "--socket-path", "/x.sock", "status", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["running"], document["pid"], document["events"]) == (True, 42, 50_242)
+    assert document["accounts"][0] == {"provider": "claude_code", "account": "claude-code"}
+    assert document["exporters"][0]["last_error"] == "connection refused"
+    assert document["started_at"] == "2026-11-22T10:00:00Z"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_when_none_runs(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answer is on stdout, the reason on stderr, and the exit status tells it apart."""
+
+    def unreachable(*_: object, **__: object) -> DaemonStatus:
+        raise PeerUnreachable("No daemon answers at /x.sock.", "Start one: openusage")
+
+    monkeypatch.setattr(compose, "daemon_status", unreachable)
+    args = ["telemetry", "daemon", "status", "--socket-path", "/x.sock", *(["--json"] if as_json else [])]
+    assert main(args) == 3
+    out, err = capsys.readouterr()
+    if as_json:
+        assert json.loads(out) == {"running": False, "socket": "/x.sock"}
+    else:
+        assert "Running: no" in out
+    assert err == "openusage: No daemon answers at /x.sock.\nStart one: openusage\n"

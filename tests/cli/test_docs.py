@@ -1,0 +1,53 @@
+"""The generated pages in docs/ are what the program says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from openusage.cli.catalog import COMMANDS
+from openusage.settings import Settings
+from tools import docs
+
+
+def test_the_pages_are_current(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else: `make docs`, and commit what it wrote."""
+    assert docs.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_a_page_that_is_not_current_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(docs, "DOCS", tmp_path)
+    assert docs.main(["--check"]) == 1
+    assert "docs/cli.md, docs/settings.md" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert docs.main([]) == 0
+    assert docs.main(["--check"]) == 0
+    (tmp_path / "cli.md").write_text("old")
+    assert docs.main(["--check"]) == 1
+
+
+def test_every_command_has_a_heading() -> None:
+    page = docs.cli_page()
+    for name in (*COMMANDS, "telemetry daemon run", "telemetry daemon status"):
+        assert f"\n## openusage {name}\n" in page
+
+
+def test_every_setting_has_a_row() -> None:
+    page = docs.settings_page()
+    for section, value in msgspec.to_builtins(Settings()).items():
+        for field in value if isinstance(value, dict) else [""]:
+            assert f"| `{section}{'.' if field else ''}{field}` |" in page
+
+
+def test_a_setting_without_words_is_an_error() -> None:
+    class Silent(msgspec.Struct):
+        spoken: int = 0
+        """Said."""
+        silent: int = 0
+
+    with pytest.raises((ValueError, SyntaxError, IndentationError)):
+        docs.field_texts(Silent)

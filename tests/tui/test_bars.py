@@ -1,0 +1,106 @@
+"""Gauges, forecasts, sparklines."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openusage.tui import bars
+from openusage.wire.sections import Gauge
+from tests.tui.sample import NOW, VIEW
+
+LEVELS = (80.0, 95.0)
+
+
+def gauge(used_pct: float, *, window_s: int | None = 18_000, left: dt.timedelta | None = None) -> Gauge:
+    return Gauge(
+        key="g", label="5 h", used_pct=used_pct, window_s=window_s, resets_at=None if left is None else NOW + left
+    )
+
+
+def text(found: Gauge, width: int) -> str:
+    parts = bars.gauge_bar(found, width, bars.forecast(found, NOW), VIEW.palette, LEVELS)
+    return "".join(part for part, _ in parts)
+
+
+def test_thirty_percent_after_one_hour_of_five_is_full_in_2_h_20() -> None:
+    ahead = bars.forecast(gauge(30, left=dt.timedelta(hours=4)), NOW)
+    assert ahead is not None
+    assert ahead.at_reset_pct == pytest.approx(150)
+    assert ahead.full_in_s == pytest.approx(8400)
+
+
+def test_a_rate_that_ends_below_full_names_no_time() -> None:
+    ahead = bars.forecast(gauge(30, left=dt.timedelta(hours=2, minutes=30)), NOW)
+    assert ahead is not None
+    assert (ahead.at_reset_pct, ahead.full_in_s) == (pytest.approx(60), None)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        gauge(30),
+        gauge(30, window_s=None, left=dt.timedelta(hours=1)),
+        gauge(0, left=dt.timedelta(hours=1)),
+        gauge(100, left=dt.timedelta(hours=1)),
+        gauge(30, left=dt.timedelta(seconds=-1)),
+        gauge(30, left=dt.timedelta(hours=4, minutes=59)),
+        gauge(30, left=dt.timedelta(hours=9)),
+    ],
+    ids=["no reset", "no window", "unused", "full", "reset due", "just begun", "longer than its window"],
+)
+def test_what_says_nothing_is_not_forecast(found: Gauge) -> None:
+    assert bars.forecast(found, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "bar"),
+    [
+        (gauge(0), "░░░░░░░░░░"),
+        (gauge(0.1), "▏░░░░░░░░░"),
+        (gauge(50), "█████░░░░░"),
+        (gauge(83), "████████▎░"),
+        (gauge(99.9), "█████████▉"),
+        (gauge(100), "██████████"),
+        (gauge(140), "██████████"),
+        (gauge(30, left=dt.timedelta(hours=2, minutes=30)), "███──┤░░░░"),
+        (gauge(30, left=dt.timedelta(hours=4)), "███──────┤"),
+    ],
+)
+def test_a_gauge(found: Gauge, bar: str) -> None:
+    assert text(found, 10) == bar
+
+
+@given(st.floats(0, 1e6), st.integers(1, 60), st.integers(-100, 20_000))
+@settings(max_examples=60)
+def test_a_gauge_is_exactly_as_wide_as_asked(used_pct: float, width: int, left_s: int) -> None:
+    assert len(text(gauge(used_pct, left=dt.timedelta(seconds=left_s)), width)) == width
+
+
+def test_a_gauge_is_neutral_amber_red_by_thresholds() -> None:
+    palette = VIEW.palette
+    styles = [bars.gauge_bar(gauge(pct), 10, None, palette, LEVELS)[0][1] for pct in (79.9, 80, 95)]
+    assert styles == [palette.fill, palette.warn, palette.crit]
+
+
+def test_a_sparkline_tells_nothing_from_little() -> None:
+    parts = bars.sparkline([None, 0, 0.01, 4, 8], VIEW.palette)
+    assert "".join(text for text, _ in parts) == "··▁▅█"
+
+
+def test_the_last_days_end_today_and_name_missing_ones() -> None:
+    series = [("2026-11-20", 3.0), ("2026-11-22", 5.0), ("2026-10-01", 9.0)]
+    assert bars.last_days(series, 3, "2026-11-22") == [
+        ("2026-11-20", 3.0),
+        ("2026-11-21", None),
+        ("2026-11-22", 5.0),
+    ]
+
+
+def test_a_chart_column() -> None:
+    assert bars.column(0.75, 2) == ["▄", "█"]
+    assert bars.column(0.0001, 2) == [" ", "▁"]
+    assert bars.column(0, 2) == [" ", " "]
