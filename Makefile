@@ -13,7 +13,7 @@ setup: .venv/.ready  ## make .venv with the locked libraries and this project in
 .venv/.ready: $(LOCK) pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip sync --quiet --require-hashes $(LOCK)
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode $(LOCK)
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import http.client
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, cast
 
 import msgspec
 import psutil
 import uvloop
 
+from bench.table import Row, render
 from openusage.hub import Board, HubServer
 from openusage.hub.http import Receive, Scope, Send, answer, reply
 from openusage.hub.ingest import read_push
@@ -31,20 +34,10 @@ from openusage.wire.snapshot import DayValue, Metric, ModelUsage, UsageSnapshot
 CONNECTIONS = 16
 MACHINES = 200
 ROUNDS = 3
+_SPARE_S = 10.0
+"""After the time of a run; then something hangs, and the run fails."""
 _NOW = dt.datetime(2026, 11, 22, 7, 31, 53, tzinfo=dt.UTC)
 _OK = answer(200, b'{"ok":true}')
-
-
-class Row(NamedTuple):
-    """One line of the table."""
-
-    what: str
-    found: str
-    """The figure, with its unit."""
-    floor: str
-    """The same figure of the floor; empty when there is none."""
-    goal: str
-    reached: bool
 
 
 class Load(NamedTuple):
@@ -185,8 +178,7 @@ class _Client(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)
         self._send()
 
     def _send(self) -> None:
@@ -235,7 +227,8 @@ async def _load(port: int, request: bytes, seconds: float, status: bytes) -> lis
             lambda: _Client(request, until, took, status), "127.0.0.1", port
         )
         clients.append(client)
-    await asyncio.gather(*(c.done for c in clients))
+    async with asyncio.timeout(seconds + _SPARE_S):
+        await asyncio.gather(*(c.done for c in clients))
     return took
 
 
@@ -259,8 +252,6 @@ def get(*headers: str) -> bytes:
 
 def etag(server: Running) -> str:
     """The hub's present tag."""
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     connection.request("HEAD", "/v1/snapshots")
     tag = connection.getresponse().headers["ETag"]
@@ -272,75 +263,73 @@ def etag(server: Running) -> str:
 # -- rows ----------------------------------------------------------------------------------------
 
 
-def compare(floor: Callable[[], Load], hub: Callable[[], Load], rounds: int = ROUNDS) -> tuple[Load, Load]:
+def compare(floor: Callable[[], Load], hub: Callable[[], Load]) -> tuple[Load, Load]:
     """Medians of both, taken in turns."""
-    floors, hubs = [], []
-    for _ in range(rounds):
-        floors.append(floor())
-        hubs.append(hub())
-    return _median(floors), _median(hubs)
+    pairs = [(floor(), hub()) for _ in range(ROUNDS)]
+    return _median([f for f, _ in pairs]), _median([h for _, h in pairs])
 
 
 def _median(loads: list[Load]) -> Load:
     return Load(*(statistics.median(column) for column in zip(*loads, strict=True)))
 
 
-def rows_of(what: str, floor: Load, hub: Load, share: float, *, p99: float | None = None) -> list[Row]:
-    """The rate as a share of the floor's, and p99 as a multiple of it when `p99` is the goal."""
-    rate = Row(
-        what,
-        f"{hub.rate:,.0f}/s, {hub.cpu_us:,.0f} µs CPU, p50 {hub.p50_ms:.1f} ms",
-        f"{floor.rate:,.0f}/s, {floor.cpu_us:,.0f} µs CPU, p50 {floor.p50_ms:.1f} ms",
-        f"{hub.rate / floor.rate:.0%} of the rate (goal {share:.0%})",
-        hub.rate >= share * floor.rate,
-    )
-    if p99 is None:
-        return [rate]
-    tail = Row(
-        f"{what}, p99",
-        f"{hub.p99_ms:.1f} ms",
-        f"{floor.p99_ms:.1f} ms",
-        f"{hub.p99_ms / floor.p99_ms:.2f}x (goal {p99:g}x)",
-        hub.p99_ms <= p99 * floor.p99_ms,
-    )
-    return [rate, tail]
+def rows_of(name: str, floor: Load, hub: Load, share: float) -> list[Row]:
+    """The rate as a share of the floor's, what a request costs, and how long the slowest wait."""
+    return [
+        Row(
+            name=name,
+            value=hub.rate,
+            unit="/s",
+            floor=floor.rate,
+            target=f">= {share:.0%} of the floor",
+            met=hub.rate >= share * floor.rate,
+        ),
+        Row(name=f"{name}, CPU", value=hub.cpu_us, unit="µs", floor=floor.cpu_us),
+        Row(name=f"{name}, p50", value=hub.p50_ms, unit="ms", floor=floor.p50_ms),
+        Row(
+            name=f"{name}, p99",
+            value=hub.p99_ms,
+            unit="ms",
+            floor=floor.p99_ms,
+            target="<= 2x the floor",
+            met=hub.p99_ms <= 2 * floor.p99_ms,
+        ),
+    ]
 
 
 def push_rows(seconds: float) -> list[Row]:
+    """Against an application that reads the body and decodes it."""
     rows = []
     with running("decode") as floor, running("hub") as hub:
         for accounts in (1, 6):
             request = push("laptop", accounts)
-            found = compare(
-                lambda r=request: load(floor, r, seconds), lambda r=request: load(hub, r, seconds)
-            )
-            rows += rows_of(f"push {len(request) / 1000:.0f} KB against decoding", *found, 0.70, p99=2.0)
+            found = compare(partial(load, floor, request, seconds), partial(load, hub, request, seconds))
+            rows += rows_of(f"push {len(request) / 1000:.0f} KB", *found, 0.70)
     return rows
 
 
 def get_rows(seconds: float) -> list[Row]:
+    """The body against the same bytes from a constant, 304 against an empty application."""
     with running("constant") as constant, running("empty") as empty, running("view") as hub:
-        whole = compare(lambda: load(constant, get(), seconds), lambda: load(hub, get(), seconds))
+        whole = compare(partial(load, constant, get(), seconds), partial(load, hub, get(), seconds))
         known = get(f"If-None-Match: {etag(hub)}")
-        same = compare(lambda: load(empty, known, seconds), lambda: load(hub, known, seconds, b"304"))
-    return [
-        *rows_of(f"GET of {MACHINES} machines against a constant", *whole, 0.60),
-        *rows_of("GET If-None-Match (304) against an empty handler", *same, 0.85),
-    ]
+        same = compare(
+            partial(load, empty, known, seconds), partial(load, hub, known, seconds, status=b"304")
+        )
+    return [*rows_of(f"GET {MACHINES} machines", *whole, 0.60), *rows_of("GET unchanged (304)", *same, 0.85)]
 
 
 def memory_rows() -> list[Row]:
     """Pushed over HTTP, as machines do; then read once, so that the joined body is in memory too."""
     with running("hub") as hub:
-        bodies = (push(f"machine-{i:03}", 6) for i in range(MACHINES))
-        uvloop.run(_send_each(hub.port, bodies))
+        uvloop.run(_send_each(hub.port, (push(f"machine-{i:03}", 6) for i in range(MACHINES))))
         pushed = hub.process.memory_info().rss / 1e6
         etag(hub)
         read = hub.process.memory_info().rss / 1e6
-    what = f"memory with {MACHINES} machines of {len(push('laptop', 6)) / 1000:.0f} KB"
+    name = f"hub with {MACHINES} machines of {len(envelope('laptop', 6)) / 1000:.0f} KB"
     return [
-        Row(what, f"{pushed:.0f} MB", "", "below 90 MB", pushed < 90),
-        Row(f"{what}, after a GET", f"{read:.0f} MB", "", "", True),
+        Row(name=name, value=pushed, unit="MB", target="< 90 MB", met=pushed < 90),
+        Row(name=f"{name}, after a GET", value=read, unit="MB"),
     ]
 
 
@@ -363,9 +352,7 @@ def main() -> None:
     if sys.argv[1:2] == ["serve"]:
         serve(sys.argv[2], int(sys.argv[3]))
         return
-    for row in run(float(sys.argv[1]) if len(sys.argv) > 1 else 2.0):
-        against = f"  floor {row.floor}" if row.floor else ""
-        print(f"{'ok  ' if row.reached else 'MISS'} {row.what}: {row.found}{against}  {row.goal}")
+    print(render(run(float(sys.argv[1]) if len(sys.argv) > 1 else 2.0)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openusage.errors import StoreError
+from openusage.errors import OpenUsageError
 from openusage.machine import host_name, identify
 
 
@@ -43,5 +43,5 @@ def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
 
 def test_a_state_directory_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="Cannot keep this machine's id"):
+    with pytest.raises(OpenUsageError, match="needed as a folder but is a file|Cannot use the folder"):
         identify(tmp_path / "file" / "id")

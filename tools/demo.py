@@ -34,13 +34,13 @@ class Invented(msgspec.Struct, frozen=True):
 
 
 MACHINES = (
-    Invented("work-laptop", 11, 14.0, ("claude", "codex")),
-    Invented("desktop", 12, 8.0, ("claude", "codex")),
-    Invented("build-1", 13, 4.0, ("codex",)),
+    Invented("work-laptop", 11, 40.0, ("claude", "codex")),
+    Invented("desktop", 12, 20.0, ("claude", "codex")),
+    Invented("build-1", 13, 8.0, ("codex",)),
 )
 
 
-def make_home(base: Path, machine: Invented, hub: str, *, days: int = 40) -> Path:
+def make_home(base: Path, machine: Invented, hub: str, *, days: int = 30) -> Path:
     """A home with logs up to now, and settings that name the hub."""
     home = base / machine.name
     shutil.rmtree(home, ignore_errors=True)

@@ -18,6 +18,7 @@ import msgspec
 from openusage import __version__
 from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
 from openusage.net import reason
+from openusage.settings import hub_url
 from openusage.wire.envelope import decode_snapshots
 from openusage.wire.local import DaemonStatus, ReadModelReply, ReadModelRequest, UsageReply, UsageRequest
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
@@ -124,7 +125,9 @@ class DaemonClient:
         except httpx.TimeoutException as e:
             raise PeerUnreachable(f"{self._who} does not answer in time.") from e
         except httpx.TransportError as e:
-            raise PeerUnreachable(f"No daemon answers at {self._socket}.", "Start one: openusage") from e
+            raise PeerUnreachable(
+                f"No daemon answers at {self._socket}.", "Start one: openusage telemetry daemon"
+            ) from e
         _refuse(answer, self._who)
         return answer
 
@@ -138,8 +141,11 @@ class HubClient:
         self, url: str, *, token: str, now: Callable[[], dt.datetime], timeout_s: float = 10.0
     ) -> None:
         """Raises `UsageError` when `url` is no http address."""
-        self._url = url.rstrip("/")
-        self._host = _netloc(self._url)
+        try:
+            self._url = hub_url(url)
+        except ValueError as e:
+            raise UsageError(f"{url} is not a hub's address: it {e}.") from e
+        self._host = urlsplit(self._url).netloc
         self._now = now
         self._etag = ""
         self._frame: Frame | None = None
@@ -186,17 +192,6 @@ class HubClient:
             k: v for k, v in answer.headers.items() if k.lower() not in ("content-encoding", "content-length")
         }
         return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
-
-
-def _netloc(url: str) -> str:
-    try:
-        parsed = urlsplit(url)
-        usable = parsed.scheme in ("http", "https") and parsed.hostname and parsed.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(f"{url} is not an address.", "A hub's address looks like http://hub.lan:9190")
-    return parsed.netloc.rpartition("@")[2]
 
 
 def _refuse(answer: httpx.Response, who: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from openusage.errors import StoreError
+from openusage.paths import ensure_private_dir
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ def _id(path: Path) -> str:
         text = path.read_text().strip() if path.exists() else ""
         if len(text) == 32 and all(c in "0123456789abcdef" for c in text):
             return text
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ensure_private_dir(path.parent)
         made = uuid.uuid4().hex
         # Of two processes that start at once one makes the file, the other reads what it made.
         fresh = path.with_name(f"{path.name}.{os.getpid()}")

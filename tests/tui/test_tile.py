@@ -52,7 +52,7 @@ def test_a_small_tile_keeps_state_money_worst_gauge_top_model_and_days() -> None
 
 def test_what_is_wrong_comes_before_all_figures() -> None:
     assert text(on(BROKEN, "ビルド機"), 60, 6) == """\
-╭─ ! ▎Cursor IDE ── login needed ────────── ビルド機 ─ 3 h ─╮
+╭─ ! ▎Cursor IDE ─ login needed ────────── ビルド機 ─ 3 h ─╮
 │ The Cursor session has expired. Log in again in the IDE. │
 │                                                          │
 │                                                          │
@@ -61,11 +61,16 @@ def test_what_is_wrong_comes_before_all_figures() -> None:
 
 
 def test_an_account_near_its_limit() -> None:
-    assert text(on(GEMINI, "home"), 60, 12) == """\
-╭─ ◐ ▎Gemini CLI ── near limit ──────────────── home ─ 6 m ─╮
-""".replace("──────────────── home ─ 6 m ─╮", "─────────────── home ── 6 m ─╮") + "\n".join(
-        text(on(GEMINI, "home"), 60, 12).splitlines()[1:]
-    )
+    assert text(on(GEMINI, "home"), 60, 9) == """\
+╭─ ◐ ▎Gemini CLI ─ near limit ──────────────── home ─ 6 m ─╮
+│ gemini-3-pro is at 97 % of its daily quota               │
+│ $2.36 today   $16.53 in 30 d   9.1M tokens   12 unpriced │
+│ 1 d pro  ███████████████████████▎  97 % !  resets in 5 h │
+│ MODEL                               IN     OUT      COST │
+│ gemini-3-pro                      2.1M  310.0k    $14.10 │
+│ gemini-experimental             120.0k    9.1k  unpriced │
+│ DAILY     ▂·▁▃▄▆█··▇▅▃▂▁·▃▅▆███▇·▃▂▁▂▃·▇                 │
+╰───────────────────────────────────────────────── 1 more ─╯"""
 
 
 @pytest.mark.parametrize("account", [*FLEET, OPENROUTER, CODEX], ids=lambda a: f"{a.machine}-{a.provider_id}")
@@ -105,7 +110,7 @@ def test_an_account_without_figures_draws_no_empty_section() -> None:
         totals=Totals(),
     )
     lines = text(bare, 40, 6).splitlines()
-    assert lines[0] == "╭─ ● ▎X ──────────────────────────────╮"[: len(lines[0])] or lines[0].startswith("╭─ ● ▎X ──")
+    assert lines[0].startswith("╭─ ● ▎X ──")
     assert all(line.strip("│ ") == "" for line in lines[1:-1])
 
 

@@ -36,7 +36,6 @@ log = logging.getLogger("openusage.cli")
 
 DAEMON_START_S = 8.0
 """How long a dashboard waits for the daemon that it started."""
-HUB_TOKEN = "OPENUSAGE_HUB_TOKEN"
 SELF_EXPORT_S = 5.0
 """A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
 
@@ -156,11 +155,12 @@ def _targets(settings: Settings, paths: Paths) -> tuple[Target, ...]:
 def _target(settings: Settings, paths: Paths, url: str, interval_s: float) -> Target:
     from openusage.exporter import Target
     from openusage.machine import identify
+    from openusage.settings import HUB_TOKEN_ENV
 
     machine = identify(paths.machine_id_file, settings.export.machine_name)
     return Target(
         url=url,
-        token=os.environ.get(HUB_TOKEN, "").strip(),
+        token=os.environ.get(HUB_TOKEN_ENV, "").strip(),
         machine=machine.name,
         machine_id=machine.id,
         interval_s=interval_s,
@@ -320,8 +320,6 @@ def run_hub_view(
 def _hub_source(url: str, token: str) -> SnapshotSource:
     from openusage.client import HubClient
 
-    if not url.startswith(("http://", "https://")):
-        url = f"http://{url}"
     return HubClient(url, token=token, now=now)
 
 
@@ -396,15 +394,17 @@ def usage_source(
     """Answers for a report: the daemon's, or, without one, the store's after reading what is new."""
     from openusage.client import DaemonClient
 
-    client = DaemonClient(socket_path or paths.socket, now=now, timeout_s=120.0)
-    try:
-        if client.healthy():
+    with contextlib.closing(DaemonClient(socket_path or paths.socket, now=now, timeout_s=120.0)) as client:
+        try:
+            client.status()
+        except PeerError:  # none, or a Go program's, which cannot be asked
+            ours = False
+        else:
+            ours = True
             yield client
-            return
-    finally:
-        client.close()
-    with _own_store(settings, paths, progress) as source:
-        yield source
+    if not ours:
+        with _own_store(settings, paths, progress) as source:
+            yield source
 
 
 @contextlib.contextmanager

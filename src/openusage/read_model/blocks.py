@@ -1,91 +1,82 @@
 """5-hour blocks of a plan whose limit is counted in them.
 
 The first message opens a block at the full hour (UTC) before it; it lasts 5 hours. A message after its end
-opens the next. That is an estimate: where the vendor says when
-the running block ends, that is the truth. A message without tokens opens nothing.
+opens the next. So blocks begin and end at full hours, and which hours were used tells all of them. That is an
+estimate: where the vendor says when the running block ends, that is the truth. A message without tokens
+opens nothing.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+import datetime as dt
+from collections.abc import Iterable
 
 import msgspec
 
-from openusage.wire.rollups import Moment
+from openusage.read_model.windows import DAY_US, to_us
+from openusage.wire.rollups import By, Filter, Questions, Rollup, Window
 
 HOUR_US = 3_600_000_000
 BLOCK_US = 5 * HOUR_US
+LOOK_BACK_US = 7 * DAY_US
+"""Where one block begins depends on the one before it, back to the last pause of 5 hours; nobody works longer
+than this without one, and a program that does has an estimate that is a few hours off."""
 _MINUTE_US = 60_000_000
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """What was used in one block."""
+    """The running block and what was used in it."""
 
     start_us: int
-    end_us: int
-    messages: int
-    last_us: int
-    """Time of its last message; `start_us` when there is none."""
-    input: int
-    output: int
-    cache_read: int
-    cache_write: int
-    cost_nano: int
+    used: Rollup
+
+    @property
+    def end_us(self) -> int:
+        return self.start_us + BLOCK_US
 
     def burn_usd_per_h(self, now_us: int) -> float | None:
         """Cost an hour since the block began; None before its second minute and for a block without cost."""
-        elapsed_us = min(now_us, self.end_us) - self.start_us
-        if elapsed_us <= _MINUTE_US or self.cost_nano <= 0:
+        elapsed_us = now_us - self.start_us
+        if elapsed_us <= _MINUTE_US or self.used.cost_nano <= 0:
             return None
-        return self.cost_nano / 1e9 * HOUR_US / elapsed_us
+        return self.used.cost_nano / 1e9 * HOUR_US / elapsed_us
 
     def progress_pct(self, now_us: int) -> float:
         """How much of its 5 hours is over."""
-        return min(100.0, max(0.0, 100.0 * (now_us - self.start_us) / BLOCK_US))
+        return 100.0 * (now_us - self.start_us) / BLOCK_US
 
 
-def blocks(moments: Iterable[Moment]) -> list[Block]:
-    """Blocks of messages given in time order."""
-    groups: list[tuple[int, list[Moment]]] = []
-    for m in moments:
-        if not m.tokens:
-            continue
-        if groups:
-            start, members = groups[-1]
-            if m.at_us < start + BLOCK_US:
-                members.append(m)
-                continue
-        groups.append((m.at_us - m.at_us % HOUR_US, [m]))
-    return [_sum(start, members) for start, members in groups]
+def block_starts(hours_us: Iterable[int]) -> list[int]:
+    """Starts of the blocks, out of the starts of the hours in which something was used, in order of time."""
+    starts: list[int] = []
+    for hour in hours_us:
+        if not starts or hour >= starts[-1] + BLOCK_US:
+            starts.append(hour)
+    return starts
 
 
-def active_block(moments: Sequence[Moment], now_us: int, resets_at_us: int | None = None) -> Block | None:
-    """The block that runs now. `resets_at_us` is the vendor's word for the end of its current block."""
+def running_block(
+    ask: Questions, messages: Filter, now_us: int, resets_at_us: int | None = None
+) -> Block | None:
+    """The block that runs at `now_us`, if any.
+
+    `messages` chooses the messages that count. `resets_at_us` is the vendor's word for the end of its
+    current block; when that has passed, what was used before belongs to no running block.
+    """
     if resets_at_us is not None and now_us < resets_at_us <= now_us + BLOCK_US:
-        start = resets_at_us - BLOCK_US
-        return _sum(start, [m for m in moments if m.tokens and start <= m.at_us < resets_at_us])
-    if resets_at_us is not None and resets_at_us <= now_us:
-        moments = [m for m in moments if m.at_us >= resets_at_us]
-    last = blocks(m for m in moments if m.at_us <= now_us)[-1:]
-    return next((b for b in last if now_us < b.end_us and now_us - b.last_us < BLOCK_US), None)
+        start_us = resets_at_us - BLOCK_US
+    else:
+        since_us = now_us - LOOK_BACK_US
+        if resets_at_us is not None and resets_at_us <= now_us:
+            since_us = max(since_us, resets_at_us)
+        hours = ask.usage(Window("custom", since_us, now_us + 1), (By.HOUR,), messages, "UTC")
+        starts = block_starts(sorted(_hour_us(row.key[By.HOUR] or "") for row in hours if row.total_tokens))
+        if not starts or now_us >= starts[-1] + BLOCK_US:
+            return None
+        start_us = max(starts[-1], since_us)
+    (used,) = ask.usage(Window("custom", start_us, start_us + BLOCK_US), (), messages)
+    return Block(start_us=start_us, used=used)
 
 
-def settles_start(moments: Sequence[Moment]) -> bool:
-    """Whether the block bounds after the first pause in `moments` do not depend on what came before them."""
-    times = [m.at_us for m in moments if m.tokens]
-    return any(b - a >= BLOCK_US for a, b in itertools.pairwise(times))
-
-
-def _sum(start_us: int, members: list[Moment]) -> Block:
-    return Block(
-        start_us=start_us,
-        end_us=start_us + BLOCK_US,
-        messages=len(members),
-        last_us=members[-1].at_us if members else start_us,
-        input=sum(m.input for m in members),
-        output=sum(m.output for m in members),
-        cache_read=sum(m.cache_read for m in members),
-        cache_write=sum(m.cache_write for m in members),
-        cost_nano=sum(m.cost_nano for m in members),
-    )
+def _hour_us(label: str) -> int:
+    return to_us(dt.datetime.strptime(label, "%Y-%m-%dT%H").replace(tzinfo=dt.UTC))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from openusage.read_model import quota
-from openusage.read_model.blocks import BLOCK_US, active_block, settles_start
+from openusage.read_model.blocks import running_block
 from openusage.read_model.counted import model_usage, put_counted
 from openusage.read_model.draft import BLOCK, TODAY, WEEK, Draft
 from openusage.read_model.fold import Usage, fold
@@ -174,20 +174,19 @@ def _put_block(
 ) -> dict[str, dt.datetime]:
     """The running 5-hour block; returns its end as a reset."""
     resets_at_us = next((r.resets_at_us for r in readings if r.key == keys.FIVE_HOUR), None)
-    moments = ask.moments(now_us - 3 * BLOCK_US, where)
-    if moments and resets_at_us is None and not settles_start(moments):
-        moments = ask.moments(now_us - 7 * DAY_US, where)
-    block = active_block(moments, now_us, resets_at_us)
+    messages = msgspec.structs.replace(where, kinds=(EventKind.MESSAGE,))
+    block = running_block(ask, messages, now_us, resets_at_us)
     if block is None:
         return {}
-    if block.cost_nano:
-        draft.put(keys.BLOCK_COST, block.cost_nano / 1e9, "USD", BLOCK)
+    used = block.used
+    if used.cost_nano:
+        draft.put(keys.BLOCK_COST, used.cost_nano / 1e9, "USD", BLOCK)
     for field, count, unit in (
-        ("input", block.input, "tokens"),
-        ("output", block.output, "tokens"),
-        ("msgs", block.messages, "messages"),
-        ("cache_read_tokens", block.cache_read, "tokens"),
-        ("cache_create_tokens", block.cache_write, "tokens"),
+        ("input", used.input, "tokens"),
+        ("output", used.output, "tokens"),
+        ("msgs", used.events, "messages"),
+        ("cache_read_tokens", used.cache_read, "tokens"),
+        ("cache_create_tokens", used.cache_write, "tokens"),
     ):
         draft.put_some(keys.BLOCK + field, count, unit, BLOCK)
     draft.put(keys.BURN_RATE, block.burn_usd_per_h(now_us), "USD/h", BLOCK)

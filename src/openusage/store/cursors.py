@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import apsw
 
-from openusage.providers._contract import FileCursor
+from openusage.providers._contract import FileCursor as FileCursor
 
 _WRAP = 1 << 64
 

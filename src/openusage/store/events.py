@@ -7,6 +7,7 @@ The other machines that have it are kept in `copy`. So the outcome does not depe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Protocol, TypeAlias
 
 import apsw
@@ -50,10 +51,12 @@ _PRICE_AT = len(COLUMNS) - 2
 """Where the columns that come from the price begin; those before are the event itself."""
 _SERIES, _SESSION = COLUMNS.index("series_id"), COLUMNS.index("session_id")
 
-_INSERT = (
-    f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-    " ON CONFLICT (event_key) DO NOTHING"
-)
+_ONE = f"({', '.join('?' * len(COLUMNS))})"
+_INSERT = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES {_ONE} ON CONFLICT (event_key) DO NOTHING"
+_AT_ONCE = 250
+"""Rows of one statement. The interpreter's lock is given up once a statement: row by row, a thread that reads
+logs meanwhile would make the writer wait up to 5 ms for each row. Short enough for the statement cache."""
+_INSERT_MANY = _INSERT.replace(_ONE, ",".join([_ONE.replace(" ", "")] * _AT_ONCE))
 _UPDATE = f"UPDATE event SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ?"
 _FIND = f"SELECT id, {', '.join(COLUMNS)} FROM event WHERE event_key = ?"
 
@@ -88,7 +91,10 @@ class EventTable:
         rows = [self._row(event, machine) for event in batch.values()]
         last_id = self._db.execute("SELECT ifnull(max(id), 0) FROM event").fetchone()[0]
         before = self._db.total_changes()
-        self._db.executemany(_INSERT, rows)
+        whole = len(rows) - len(rows) % _AT_ONCE
+        for start in range(0, whole, _AT_ONCE):
+            self._db.execute(_INSERT_MANY, list(chain.from_iterable(rows[start : start + _AT_ONCE])))
+        self._db.executemany(_INSERT, rows[whole:])
         count.inserted = self._db.total_changes() - before
         if count.inserted:
             sums.add_new(self._db, last_id)

@@ -5,8 +5,7 @@ Each question borrows a read-only connection and sees one moment of the database
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
@@ -14,7 +13,7 @@ import apsw
 import msgspec
 
 from openusage.store.readings import VALUES
-from openusage.store.schema import LABELS, SUMS
+from openusage.store.schema import SUMS
 from openusage.store.slots import DAY_US, Grain, Piece, Table, day_name, hour_name, pieces
 from openusage.store.sums import EVENT_SUMS, ROLLUP_SUMS, TOKENS_SQL
 from openusage.wire.events import AccountFact, Behaviour, EventKind, QuotaReading, Scope

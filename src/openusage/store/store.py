@@ -97,6 +97,7 @@ class Store(Answers):
         self._book = LabelBook(db)
         self._events = EventTable(db, self._book, price)
         self._write_error = ""
+        self._saw_damage = False
         self._met: set[str] = set()
         self._readers = ReaderPool(path) if path is not None else None
         super().__init__(self._readers.borrow if self._readers else self._borrow_own, machine.id)
@@ -289,7 +290,7 @@ class Store(Answers):
                 self._db.close()
             finally:
                 if self._lock is not None:
-                    self._lock.release()
+                    self._lock.abandon() if self._saw_damage else self._lock.release()
 
     def _know(self, machine_id: str, name: str) -> None:
         if machine_id in self._met and name == machine_id:
@@ -314,6 +315,7 @@ class Store(Answers):
                     yield
             except StoreError as e:
                 self._write_error = e.message
+                self._saw_damage |= isinstance(e.__cause__, apsw.CorruptError | apsw.NotADBError)
                 raise
             self._write_error = ""
 
