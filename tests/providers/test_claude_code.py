@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import itertools
 import json
 import os
 import random
@@ -526,6 +527,28 @@ def test_tool_calls_of_all_lines_of_an_answer_count_once_each(tools: Any) -> Non
         answer(use("Grep", "t2"), use("Read", "t3")),
     ]
     assert sorted(event.tool for event in tools(*lines)) == ["Bash", "Grep", "Read"]
+
+
+def test_a_call_told_twice_before_its_result_is_the_earlier_one(tools: Any) -> None:
+    [event] = tools(answer(use("Bash")), later(answer(use("Bash"))), later(result(), 5))
+    assert (event.at_us, event.outcome) == (AT_US, Outcome.OK)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_copies_of_a_call_give_one_event_in_whatever_order_they_are_read(
+    home: Path, order: tuple[int, ...]
+) -> None:
+    write_call = use("Write", file_path="/a.py", content="1")
+    longer = use("Write", file_path="/a.py", content="1\n2")
+    copies = [
+        later(answer(write_call, sessionId="aaa")),
+        answer(write_call, sessionId="bbb"),
+        later(answer(longer, sessionId="ccc"), 9),
+    ]
+    for name, copy in enumerate(copies):
+        os.utime(write(home, copy, name=str(name)), (order[name], order[name]))
+    [event] = read_home(home).of(EventKind.TOOL)
+    assert (event.at_us, event.session, event.lines_added) == (AT_US, "bbb", 2)
 
 
 @pytest.mark.parametrize(

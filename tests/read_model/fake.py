@@ -56,7 +56,7 @@ class FakeStore:
             {
                 e.file_key
                 for e in self._chosen(window, where)
-                if e.kind is EventKind.TOOL and e.file_key is not None
+                if e.file_key is not None and (e.lines_added is not None or e.lines_removed is not None)
             }
         )
 

@@ -199,7 +199,7 @@ def test_tools_their_outcomes_and_what_they_changed() -> None:
         message("2026-11-22T07:00"),
         tool("2026-11-22T07:00", "Edit", language="python", lines_added=5, lines_removed=2, file_key=1),
         tool("2026-11-22T07:01", "Edit", language="python", lines_added=1, file_key=1, outcome=Outcome.ERROR),
-        tool("2026-11-21T07:02", "Bash", outcome=Outcome.ABORTED, file_key=2),
+        tool("2026-11-21T07:02", "Read", outcome=Outcome.ABORTED, file_key=2),
         tool("2026-11-21T07:03", "Bash", outcome=None),
         tool("2026-11-22T07:04", "completed"),
     )
@@ -207,10 +207,10 @@ def test_tools_their_outcomes_and_what_they_changed() -> None:
         snapshot,
         *("tool_calls_total", "tool_completed", "tool_errored", "tool_cancelled", "tool_success_rate"),
         *("tool_edit", "tool_edit_today", "tool_bash", "tool_bash_today", "tool_completed_"),
-    ) == [5, 2, 1, 1, 50.0, 2, 2, 2, None, 1]
+    ) == [5, 2, 1, 1, 50.0, 2, 2, 1, None, 1]
     assert used(
         snapshot, "lang_python", "composer_lines_added", "composer_lines_removed", "composer_files_changed"
-    ) == [2, 6, 2, 2]
+    ) == [2, 6, 2, 1]
 
 
 def test_outcomes_that_nobody_knows_make_no_success_rate() -> None:

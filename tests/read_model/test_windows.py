@@ -67,7 +67,7 @@ def test_days_begin_at_local_midnight(day: str, zone: str, start: str) -> None:
 
 
 @given(st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2035, 1, 1)), st.sampled_from(ZONES))  # noqa: DTZ001
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_start_of_a_day_is_its_first_instant(at: dt.datetime, zone: str) -> None:
     """One microsecond before, a clock in the zone shows another date."""
     now = at.replace(tzinfo=dt.UTC)
@@ -79,6 +79,7 @@ def test_the_start_of_a_day_is_its_first_instant(at: dt.datetime, zone: str) -> 
 
 
 @given(st.integers(-(10**16), 10**17))
+@settings(deadline=None)
 def test_microseconds_are_exact(at_us: int) -> None:
     assert to_us(from_us(at_us)) == at_us
 
@@ -98,6 +99,7 @@ _edge = st.none() | st.integers(0, 8)
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), st.tuples(_edge, _edge), min_size=1), st.integers(-1, 9))
+@settings(deadline=None)
 def test_a_moment_is_in_one_piece_that_names_the_periods_it_is_in(
     bounds: dict[str, tuple[int | None, int | None]], at: int
 ) -> None:

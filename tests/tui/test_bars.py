@@ -17,7 +17,11 @@ LEVELS = (80.0, 95.0)
 
 def gauge(used_pct: float, *, window_s: int | None = 18_000, left: dt.timedelta | None = None) -> Gauge:
     return Gauge(
-        key="g", label="5 h", used_pct=used_pct, window_s=window_s, resets_at=None if left is None else NOW + left
+        key="g",
+        label="5 h",
+        used_pct=used_pct,
+        window_s=window_s,
+        resets_at=None if left is None else NOW + left,
     )
 
 

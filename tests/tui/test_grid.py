@@ -39,7 +39,9 @@ def test_every_tile_is_found_where_it_stands(heights: list[int], width: int, hei
 
 @given(HEIGHTS, st.integers(40, 240), st.data())
 @settings(max_examples=40)
-def test_every_tile_can_be_reached_with_the_arrows(heights: list[int], width: int, data: st.DataObject) -> None:
+def test_every_tile_can_be_reached_with_the_arrows(
+    heights: list[int], width: int, data: st.DataObject
+) -> None:
     grid = arrange(heights, width, 30)
     seen, todo = {0}, [0]
     while todo:

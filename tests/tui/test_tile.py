@@ -18,7 +18,9 @@ def text(account: Sections, width: int, height: int, selected: bool = False) -> 
 
 
 def test_the_tile_of_the_sketch() -> None:
-    assert text(CLAUDE, 58, 18) == """\
+    assert (
+        text(CLAUDE, 58, 18)
+        == """\
 ╭─ ● ▎Claude Code ───────────────────────────────── 4 s ─╮
 │ $18.20 today   $402.77 in 30 d   $2.40/h now           │
 │                                                        │
@@ -37,10 +39,13 @@ def test_the_tile_of_the_sketch() -> None:
 │ CODE      +12.0k −3.1k lines  412 files  377 prompts   │
 │ DAILY     ▆▄··▁▃▄▆█·█▇▅▃▂▁▂·▅▆███·▅   cache hit 95.9 % │
 ╰────────────────────────────────────────────────────────╯"""
+    )
 
 
 def test_a_small_tile_keeps_state_money_worst_gauge_top_model_and_days() -> None:
-    assert text(on(CLAUDE, "work-laptop"), 38, 7, selected=True) == """\
+    assert (
+        text(on(CLAUDE, "work-laptop"), 38, 7, selected=True)
+        == """\
 ┏━ ● ▎Claude Code ━━━━━ work-laptop ━┓
 ┃ $18.20 today   $402.77 in 30 d     ┃
 ┃ 5 h  █████████▏┤  83 % ▲  1 h 18 m ┃
@@ -48,20 +53,26 @@ def test_a_small_tile_keeps_state_money_worst_gauge_top_model_and_days() -> None
 ┃ claude-opus-4-6     81.6M  $271.04 ┃
 ┃ DAILY     ▄··▁▃▄▆█·█▇▅▃▂▁▂·▅▆███·▅ ┃
 ┗━━━━━━━━━━━━━━━━━━━━━━━━━━ 10 more ━┛"""
+    )
 
 
 def test_what_is_wrong_comes_before_all_figures() -> None:
-    assert text(on(BROKEN, "ビルド機"), 60, 6) == """\
+    assert (
+        text(on(BROKEN, "ビルド機"), 60, 6)
+        == """\
 ╭─ ! ▎Cursor IDE ─ login needed ────────── ビルド機 ─ 3 h ─╮
 │ The Cursor session has expired. Log in again in the IDE. │
 │                                                          │
 │                                                          │
 │                                                          │
 ╰──────────────────────────────────────────────────────────╯"""
+    )
 
 
 def test_an_account_near_its_limit() -> None:
-    assert text(on(GEMINI, "home"), 60, 9) == """\
+    assert (
+        text(on(GEMINI, "home"), 60, 9)
+        == """\
 ╭─ ◐ ▎Gemini CLI ─ near limit ──────────────── home ─ 6 m ─╮
 │ gemini-3-pro is at 97 % of its daily quota               │
 │ $2.36 today   $16.53 in 30 d   9.1M tokens   12 unpriced │
@@ -71,6 +82,7 @@ def test_an_account_near_its_limit() -> None:
 │ gemini-experimental             120.0k    9.1k  unpriced │
 │ DAILY     ▂·▁▃▄▆█··▇▅▃▂▁·▃▅▆███▇·▃▂▁▂▃·▇                 │
 ╰───────────────────────────────────────────────── 1 more ─╯"""
+    )
 
 
 @pytest.mark.parametrize("account", [*FLEET, OPENROUTER, CODEX], ids=lambda a: f"{a.machine}-{a.provider_id}")

@@ -44,16 +44,19 @@ records = st.builds(
 
 
 @given(records)
+@settings(deadline=None)
 def test_seeing_a_record_again_changes_nothing(record: UsageEvent) -> None:
     assert merge(record, record) == record
 
 
 @given(records, records)
+@settings(deadline=None)
 def test_which_record_came_first_does_not_matter(a: UsageEvent, b: UsageEvent) -> None:
     assert merge(a, b) == merge(b, a)
 
 
 @given(records, records)
+@settings(deadline=None)
 def test_a_merged_event_takes_nothing_more_from_its_records(a: UsageEvent, b: UsageEvent) -> None:
     merged = merge(a, b)
     assert merge(merged, a) == merged
@@ -61,13 +64,13 @@ def test_a_merged_event_takes_nothing_more_from_its_records(a: UsageEvent, b: Us
 
 
 @given(records, records, records)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_how_three_records_are_grouped_does_not_matter(a: UsageEvent, b: UsageEvent, c: UsageEvent) -> None:
     assert merge(merge(a, b), c) == merge(a, merge(b, c))
 
 
 @given(st.lists(records, min_size=1, max_size=4))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_every_order_gives_one_event_with_the_largest_counts(copies: list[UsageEvent]) -> None:
     merged = {msgspec.json.encode(functools.reduce(merge, order)) for order in itertools.permutations(copies)}
     assert len(merged) == 1
@@ -112,6 +115,7 @@ def test_the_six_buckets_add_up_to_the_total() -> None:
 
 
 @given(st.text(), st.text())
+@settings(deadline=None)
 def test_a_key_is_of_provider_and_identity_alone(provider: str, identity: str) -> None:
     assert event_key(provider, identity) == event_key(provider, identity)
     assert len(event_key(provider, identity)) == 16

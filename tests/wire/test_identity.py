@@ -7,7 +7,7 @@ import doctest
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openusage.wire import identity
@@ -92,6 +92,7 @@ def snapshot(text: str) -> UsageSnapshot:
     st.text(alphabet=" ,;:abc", max_size=10),
     st.text(alphabet=" ,;:", max_size=3),
 )
+@settings(deadline=None)
 def test_nothing_personal_is_left_anywhere(secret: str, before: str, after: str) -> None:
     """Not in attributes, diagnostics, raw, rows of models nor the message."""
     left = without_identity(snapshot(f"{before} {secret}{after}"))

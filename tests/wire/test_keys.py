@@ -38,12 +38,13 @@ def test_slug(text: str, expected: str) -> None:
 
 
 @given(st.text(max_size=30))
+@settings(deadline=None)
 def test_a_slug_of_a_slug_is_itself(text: str) -> None:
     assert slug(slug(text)) == slug(text)
 
 
 @given(st.sampled_from(FIELDS), slugs)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_built_name_is_read_back(family_field: tuple[Family, str], name: str) -> None:
     """Whatever the slug ends with: `model_x_web_search__requests` are the requests of `x_web_search`."""
     family, field = family_field
@@ -51,13 +52,13 @@ def test_a_built_name_is_read_back(family_field: tuple[Family, str], name: str) 
 
 
 @given(st.sampled_from([Family.TOOL, Family.INTERFACE, Family.LANGUAGE]), slugs)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_built_count_of_calls_is_read_back(family: Family, name: str) -> None:
     assert parse(metric(family, name)) == Parsed(family, name)
 
 
 @given(st.dictionaries(slugs, st.sets(slugs, min_size=1, max_size=3), min_size=1, max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_mcp_names_are_read_back_with_nothing_but_the_names(calls: dict[str, set[str]]) -> None:
     """Servers and functions made of the same words, servers that begin like others: all told apart."""
     written = {metric(Family.MCP_SERVER, s, "total"): Parsed(Family.MCP_SERVER, s, "total") for s in calls}
@@ -72,6 +73,7 @@ def test_mcp_names_are_read_back_with_nothing_but_the_names(calls: dict[str, set
 
 
 @given(slugs)
+@settings(deadline=None)
 def test_a_built_series_name_is_read_back(name: str) -> None:
     for family in (Family.MODEL, Family.CLIENT):
         assert parse_series(series(family, name, "tokens")) == Parsed(family, name, "tokens")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openusage.wire.rollups import Rollup, add
@@ -19,6 +19,7 @@ _rows = st.lists(
 
 
 @given(_rows)
+@settings(deadline=None)
 def test_every_figure_of_the_sum_is_the_sum_of_the_figures(rows: list[Rollup]) -> None:
     total = add(rows)
     for field in _SUMS:
@@ -27,6 +28,7 @@ def test_every_figure_of_the_sum_is_the_sum_of_the_figures(rows: list[Rollup]) -
 
 
 @given(_rows, _rows)
+@settings(deadline=None)
 def test_adding_in_two_steps_is_adding_at_once(a: list[Rollup], b: list[Rollup]) -> None:
     assert add([add(a), add(b)]) == add([*a, *b])
 

@@ -6,6 +6,8 @@ import dataclasses
 
 from tools.genlogs._agent import Agent, Job
 from tools.genlogs._claude_lines import (
+    MODELS,
+    SMALL,
     Thread,
     Written,
     answer_line,
@@ -22,15 +24,6 @@ from tools.genlogs._claude_tools import PlainTools, RichTools, account_file
 from tools.genlogs._pool import base62, lognormal, uuid4
 from tools.genlogs._truth import Usage, nothing, total, usage
 
-MODELS = {
-    "claude-opus-4-5-20251101": 4,
-    "claude-sonnet-4-5-20250929": 5,
-    "claude-haiku-4-5-20251001": 2,
-    "claude-opus-4-6": 4,
-    "claude-sonnet-4-6": 4,
-}
-"""Model -> how often it is chosen."""
-SMALL = "claude-haiku-4-5-20251001"
 GARBAGE = '{"type":"assistant","message":{"usage":{"input_tokens":99999'
 HOUR_MS = 3600_000
 
@@ -38,13 +31,13 @@ HOUR_MS = 3600_000
 class Claude(Agent):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        rich = job.flavour == "rich"
-        self.tools: PlainTools = (
-            RichTools(f"{job.seed}:{job.agent}:rich", self.truth) if rich else PlainTools()
-        )
+        self.is_rich = job.flavour == "rich"
+        """Also: the small model has no fast mode there."""
+        own = f"{job.seed}:{job.agent}:rich"
+        self.tools: PlainTools = RichTools(own, self.truth) if self.is_rich else PlainTools()
 
     def prepare(self) -> None:
-        if self.job.flavour == "rich":
+        if self.is_rich:
             first_ms = self.end_ms - self.job.days * 24 * HOUR_MS
             self.write(".claude.json", account_file(self.job.seed, first_ms), self.end_ms)
 
@@ -175,7 +168,8 @@ class Claude(Agent):
     ) -> tuple[int, str]:
         """One model answer: 1 to 4 lines with the same message id; returns its end and the tool call's id."""
         rng = self.rng
-        model = SMALL if rng.random() < 0.08 else thread.model
+        is_small = rng.random() < 0.08 and not (self.is_rich and thread.speed == "fast")
+        model = SMALL if is_small else thread.model
         message_id: str | None = ("msg_bdrk_" if thread.bedrock else "msg_01") + base62(rng, 22)
         request_id = None if thread.bedrock else "req_011C" + base62(rng, 20)
         counts = self._counts(thread)
@@ -308,6 +302,8 @@ class Claude(Agent):
             model=rng.choice([parent.model, SMALL]),
         )
         lines = [user_line(rng, thread, ms, f'"{self.pool.sentence(rng, 20, 80)}"')]
+        if self.is_rich and thread.model == SMALL and thread.speed:
+            thread.speed = "standard"
         log: list[Written] = []
         for _ in range(rng.randint(2, 14)):
             ms, call = self._answer(thread, lines, log, ms, ms, tool="any")

@@ -9,6 +9,16 @@ from typing import NamedTuple
 from tools.genlogs._pool import Pool, iso, uuid4
 from tools.genlogs._truth import Usage
 
+MODELS = {
+    "claude-opus-4-5-20251101": 4,
+    "claude-sonnet-4-5-20250929": 5,
+    "claude-haiku-4-5-20251001": 2,
+    "claude-opus-4-6": 4,
+    "claude-sonnet-4-6": 4,
+}
+"""Model -> how often it is chosen."""
+SMALL = "claude-haiku-4-5-20251001"
+
 
 @dataclasses.dataclass
 class Thread:

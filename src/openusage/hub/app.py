@@ -31,7 +31,7 @@ from openusage.hub.view import SnapshotsView
 
 MAX_BODIES_BYTES = 16 * MAX_BODY
 """Bytes of bodies under way together: 64 MiB, or 16 of the largest, or 450 usual ones."""
-_SLOW_BYTES = 262_144
+_SLOW_BYTES = 65_536
 """Loose bodies from here on are repaired in a thread, one at a time."""
 _SMALL_REST = 65_536
 """An unread body up to here does not cost its sender the connection."""

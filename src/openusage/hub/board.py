@@ -14,12 +14,12 @@ import datetime as dt
 import enum
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from openusage.hub.ingest import Batch, KeptSnapshot, PushRefused
+from openusage.hub.ingest import Batch, Fragment, PushRefused
 
 STALE_AFTER_S = 300.0
 """Seconds of silence after which a machine leaves, unless set otherwise."""
@@ -153,12 +153,12 @@ class Board:
     def _put(self, identity: Identity, batch: Batch) -> tuple[Change | None, str]:
         old = self._live.get(identity)
         label = old.label if old is not None else self._label_for(identity)
-        chosen: dict[Pair, KeptSnapshot] = {}
+        chosen: dict[Pair, Fragment] = {}
         for snapshot in batch.snapshots:
             chosen.setdefault((snapshot.provider_id, snapshot.account_id), snapshot)
         self._refuse_if_long(label, chosen)
         keys = self._keys_for(identity, label, chosen)
-        block = _encode_block({key: chosen[pair] for pair, key in keys.items()})
+        block = _block((key, chosen[pair]) for pair, key in keys.items())
         self._refuse_if_large(block, old)
         self._commit(identity, old, batch, label, keys, block)
         if old is not None:
@@ -171,9 +171,7 @@ class Board:
             return former.label
         return _free(identity[1], self._labels.__contains__)
 
-    def _keys_for(
-        self, identity: Identity, label: str, chosen: Mapping[Pair, KeptSnapshot]
-    ) -> dict[Pair, str]:
+    def _keys_for(self, identity: Identity, label: str, chosen: Mapping[Pair, Fragment]) -> dict[Pair, str]:
         """A key for each pair: the one it has, else a free one; in the order of the keys."""
         old = self._live.get(identity)
         held = old.keys if old is not None else {}
@@ -190,7 +188,7 @@ class Board:
                 given.add(key)
         return dict(sorted(keys.items(), key=lambda item: item[1]))
 
-    def _refuse_if_long(self, label: str, chosen: Mapping[Pair, KeptSnapshot]) -> None:
+    def _refuse_if_long(self, label: str, chosen: Mapping[Pair, Fragment]) -> None:
         """Before anything is encoded: a long name times many snapshots is far more than what was sent."""
         if 2 * len(label) * len(chosen) > MAX_BLOCK:
             raise PushRefused(413, "request body too large", "machine name too long for so many snapshots")
@@ -286,9 +284,22 @@ def _free(wanted: str, taken: Callable[[str], bool]) -> str:
     return name
 
 
-def _encode_block(snapshots: Mapping[str, KeptSnapshot]) -> bytes:
-    replaced = {key: msgspec.structs.replace(s, account_id=key) for key, s in snapshots.items()}
-    return _encode(replaced)[1:-1]
+def _block(fragments: Iterable[tuple[str, Fragment]]) -> bytes:
+    """The account id comes last: should the rest hold a second one, readers take the last."""
+    parts: list[bytes | memoryview] = []
+    for key, fragment in fragments:
+        name = _encode(key)
+        parts += (
+            b"," if parts else b"",
+            name,
+            b':{"provider_id":',
+            _encode(fragment.provider_id),
+            fragment.rest,
+            b',"account_id":',
+            name,
+            b"}",
+        )
+    return b"".join(parts)
 
 
 def _info(identity: Identity, machine: _Machine, now_s: float, *, live: bool) -> MachineInfo:

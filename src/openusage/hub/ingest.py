@@ -1,12 +1,14 @@
 """The bytes of a push -> a `Batch`, or the refusal the contract names. Pure.
 
-A batch keeps times as the text they came in: the wire has 9 decimals, a datetime has 6. The strict decoder
-reads what our exporter and the Go one send; whatever it refuses goes through `repair` once more.
+A snapshot is decoded to check it and then handed on as the bytes it came in: nothing is encoded twice, a
+time keeps its nine decimals. That holds for what our exporter and the Go one send; whatever
+else comes goes through `repair` and is written anew.
 """
 
 from __future__ import annotations
 
 import zlib
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,21 +26,42 @@ _RATIO_FROM = 65_536
 """Bytes below which the ratio says nothing."""
 
 
-class KeptSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A UsageSnapshot as the hub hands it on: the same fields, times as text."""
+class _Metric(Metric, frozen=True, forbid_unknown_fields=True):
+    """The same; what is handed on unread must hold nothing else."""
+
+
+class _ModelUsage(ModelUsage, frozen=True, forbid_unknown_fields=True):
+    """The same."""
+
+
+class _DayValue(DayValue, frozen=True, forbid_unknown_fields=True):
+    """The same."""
+
+
+class KeptSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A UsageSnapshot as the hub hands it on: the same fields in the same order, times as text."""
 
     provider_id: str
     account_id: str
     timestamp: str
     status: str
-    metrics: dict[str, Metric]
+    metrics: dict[str, _Metric]
     resets: dict[str, str] = {}
     attributes: dict[str, str] = {}
     diagnostics: dict[str, str] = {}
     raw: dict[str, str] = {}
-    model_usage: list[ModelUsage] = []
-    daily_series: dict[str, list[DayValue]] = {}
+    model_usage: list[_ModelUsage] = []
+    daily_series: dict[str, list[_DayValue]] = {}
     message: str = ""
+
+
+class Fragment(NamedTuple):
+    """A snapshot as the bytes it came in, ready to be handed on under another account id."""
+
+    provider_id: str
+    account_id: str
+    rest: bytes | memoryview
+    """`,"timestamp":…` and all that follows, without the last brace."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +69,26 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     machine: str
     """Name as sent; blanks and control characters in it are data."""
+    sent_at: str
+    snapshots: list[Fragment]
+    machine_id: str = ""
+    version: str = ""
+
+
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """A push, its snapshots not looked at yet. Unknown fields may come: later versions add them here."""
+
+    machine: str
+    sent_at: str
+    snapshots: list[msgspec.Raw]
+    machine_id: str = ""
+    version: str = ""
+
+
+class _Repaired(msgspec.Struct, frozen=True, kw_only=True):
+    """A push after `repair`."""
+
+    machine: str
     sent_at: str
     snapshots: list[KeptSnapshot]
     machine_id: str = ""
@@ -73,19 +116,27 @@ def read_strictly(body: bytes) -> Batch | None:
     if not body or body.isspace():
         raise PushRefused(400, "empty body")
     try:
-        batch = _decode(body)
+        envelope = _decode_envelope(body)
+        if not is_rfc3339(envelope.sent_at):
+            return None
+        fragments = []
+        for raw in envelope.snapshots:
+            snapshot = _decode_snapshot(raw)
+            if not _times_hold(snapshot):
+                return None
+            fragments.append(_fragment(memoryview(raw), snapshot))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return _named(batch) if _times_hold(batch) else None
+    return _batch(envelope, fragments)
 
 
 def read_repaired(body: bytes) -> Batch:
     """The batch of a loose sender. Slow. Raises `PushRefused` with the place."""
     try:
-        batch = msgspec.convert(read_loosely(body), Batch)
+        repaired = msgspec.convert(read_loosely(body), _Repaired)
     except Misfit as e:
         raise PushRefused(400, "invalid JSON", str(e)) from None
-    return _named(batch)
+    return _batch(repaired, [_fragment(memoryview(_encode(s)), s) for s in repaired.snapshots])
 
 
 def gunzip(body: bytes) -> bytes:
@@ -112,19 +163,34 @@ def gunzip(body: bytes) -> bytes:
     return bytes(out)
 
 
-def _named(batch: Batch) -> Batch:
-    if not batch.machine or batch.machine.isspace():
+def _batch(envelope: _Envelope | _Repaired, fragments: list[Fragment]) -> Batch:
+    if not envelope.machine or envelope.machine.isspace():
         raise PushRefused(400, "machine name required")
-    return batch
-
-
-def _times_hold(batch: Batch) -> bool:
-    if not is_rfc3339(batch.sent_at):
-        return False
-    return all(
-        is_rfc3339(s.timestamp) and (not s.resets or all(map(is_rfc3339, s.resets.values())))
-        for s in batch.snapshots
+    return Batch(
+        machine=envelope.machine,
+        sent_at=envelope.sent_at,
+        snapshots=fragments,
+        machine_id=envelope.machine_id,
+        version=envelope.version,
     )
 
 
-_decode = msgspec.json.Decoder(Batch).decode
+def _fragment(raw: memoryview, snapshot: KeptSnapshot) -> Fragment:
+    """The snapshot without its two ids, which every exporter writes first; else it is written anew."""
+    head = b'{"provider_id":%b,"account_id":%b' % (
+        _encode(snapshot.provider_id),
+        _encode(snapshot.account_id),
+    )
+    if raw[: len(head)] != head or raw[len(head)] != _COMMA:
+        raw = memoryview(_encode(snapshot))
+    return Fragment(snapshot.provider_id, snapshot.account_id, raw[len(head) : -1])
+
+
+def _times_hold(snapshot: KeptSnapshot) -> bool:
+    return is_rfc3339(snapshot.timestamp) and all(map(is_rfc3339, snapshot.resets.values()))
+
+
+_COMMA = ord(",")
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_snapshot = msgspec.json.Decoder(KeptSnapshot).decode
+_encode = msgspec.json.Encoder().encode

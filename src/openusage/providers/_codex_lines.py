@@ -1,8 +1,7 @@
-"""The lines of a Codex rollout file as types: strict and fast where they are as known, field by field where not."""
+"""Lines of a Codex rollout file as types: fast where they are as known, field by field where not. Pure."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import re
 import types
@@ -231,7 +230,7 @@ _KIND = reader(KindLine)
 
 
 def kind_of(line: bytes) -> tuple[str, str]:
-    """Type of a line and of its payload (empty when it has none), however it is laid out. Raises `BadLine`."""
+    """Type of a line and of its payload (empty when it has none), in any layout. Raises `BadLine`."""
     head = _HEAD.match(line)
     if head is not None and (head[2] is not None or head[1] not in (b"event_msg", b"response_item")):
         return head[1].decode(), (head[2] or b"").decode()
@@ -239,14 +238,3 @@ def kind_of(line: bytes) -> tuple[str, str]:
         return "", ""
     found = read(line, _KIND)
     return found.type, found.payload.type
-
-
-def time_us(text: str) -> int | None:
-    """ISO 8601 as microseconds since 1970, UTC when no zone is told. `None` when it is no time."""
-    try:
-        at = dt.datetime.fromisoformat(text)
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=dt.UTC)
-        return round(at.timestamp() * 1_000_000)
-    except (ValueError, OverflowError):
-        return None

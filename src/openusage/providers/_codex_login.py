@@ -1,4 +1,4 @@
-"""Codex's login (`auth.json`): who is signed in, and the vendor's usage API asked with it. Tokens are never kept.
+"""Codex's login (`auth.json`): who is signed in, and the vendor's usage API asked with it. Keeps no tokens.
 
 The id token's claims are read without checking its signature: it is the user's own file, and only shown.
 """

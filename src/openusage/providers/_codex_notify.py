@@ -10,10 +10,11 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from openusage.errors import SourceChanged
-from openusage.providers._codex_log import PROVIDER, tool_key, turn_key
-from openusage.providers._codex_tools import tool_name
+from openusage.providers._codex_state import PROVIDER, tool_key, turn_key
+from openusage.providers._codex_tools import project, tool_name
 from openusage.wire.events import EventKind, Outcome, Record, UsageEvent
 
 _OUTCOMES = {
@@ -28,7 +29,7 @@ _OUTCOMES = {
 
 
 def parse_hook(payload: bytes, account: str, now_us: int) -> list[Record]:
-    """Records of one notification: the turn that ended, under the key its log line has, and a named tool call.
+    """Records of one notification: the turn that ended, under the key its log line has, or a named tool call.
 
     Raises:
         SourceChanged: the payload is not a JSON object.
@@ -43,28 +44,21 @@ def parse_hook(payload: bytes, account: str, now_us: int) -> list[Record]:
     session = _text(given, "thread_id", "session_id")
     turn, call = _text(given, "turn_id"), _text(given, "tool_call_id", "call_id")
     name = _text(given, "tool_name")
-    common = {
-        "provider": PROVIDER,
-        "account": account,
-        "at_us": now_us,
-        "model": _text(given, "model"),
-        "project": _project(_text(given, "cwd")),
-        "session": session,
-    }
-    records: list[Record] = []
+    event = UsageEvent(
+        provider=PROVIDER,
+        account=account,
+        at_us=now_us,
+        kind=EventKind.TURN,
+        event_key=turn_key(session or "", turn or ""),
+        model=_text(given, "model"),
+        project=project(_text(given, "cwd") or ""),
+        session=session,
+    )
     if name and call:
-        records.append(
-            UsageEvent(
-                **common,
-                kind=EventKind.TOOL,
-                event_key=tool_key(session or "", call),
-                tool=tool_name(name),
-                outcome=_OUTCOMES.get((_text(given, "status") or "").lower()),
-            )
-        )
-    elif turn:
-        records.append(UsageEvent(**common, kind=EventKind.TURN, event_key=turn_key(session or "", turn)))
-    return records
+        outcome = _OUTCOMES.get((_text(given, "status") or "").lower())
+        key = tool_key(session or "", call)
+        return [replace(event, kind=EventKind.TOOL, event_key=key, tool=tool_name(name), outcome=outcome)]
+    return [event] if turn else []
 
 
 def _snake(key: str) -> str:
@@ -73,7 +67,3 @@ def _snake(key: str) -> str:
 
 def _text(given: dict[str, Any], *keys: str) -> str | None:
     return next((given[k] for k in keys if isinstance(given.get(k), str) and given[k]), None)
-
-
-def _project(cwd: str | None) -> str | None:
-    return re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] or None if cwd else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -121,7 +121,7 @@ _FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)")
 
 
 def patch_in(given: object, cwd: str) -> Patch | None:
-    """What the `apply_patch` text in a call's input does, however deep it is wrapped; `None`: no such text."""
+    """What the `apply_patch` text in a call's input does, however deep it is wrapped; `None`: there is none."""
     text = _patch_text(given)
     return patch(text, cwd) if text else None
 
@@ -156,10 +156,22 @@ def _value(text: str) -> object:
         return None
 
 
-def web_use(action: object) -> tuple[int | None, int | None]:
-    """Searches and page fetches of one of the vendor's own web calls."""
+class WebUse(msgspec.Struct, frozen=True):
+    """What one of the vendor's own web calls did."""
+
+    searches: int | None = None
+    fetches: int | None = None
+
+
+def web_use(action: object) -> WebUse:
+    """A search or a page fetch, by a web call's `action`; older versions write none for a search."""
     kind = action.get("type") if isinstance(action, dict) else "search"
-    return (1, None) if kind == "search" else (None, 1) if kind == "open_page" else (None, None)
+    return WebUse(searches=1 if kind == "search" else None, fetches=1 if kind == "open_page" else None)
+
+
+def project(cwd: str) -> str | None:
+    """Last part of a working directory."""
+    return re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] or None
 
 
 def _files(text: str) -> Iterator[tuple[str, int, int]]:

@@ -1,8 +1,8 @@
 """OpenAI Codex CLI: rollout files in `~/.codex` and the vendor's usage API -> records.
 
-Seen: the formats of 2025 and 2026, plain and packed (`.zst`), active and archived. A session is its id, not its
-path: moving or packing its file changes nothing. Not covered: `codex exec --json` output that people saved
-elsewhere (its session has a rollout too) and the app-server RPC, which tells no more than the API.
+Seen: the formats of 2025 and 2026, plain and packed (`.zst`), active and archived. A session is its id, not
+its path: moving or packing its file changes nothing. Not covered: `codex exec --json` output saved elsewhere (its
+session has a rollout too) and the app-server RPC, which tells no more than the API.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import msgspec
 from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _codex_login as logins
 from openusage.providers import _jsonl
-from openusage.providers._codex_log import PROVIDER, Parser, Sink, State, counters
+from openusage.providers._codex_counter import counters
+from openusage.providers._codex_log import Parser
 from openusage.providers._codex_notify import parse_hook
+from openusage.providers._codex_state import PROVIDER, Sink, State
 from openusage.providers._contract import Chunk, Cursors, Env, FileCursor, Kind, Plan, Problem, ProviderSpec
 from openusage.providers._jsonl import FileState
 from openusage.wire.events import Account, Record
@@ -32,7 +34,7 @@ SPEC = ProviderSpec(
     default_account="codex-cli",
     docs_url="https://developers.openai.com/codex/cli",
     patterns=("~/.codex/sessions/**/rollout-*.jsonl", "~/.codex/archived_sessions/rollout-*.jsonl"),
-    retention_hint="Codex keeps its logs; from 0.137 on it packs those idle for 7 days (.zst), which are read too.",
+    retention_hint="Codex keeps its logs; from 0.137 on it packs those idle for 7 days, which are read too.",
 )
 
 CHUNK_BYTES = 4 << 20

@@ -142,7 +142,7 @@ def _put_distinct(
         draft.put_some(keys.WINDOW_SESSIONS, sessions(window), "sessions")
         for client, count in _client_sessions(ask, where, usage, window, sessions(window)).items():
             draft.put_some(metric(Family.CLIENT, client, "sessions"), count, "sessions")
-    if usage.tools.calls:
+    if usage.tools.lines_added or usage.tools.lines_removed:
         draft.put_some(keys.FILES_CHANGED, ask.files_changed(window, where), "files")
 
 

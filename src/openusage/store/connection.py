@@ -151,6 +151,8 @@ class ReaderPool:
                     db.execute("ROLLBACK")
                 with self._lock:
                     self._idle.append(db)
+                if self._closed:
+                    self.close()
 
     def close(self) -> None:
         self._closed = True

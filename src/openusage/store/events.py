@@ -1,7 +1,7 @@
 """Events in: each kept once, merged with what is there, rollups following in the same transaction.
 
-An event belongs to one machine: that of the record `carrier_rank` prefers, among equals the smaller machine id.
-The other machines that have it are kept in `copy`. So the outcome does not depend on the order of arrival.
+An event belongs to one machine: that of the record `carrier_rank` prefers, among equals the smaller machine
+id. The other machines that have it are kept in `copy`. So the outcome does not depend on the order of arrival.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class EventCount(msgspec.Struct):
     updated: int = 0
     unchanged: int = 0
     seen_elsewhere: int = 0
-    refused: int = 0
+    copies: int = 0
+    """Rows of `copy` that changed."""
 
 
 class EventTable:
@@ -89,7 +90,7 @@ class EventTable:
             return count
         self._drop_settled(batch, machine, count)
         rows = [self._row(event, machine) for event in batch.values()]
-        last_id = self._db.execute("SELECT ifnull(max(id), 0) FROM event").fetchone()[0]
+        last_id: int = self._db.execute("SELECT ifnull(max(id), 0) FROM event").get
         before = self._db.total_changes()
         whole = len(rows) - len(rows) % _AT_ONCE
         for start in range(0, whole, _AT_ONCE):
@@ -108,7 +109,8 @@ class EventTable:
         """Prices the messages that had no price when they came, and now have one. O(unpriced messages)."""
         found = f"SELECT id, {', '.join(COLUMNS)} FROM event WHERE kind_number = 0 AND price_id IS NULL"
         changed: list[tuple[int, Row, bool]] = []
-        for number, *columns in self._db.execute(found).fetchall():
+        stored: list[Any] = self._db.execute(found).fetchall()
+        for number, *columns in stored:
             row = tuple(columns)
             cost, price_id = self._cost(self._event(row))
             if price_id is not None:
@@ -122,12 +124,14 @@ class EventTable:
         if db.execute("SELECT 1 FROM pruned LIMIT 1").fetchall():
             keys = {short_key(key): key for key in batch}
             ask = "SELECT key FROM pruned WHERE key = ?"
-            for (short,) in db.executemany(ask, [(short,) for short in keys]).fetchall():
+            gone: list[Any] = db.executemany(ask, [(short,) for short in keys]).fetchall()
+            for (short,) in gone:
                 del batch[keys[short]]
                 count.unchanged += 1
-        floors: dict[str, int] = dict(
-            db.execute("SELECT provider, before_us FROM floor WHERE machine = ?", (machine,)).fetchall()
-        )
+        settled: list[Any] = db.execute(
+            "SELECT provider, before_us FROM floor WHERE machine = ?", (machine,)
+        ).fetchall()
+        floors = dict(settled)
         if floors:
             old = [key for key, event in batch.items() if event.at_us < floors.get(event.provider, 0)]
             ask = "SELECT event_key FROM event WHERE event_key = ?"
@@ -148,7 +152,7 @@ class EventTable:
         changed: list[tuple[int, Row, bool]] = []
         copies: list[tuple[bytes, str]] = []
         owned: list[tuple[bytes, str]] = []
-        stored = self._db.executemany(_FIND, [(row[0],) for row in rows]).fetchall()
+        stored: list[Any] = self._db.executemany(_FIND, [(row[0],) for row in rows]).fetchall()
         for (number, *columns), row in zip(stored, rows, strict=True):
             old = tuple(columns)
             if old[:_PRICE_AT] == row[:_PRICE_AT]:
@@ -166,9 +170,11 @@ class EventTable:
                         old[1] != new[1] or old[_SERIES : _SESSION + 1] != new[_SERIES : _SESSION + 1],
                     )
                 )
+        before = self._db.total_changes()
         if copies:
             self._db.executemany("INSERT INTO copy VALUES (?, ?) ON CONFLICT DO NOTHING", copies)
             self._db.executemany("DELETE FROM copy WHERE event_key = ? AND machine = ?", owned)
+        count.copies = self._db.total_changes() - before
         self._change(changed, raw_from_us)
         count.updated += len(changed)
         count.unchanged += len(rows) - len(changed)
@@ -221,7 +227,9 @@ class EventTable:
 
     def _cost(self, event: UsageEvent) -> tuple[int | None, int | None]:
         priced = self._price(event)
-        return (None, None) if priced is None else (priced.nano, self._book.price(priced.version))
+        if priced is None or not 0 <= priced.nano <= LARGEST_COUNT:
+            return None, None
+        return priced.nano, self._book.price(priced.version)
 
     def _event(self, row: Row) -> UsageEvent:
         """The event as it was stored."""
@@ -236,7 +244,7 @@ class EventTable:
             provider=provider or "",
             account=account or "",
             at_us=at_us,
-            kind=EventKind(kind),
+            kind=EventKind(kind or ""),
             event_key=key,
             tokens=TokenCounts(i, o, r, w5, w1, think),
             model=model,
@@ -294,7 +302,7 @@ _TEXTS = (
 
 
 def plausible(event: UsageEvent) -> bool:
-    """False for what no tool can mean: a negative count, a number beyond all sense, a key of another length."""
+    """False for what no tool can mean: a negative count, a number beyond sense, a key of another length."""
     t = event.tokens
     counts = (
         t.input,

@@ -49,10 +49,10 @@ class Answers:
     def usage(
         self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
     ) -> list[Rollup]:
-        """Sums per group, ordered by group; `events` first tells a group that was not used from none.
+        """Sums per group, ordered by group.
 
         O(rows of `rollup_day`) for whole UTC days, O(rows of `rollup`) for the rest and whenever hours, sessions
-        or local days of another zone are asked for; O(events) of the two quarter-hours that the window cuts.
+        or days of another zone are asked for; O(events) of the two quarter-hours that the window cuts.
         """
         grain = Grain.HOUR if By.HOUR in by else Grain.DAY if By.DAY in by else Grain.NONE
         labels = [b for b in by if b not in (By.DAY, By.HOUR)]
@@ -93,7 +93,7 @@ class Answers:
             AND (lines_added IS NOT NULL OR lines_removed IS NOT NULL) {condition}
             """
         with self._borrow() as db:
-            return int(db.execute(sql, (from_us, to_us, *values)).fetchone()[0])
+            return int(db.execute(sql, (from_us, to_us, *values)).get)
 
     def moments(self, since_us: int, where: Filter = ANY) -> list[Moment]:
         """Messages from `since_us` on, in time order. O(events since then)."""
@@ -110,10 +110,14 @@ class Answers:
 
     def readings(self, where: Filter = ANY) -> list[QuotaReading]:
         """The newest reading per provider, account and key; of machine-scope ones per machine. O(keys)."""
-        sql = f"SELECT provider, account, key, machine, {', '.join(VALUES)} FROM reading {_owner(where)[0]} ORDER BY 1, 2, 3, at_us, machine"
+        condition, values = _owner(where)
+        sql = f"""
+            SELECT provider, account, key, machine, {", ".join(VALUES)} FROM reading {condition}
+            ORDER BY 1, 2, 3, at_us, machine
+            """
         newest: dict[tuple[str, ...], QuotaReading] = {}
         with self._borrow() as db:
-            for provider, account, key, machine, *value in db.execute(sql, _owner(where)[1]):
+            for provider, account, key, machine, *value in db.execute(sql, values):
                 reading = _reading(provider, account, key, value)
                 shared = reading.scope is Scope.ACCOUNT
                 newest[provider, account, key, "" if shared else machine] = reading
@@ -131,7 +135,7 @@ class Answers:
         with self._borrow() as db:
             last = db.execute(
                 f"SELECT max(h.at_us) {joined} WHERE {whose} AND h.at_us <= ?", (*names, since_us)
-            ).fetchone()[0]
+            ).get
             rows = db.execute(
                 f"SELECT {values} {joined} WHERE {whose} AND h.at_us >= ? ORDER BY h.at_us, machine",
                 (*names, since_us if last is None else last),
@@ -141,7 +145,10 @@ class Answers:
     def facts(self, where: Filter = ANY) -> list[AccountFact]:
         """The newest fact per provider, account and key. O(facts)."""
         condition, values = _owner(where)
-        sql = f"SELECT provider, account, key, value, at_us FROM fact {condition} ORDER BY 1, 2, 3, at_us, value"
+        sql = f"""
+            SELECT provider, account, key, value, at_us FROM fact {condition}
+            ORDER BY 1, 2, 3, at_us, value
+            """
         with self._borrow() as db:
             newest = {(p, a, k): (v, at) for p, a, k, v, at in db.execute(sql, values)}
         return [
@@ -167,7 +174,7 @@ class Answers:
         """Time of the first event ever seen. O(rows of the first day)."""
         with self._borrow() as db:
             first = "SELECT min(first_us) FROM rollup_day WHERE day = (SELECT min(day) FROM rollup_day)"
-            found = db.execute(first).fetchone()[0]
+            found = db.execute(first).get
             return None if found is None else int(found)
 
     def machines(self) -> list[Machine]:
@@ -187,7 +194,7 @@ class Answers:
     ) -> list[Piece]:
         first, last = db.execute(
             "SELECT (SELECT min(day) FROM rollup_day), (SELECT max(day) FROM rollup_day)"
-        ).fetchone()
+        ).get
         if first is None:
             return pieces(0, 0, 0, grain, tz, whole_days)
         from_us, to_us = _bounds(window)

@@ -1,8 +1,8 @@
 """Readings and facts in: the newest of each key and machine, and a history that thins out with age.
 
-Of two readings of one moment the one with the greater content stays. Of history, one reading an hour stays from
-48 h of age on, one a UTC day from 7 days on: the earliest each. It is thinned when it is written and again by
-`thin`, with the same outcome, so nothing depends on the order of arrival.
+Of two readings of one moment the one with the greater content stays. Of history, one reading an hour stays
+from 48 h of age on, one a UTC day from 7 days on: the earliest each. It is thinned when it is written and again
+by `thin`, with the same outcome, so nothing depends on the order of arrival.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any, TypeAlias
 import apsw
 
 from openusage.store.labels import clean
+from openusage.store.schema import LATEST_US
+from openusage.store.slots import DAY_US
 from openusage.wire.events import AccountFact, QuotaReading
 
 HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
 HOURLY_AFTER_US = 48 * HOUR_US
 DAILY_AFTER_US = 7 * DAY_US
 
@@ -41,6 +42,8 @@ def add_readings(db: apsw.Connection, readings: Iterable[QuotaReading], machine:
     """Stores readings; how many of them changed something. O(readings), not of the history."""
     by_key: dict[tuple[str, str, str], dict[int, Value]] = {}
     for reading in readings:
+        if not 0 <= reading.at_us <= LATEST_US:
+            continue
         values = by_key.setdefault((reading.provider, reading.account, reading.key), {})
         value = _value(reading)
         known = values.get(value[0])
@@ -57,7 +60,8 @@ def _add_key(db: apsw.Connection, key: tuple[str, ...], values: dict[int, Value]
     elif is_newest:
         db.execute(_NEWEST, (*top, row[0]))
     number = db.last_insert_rowid() if row is None else row[0]
-    past = {v[0]: v for v in db.executemany(_PAST, [(number, at_us) for at_us in values])}
+    known: list[Any] = db.executemany(_PAST, [(number, at_us) for at_us in values]).fetchall()
+    past = {value[0]: value for value in known}
     kept: list[Value] = []
     first_of: dict[tuple[int, int], Value] = {}
     for at_us, value in sorted(values.items()):
@@ -69,7 +73,7 @@ def _add_key(db: apsw.Connection, key: tuple[str, ...], values: dict[int, Value]
         else:
             first_of.setdefault(span, value)
     for (start, end), value in first_of.items():
-        earliest = db.execute(_EARLIEST, (number, start, end)).fetchone()[0]
+        earliest = db.execute(_EARLIEST, (number, start, end)).get
         if earliest is None or value[0] <= earliest:
             kept.append(value)
             db.execute(_CLEAR, (number, start, end))
@@ -91,7 +95,8 @@ def thin(db: apsw.Connection, now_us: int, oldest_us: int) -> int:
 _THIN_ALL = """
 DELETE FROM reading_history WHERE (reading_id, at_us) IN (
     SELECT reading_id, at_us FROM (
-        SELECT reading_id, at_us, row_number() OVER (PARTITION BY reading_id, at_us / ?3 ORDER BY at_us) AS nth
+        SELECT reading_id, at_us,
+            row_number() OVER (PARTITION BY reading_id, at_us / ?3 ORDER BY at_us) AS nth
         FROM reading_history WHERE at_us >= ?1 AND at_us < ?2
     ) WHERE nth > 1
 )
@@ -108,6 +113,7 @@ def _span(at_us: int, now_us: int) -> tuple[int, int] | None:
 
 
 def _value(reading: QuotaReading) -> Value:
+    resets = reading.resets_at_us
     return (
         reading.at_us,
         clean(reading.unit),
@@ -115,7 +121,7 @@ def _value(reading: QuotaReading) -> Value:
         _finite(reading.used),
         _finite(reading.limit),
         _finite(reading.remaining),
-        reading.resets_at_us,
+        resets if resets is not None and 0 <= resets <= LATEST_US else None,
         str(reading.behaviour),
         str(reading.scope),
     )
@@ -133,7 +139,8 @@ def _order(value: Value) -> tuple[object, ...]:
 
 
 _FACT = """
-INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, at_us = excluded.at_us
+INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET value = excluded.value, at_us = excluded.at_us
     WHERE (excluded.at_us, excluded.value) > (at_us, value)
 """
 
@@ -141,6 +148,8 @@ INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = exc
 def add_facts(db: apsw.Connection, facts: Iterable[AccountFact], machine: str) -> int:
     """Stores facts; how many of them changed something. O(facts)."""
     before = db.total_changes()
-    rows = [(f.provider, f.account, f.key, machine, f.value, f.at_us) for f in facts]
+    rows = [
+        (f.provider, f.account, f.key, machine, f.value, f.at_us) for f in facts if 0 <= f.at_us <= LATEST_US
+    ]
     db.executemany(_FACT, [tuple(clean(v) if isinstance(v, str) else v for v in row) for row in rows])
     return db.total_changes() - before

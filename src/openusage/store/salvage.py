@@ -14,6 +14,7 @@ import contextlib
 import datetime as dt
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ LONG_LOOK_S = 15.0
 KEPT = 3
 """Damaged files kept aside."""
 
+_FILES = ("", "-wal", "-shm")
 _SPAN = 10_000
 _SMALLEST_SPAN = 64
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.FormatError)
@@ -66,15 +68,17 @@ def heal(path: Path, now_us: int, *, left_open: bool) -> None:
         return
     at = dt.datetime.fromtimestamp(now_us / 1e6, dt.UTC)
     aside = path.with_name(f"{path.name}.corrupt.{at:%Y%m%dT%H%M%SZ}")
-    for end in ("", "-wal", "-shm"):
+    new = path.with_name(f"{path.name}.saving")
+    _unlink(new)
+    make_private(new)
+    saved = _save(path, new, now_us)
+    for end in _FILES:
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{end}").rename(f"{aside}{end}")
-    make_private(path)
-    saved = _save(aside, path, now_us)
-    _note_of(aside).write_text(f"On {at:%Y-%m-%d} the store was damaged ({damage}); {saved} Kept: {aside}")
+    new.rename(path)
+    _note_of(aside).write_text(f"On {at:%Y-%m-%d} the store was damaged ({damage}): {saved}. Kept: {aside}")
     for old in _asides(path)[:-KEPT]:
-        for end in ("", "-wal", "-shm", ".txt"):
-            Path(f"{old}{end}").unlink(missing_ok=True)
+        _unlink(old)
 
 
 def kept_note(path: Path) -> str:
@@ -89,6 +93,11 @@ def _asides(path: Path) -> list[Path]:
     return sorted(
         p for p in path.parent.glob(f"{path.name}.corrupt.*") if not p.name.endswith(("-wal", "-shm", ".txt"))
     )
+
+
+def _unlink(path: Path) -> None:
+    for end in (*_FILES, ".txt"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
 
 
 def _note_of(aside: Path) -> Path:
@@ -115,15 +124,15 @@ def _damage(path: Path, limit_s: float) -> str:
     return "" if found == "ok" else " ".join(found.split())[:200]
 
 
-def _save(aside: Path, path: Path, now_us: int) -> str:
-    """Fills the new file; says what was saved."""
+def _save(damaged: Path, path: Path, now_us: int) -> str:
+    """Fills the new file; says what was saved. Until it is whole the damaged one stays where it is."""
     new = open_writer(path)
     try:
         migrate(new, str(path))
         new.execute("BEGIN IMMEDIATE")
         whole = {name: False for name, _ in TABLES}
         with contextlib.suppress(*_DAMAGE):
-            old = open_reader(aside)
+            old = open_reader(damaged)
             try:
                 whole = {name: _copy(old, new, name, key) for name, key in TABLES}
             finally:
@@ -163,10 +172,10 @@ def _settle(new: apsw.Connection, whole: dict[str, bool], now_us: int) -> str:
         new.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
     count = new.execute("SELECT count(*) FROM event").get
     if events:
-        return f"all {count} events were saved."
+        return f"all {count} events were saved"
     if slots:
-        return f"all sums and {count} events were saved."
-    return f"{count} events were saved, logs that still exist are read again."
+        return f"all sums and {count} events were saved"
+    return f"{count} events were saved, logs that still exist are read again"
 
 
 def _drop_orphans(new: apsw.Connection) -> int:
@@ -250,12 +259,11 @@ class _Source:
 
     def _forward_and_back(self) -> Iterator[list[Any]]:
         for order in ("", " ORDER BY 1 DESC"):
-            rows: list[Any] = []
             try:
-                rows.extend(self._db.execute(self._select + order))
-                self.read += len(rows)
-                yield rows
+                found = self._db.execute(self._select + order)
+                while rows := list(islice(found, _SPAN)):
+                    self.read += len(rows)
+                    yield rows
                 return
             except _DAMAGE:
                 self.lost += 1
-                yield rows

@@ -69,7 +69,9 @@ def m001_first_tables(db: apsw.Connection) -> None:
     db.execute(
         f"""
         CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-        CREATE TABLE machine (id TEXT PRIMARY KEY, name TEXT NOT NULL, first_us INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE machine (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, first_us INTEGER NOT NULL
+        ) WITHOUT ROWID;
         CREATE TABLE price_version (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
         CREATE TABLE series (id INTEGER PRIMARY KEY, {labels}, UNIQUE ({", ".join(LABELS)}));
         CREATE TABLE session (

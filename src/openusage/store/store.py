@@ -30,7 +30,14 @@ from openusage.store.events import EventCount, EventTable, PriceOf, plausible
 from openusage.store.labels import LabelBook, clean
 from openusage.store.questions import Answers, meta
 from openusage.store.readings import add_facts, add_readings
-from openusage.store.retention import MOST_BATCHES, PruneResult, prune_batch, prune_history, raw_floor
+from openusage.store.retention import (
+    MOST_BATCHES,
+    VACUUM_PAGES,
+    PruneResult,
+    prune_batch,
+    prune_history,
+    raw_floor,
+)
 from openusage.store.salvage import heal, kept_note
 from openusage.store.schema import migrate, version_of
 from openusage.wire.events import AccountFact, QuotaReading, Record, UsageEvent
@@ -164,9 +171,9 @@ class Store(Answers):
         provider: str = "",
         account: str = "",
     ) -> AddResult:
-        """Stores records of a machine (this one when not said) and how far their sources were read, all or nothing.
+        """Stores records of a machine (this one when not said) and how far their sources were read.
 
-        O(records), whatever is stored already.
+        All of it or nothing. O(records), whatever is stored already.
 
         Raises:
             StoreError: nothing was changed; it can be tried again.
@@ -207,7 +214,7 @@ class Store(Answers):
                 readings = add_readings(db, told, machine, self._now())
                 facts = add_facts(db, [r for r in records if isinstance(r, AccountFact)], machine)
             cursor_table.save(db, *owner, cursors, gone)
-            if count.inserted or count.updated or count.seen_elsewhere or readings or facts:
+            if count.inserted or count.updated or count.copies or readings or facts:
                 self._changed()
         return AddResult(
             inserted=count.inserted,
@@ -237,9 +244,9 @@ class Store(Answers):
             return changed
 
     def prune(self, now_us: int, retention_days: int) -> PruneResult:
-        """Drops raw events and reading history by age; sums stay. Short transactions, so that others can write.
+        """Drops raw events and reading history by age; sums stay.
 
-        O(what is dropped), at most some ten thousand events a call.
+        Short transactions, so that others can write. O(what is dropped), at most 40,000 events a call.
         """
         before_us = raw_floor(now_us, retention_days)
         events = 0
@@ -259,7 +266,7 @@ class Store(Answers):
                 self._changed()
         if events or readings:
             with self._writing():
-                self._db.execute("PRAGMA incremental_vacuum").fetchall()
+                self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         return PruneResult(events=events, readings=readings, backlog=backlog)
 
     def checkpoint(self) -> None:
@@ -276,7 +283,7 @@ class Store(Answers):
             size, wal = (_size(Path(f"{self._path}{end}")) for end in ("", "-wal"))
             notes = [note for note in (kept_note(self._path),) if note] + notes
         with self._borrow() as db:
-            events = db.execute("SELECT count(*) FROM event").fetchone()[0]
+            events = int(db.execute("SELECT count(*) FROM event").get)
             return Health(
                 size_bytes=size, wal_bytes=wal, events=events, revision=meta(db, "revision"), notes=notes
             )
@@ -296,7 +303,8 @@ class Store(Answers):
         if machine_id in self._met and name == machine_id:
             return
         self._db.execute(
-            "INSERT INTO machine VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET name = ?2 WHERE ?2 <> ?1",
+            "INSERT INTO machine VALUES (?1, ?2, ?3)"
+            " ON CONFLICT DO UPDATE SET name = ?2 WHERE ?2 NOT IN (id, name)",
             (clean(machine_id), clean(name), self._now()),
         )
         self._met.add(machine_id)

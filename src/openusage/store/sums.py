@@ -105,8 +105,10 @@ _SETTLE = f"""
     DELETE FROM rollup_day WHERE events = 0
         AND (day, series_id) IN (SELECT slot / {SLOTS_A_DAY}, series_id FROM departed);
     DELETE FROM departed WHERE slot < ?;
-    UPDATE rollup SET first_us = (SELECT min(at_us) {_INSIDE}), last_us = (SELECT max(at_us) {_INSIDE}) {_SLOT_LEFT};
-    UPDATE rollup_day SET first_us = (SELECT min(first_us) {_DAY}), last_us = (SELECT max(last_us) {_DAY}) {_DAY_LEFT};
+    UPDATE rollup SET first_us = (SELECT min(at_us) {_INSIDE}), last_us = (SELECT max(at_us) {_INSIDE})
+        {_SLOT_LEFT};
+    UPDATE rollup_day SET first_us = (SELECT min(first_us) {_DAY}), last_us = (SELECT max(last_us) {_DAY})
+        {_DAY_LEFT};
     DELETE FROM departed;
     DELETE FROM touched;
     """
@@ -127,5 +129,6 @@ def rebuild_days(db: apsw.Connection) -> None:
     """Sums the days anew from the slots. O(slots)."""
     db.execute("DELETE FROM rollup_day")
     db.execute(
-        f"INSERT INTO rollup_day SELECT slot / {SLOTS_A_DAY}, series_id, {ROLLUP_SUMS} FROM rollup GROUP BY 1, 2"
+        f"INSERT INTO rollup_day SELECT slot / {SLOTS_A_DAY}, series_id, {ROLLUP_SUMS}"
+        " FROM rollup GROUP BY 1, 2"
     )

@@ -1,0 +1,178 @@
+"""What the screens know, and the words of every state."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+import pytest
+
+from openusage.client import Frame
+from openusage.errors import PeerRefused, PeerUnreachable
+from openusage.tui.board import Account, Board, Decoder, Outcome, matches
+from openusage.wire.sections import Sections
+from openusage.wire.snapshot import UsageSnapshot
+from tests.tui.sample import CLAUDE, CODEX, FLEET, LOCAL, NOW, FakeSource, key_of, later, on, snapshot
+
+
+def board(accounts: list[Sections] = LOCAL, *, hub: bool = False, notes: list[str] | None = None) -> Board:
+    """A board after one poll."""
+    found = Board(
+        label="hub http://hub.lan:9190" if hub else "this machine",
+        is_hub=hub,
+        window="30d",
+        empty_text="No coding tool found on this machine.\nmake demo",
+    )
+    rows = [Account(key_of(a), snapshot(a), a) for a in accounts]
+    frame = Frame(
+        snapshots={r.key: r.snapshot for r in rows}, fetched_at=later(seconds=-4), notes=notes or []
+    )
+    found.take(Outcome(window="30d", frame=frame, accounts=rows), NOW)
+    return found
+
+
+def test_the_status_line_of_a_hub() -> None:
+    assert (
+        board(FLEET, hub=True).status(NOW, dt.UTC)
+        == "hub http://hub.lan:9190 · 7 machine snapshots · 4 s ago"
+    )
+
+
+def test_the_status_line_of_this_machine() -> None:
+    assert board().status(NOW, dt.UTC) == "this machine · 4 s ago"
+
+
+def test_an_unreachable_hub_keeps_the_data_and_says_their_age_and_the_next_try() -> None:
+    found = board(FLEET, hub=True)
+    error = PeerUnreachable("hub.lan:9190 does not answer (connection refused)")
+    found.take(Outcome(window="30d", error=error, retry_in_s=10), NOW)
+    assert found.status(later(seconds=2, minutes=3), dt.UTC) == (
+        "hub.lan:9190 does not answer (connection refused). Showing data from 12:41, 3 minutes old. "
+        "Trying again in 0 s."
+    )
+    assert "Trying again in 8 s." in found.status(later(seconds=2), dt.UTC)
+    assert len(found.visible()) == 7
+
+
+def test_a_missing_token_says_what_to_do() -> None:
+    found = Board(label="hub http://hub.lan:9190", is_hub=True, window="30d", empty_text="")
+    error = PeerRefused("hub.lan:9190 wants a token.", "Set OPENUSAGE_HUB_TOKEN or pass --token.", status=401)
+    found.take(Outcome(window="30d", error=error, retry_in_s=8), NOW)
+    said = "hub.lan:9190 wants a token. Set OPENUSAGE_HUB_TOKEN or pass --token. Trying again in 8 s."
+    assert found.status(NOW, dt.UTC) == said
+    assert found.nothing(NOW, dt.UTC) == [said]
+
+
+def test_recovery_takes_the_error_away() -> None:
+    found = board(hub=True)
+    frame = found.frame
+    found.take(Outcome(window="30d", error=PeerUnreachable("x")), NOW)
+    found.take(Outcome(window="30d", frame=frame, accounts=found.accounts), NOW)
+    assert found.error is None
+    assert found.status(NOW, dt.UTC).endswith("4 s ago")
+
+
+def test_before_the_first_answer() -> None:
+    found = Board(label="this machine", is_hub=False, window="30d", empty_text="")
+    assert found.nothing(NOW, dt.UTC) == ["Asking this machine …"]
+
+
+def test_the_first_read_is_told_by_the_notes() -> None:
+    note = "Reading history: 612 MB of 1.0 GB, Claude Code, 2 s left"
+    assert board([], notes=[note]).nothing(NOW, dt.UTC) == [note]
+    assert board(notes=[note]).notes() == [note]
+
+
+def test_nothing_found_says_what_to_do() -> None:
+    assert board([]).nothing(NOW, dt.UTC) == ["No coding tool found on this machine.", "make demo"]
+
+
+def test_a_filter_that_matches_nothing_says_so() -> None:
+    found = board()
+    found.filter = "nope\x1b[31m"
+    assert found.nothing(NOW, dt.UTC) == ["No account matches “nope”.", "Esc clears the filter."]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", True),
+        ("claude", True),
+        ("CLAUDE", True),
+        ("lap", True),
+        ("claude work", True),
+        ("ok", True),
+        ("codex", False),
+        ("claude home", False),
+    ],
+)
+def test_the_filter_looks_at_account_tool_machine_and_status(text: str, found: bool) -> None:
+    assert matches(on(CLAUDE, "work-laptop"), text) is found
+
+
+def test_the_filter_knows_more_than_latin() -> None:
+    assert matches(on(CLAUDE, "ビルド機"), "ビルド")
+
+
+def test_the_selection_survives_a_refresh_and_a_filter() -> None:
+    found = board()
+    found.selected = key_of(CODEX)
+    found.take(Outcome(window="30d", frame=found.frame, accounts=list(reversed(found.accounts))), NOW)
+    chosen = found.chosen()
+    assert chosen is not None
+    assert chosen.key == key_of(CODEX)
+    found.filter = "gemini"
+    chosen = found.chosen()
+    assert chosen is not None
+    assert chosen.sections.provider_id == "gemini_cli"
+
+
+def test_windows_go_round() -> None:
+    found = board()
+    seen = []
+    for _ in range(5):
+        found.window = found.next_window()
+        seen.append(found.window)
+    assert seen == ["all", "1d", "3d", "7d", "30d"]
+    found.window = "custom"
+    assert found.next_window() == "all"
+
+
+def test_a_hub_shows_the_window_that_the_machines_chose() -> None:
+    found = board(FLEET, hub=True)
+    assert found.shown_window() == "30d"
+    other = msgspec.structs.replace(CLAUDE.totals, window="7d")
+    mixed = board([*FLEET, on(CLAUDE, "m9", totals=other)], hub=True)
+    assert mixed.shown_window() == ""
+
+
+class Counting:
+    """A decode that counts."""
+
+    def __init__(self) -> None:
+        self.decoded: list[str] = []
+        self.source = FakeSource(LOCAL)
+
+    def __call__(self, snapshot: UsageSnapshot, *, display_key: str, now: dt.datetime) -> Sections:
+        self.decoded.append(display_key)
+        return self.source.decode(snapshot, display_key=display_key, now=now)
+
+
+def test_what_did_not_change_is_not_decoded_again() -> None:
+    decode = Counting()
+    decoder = Decoder(decode, lambda: NOW)
+    first = decoder.accounts(decode.source.fetch("30d"))
+    again = decoder.accounts(decode.source.fetch("30d"))
+    assert len(decode.decoded) == len(LOCAL)
+    assert [a is b for a, b in zip(first, again, strict=True)] == [True] * len(LOCAL)
+
+
+def test_a_limit_that_started_anew_is_decoded_again() -> None:
+    """The same snapshot means something else after the reset."""
+    decode = Counting()
+    moment = [NOW]
+    decoder = Decoder(decode, lambda: moment[0])
+    decoder.accounts(decode.source.fetch("30d"))
+    moment[0] = later(hours=1, minutes=20)
+    decoder.accounts(decode.source.fetch("30d"))
+    assert decode.decoded[len(LOCAL) :] == [key_of(CLAUDE)]

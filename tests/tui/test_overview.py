@@ -1,0 +1,88 @@
+"""The top zone: what adds up, what does not."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from openusage.tui import overview
+from openusage.tui.view import Costs
+from openusage.wire.sections import Gauge, Sections, Totals
+from tests.tui.sample import BROKEN, CLAUDE, CODEX, FLEET, GEMINI, LOCAL, VIEW, later, on
+
+
+def text(accounts: list[Sections], width: int, rows: int) -> str:
+    lines = overview.draw(overview.summed(accounts, VIEW), width, rows, VIEW)
+    assert {line.cell_length for line in lines} <= {width}
+    return "\n".join(line.text.rstrip() for line in lines)
+
+
+def test_a_fleet_at_120() -> None:
+    assert (
+        text(FLEET, 120, 4)
+        == """\
+  TODAY                LAST 30 DAYS          BURN NOW          NEAREST LIMIT  Gemini CLI, 1 d pro, home
+  $38.76               $824.03               $4.80/h           ███████████████████████████▏  97 %
+  15.6M tokens         489.9M tokens         4 of 7 live       full in 35 m, resets in 5 h
+  2 flat plans not in the costs, c shows them · 12 requests unpriced"""
+    )
+
+
+def test_one_machine_at_80() -> None:
+    assert (
+        text(LOCAL, 80, 3)
+        == """\
+  TODAY          LAST 30 DAYS    BURN NOW      NEAREST  Gemini CLI, 1 d pro
+  $20.56         $421.26         $2.40/h       ████████████████████████▎  97 %
+  7.8M tokens    249.5M tokens   3 of 4 live   full in 35 m, resets in 5 h"""
+    )
+
+
+def test_costs_add_up_over_machines() -> None:
+    found = overview.summed([on(CLAUDE, "a"), on(CLAUDE, "b")], VIEW)
+    assert found.today_usd == pytest.approx(36.4)
+    assert found.burn_usd_per_h == pytest.approx(4.8)
+
+
+def test_limits_never_add_up_the_worst_one_is_shown() -> None:
+    found = overview.summed([on(CLAUDE, "a"), on(CLAUDE, "b"), on(CODEX, "c")], VIEW)
+    assert found.nearest is not None
+    assert found.nearest[1].used_pct == 83.0
+
+
+def test_flat_plans_count_only_when_costs_are_shown() -> None:
+    assert overview.summed([CODEX], VIEW).today_usd is None
+    shown = msgspec.structs.replace(VIEW, costs=Costs.SHOW)
+    assert overview.summed([CODEX], shown).today_usd == 12.9
+
+
+def test_nothing_reported_is_missing_not_zero() -> None:
+    found = overview.summed([BROKEN], VIEW)
+    assert (found.today_usd, found.window_usd, found.today_tokens, found.nearest) == (None, None, None, None)
+    assert "–" in text([BROKEN], 80, 3)
+    assert "0" not in text([BROKEN], 80, 3).replace("30 DAYS", "")
+
+
+def test_machines_that_chose_different_windows_share_no_heading() -> None:
+    seven = on(CLAUDE, "b", totals=Totals(window="7d", window_cost_usd=1.0))
+    assert overview.summed([CLAUDE, seven], VIEW).window == ""
+    assert "LAST" not in text([CLAUDE, seven], 120, 3)
+
+
+def test_today_is_not_said_twice() -> None:
+    today = on(CLAUDE, "", totals=Totals(window="1d", today_cost_usd=1.0, window_cost_usd=1.0))
+    assert text([today], 100, 3).count("TODAY") == 1
+
+
+@pytest.mark.parametrize("width", [40, 60, 76, 80, 100, 120, 200])
+def test_every_width_holds_its_lines(width: int) -> None:
+    long = Gauge(key="k", label="a very long label indeed", used_pct=120.0, resets_at=later(hours=1))
+    accounts = [on(GEMINI, "ビルド機" * 6, gauges=[long]), CLAUDE]
+    assert len(text(accounts, width, 3).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "rows"), [(80, 24, 3), (120, 40, 4), (200, 60, 4), (80, 12, 0), (36, 40, 0)]
+)
+def test_the_zone_gives_way_on_small_screens(width: int, height: int, rows: int) -> None:
+    assert overview.rows(width, height) == rows
