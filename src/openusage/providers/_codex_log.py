@@ -108,6 +108,7 @@ class Parser:
                     other(line)
             except BadLine:
                 self._cut(line)
+        self._lines = []
 
     def flush(self) -> None:
         """Tell of the calls that still wait for their output; they come again with their outcome."""

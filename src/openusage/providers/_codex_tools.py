@@ -121,7 +121,7 @@ _FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)")
 
 
 def patch_in(given: object, cwd: str) -> Patch | None:
-    """What the `apply_patch` text in a call's input does, however deep it is wrapped; `None`: there is none."""
+    """What the `apply_patch` text in a call's input does, however deep it is wrapped; `None`: no text."""
     text = _patch_text(given)
     return patch(text, cwd) if text else None
 

@@ -1,7 +1,7 @@
 """Events in: each kept once, merged with what is there, rollups following in the same transaction.
 
 An event belongs to one machine: that of the record `carrier_rank` prefers, among equals the smaller machine
-id. The other machines that have it are kept in `copy`. So the outcome does not depend on the order of arrival.
+id. The other machines that have it are kept in `copy`. So nothing depends on the order of arrival.
 """
 
 from __future__ import annotations

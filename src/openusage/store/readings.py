@@ -1,8 +1,8 @@
 """Readings and facts in: the newest of each key and machine, and a history that thins out with age.
 
 Of two readings of one moment the one with the greater content stays. Of history, one reading an hour stays
-from 48 h of age on, one a UTC day from 7 days on: the earliest each. It is thinned when it is written and again
-by `thin`, with the same outcome, so nothing depends on the order of arrival.
+from 48 h of age on, one a UTC day from 7 days on: the earliest each. It is thinned when it is written and
+again by `thin`, with the same outcome, so nothing depends on the order of arrival.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ VALUES = ("at_us", "unit", "window", "used", '"limit"', "remaining", "resets_at_
 Value: TypeAlias = tuple[Any, ...]
 """In the order of `VALUES`."""
 
+_NAMES = ", ".join(VALUES)
 _MARKS = ", ".join("?" * len(VALUES))
-_FIND = f"SELECT id, {', '.join(VALUES)} FROM reading WHERE (provider, account, key, machine) = (?, ?, ?, ?)"
-_FIRST = f"INSERT INTO reading (provider, account, key, machine, {', '.join(VALUES)}) VALUES (?, ?, ?, ?, {_MARKS})"
-_NEWEST = f"UPDATE reading SET ({', '.join(VALUES)}) = ({_MARKS}) WHERE id = ?"
-_PAST = f"SELECT {', '.join(VALUES)} FROM reading_history WHERE reading_id = ? AND at_us = ?"
+_FIND = f"SELECT id, {_NAMES} FROM reading WHERE (provider, account, key, machine) = (?, ?, ?, ?)"
+_FIRST = f"INSERT INTO reading (provider, account, key, machine, {_NAMES}) VALUES (?, ?, ?, ?, {_MARKS})"
+_NEWEST = f"UPDATE reading SET ({_NAMES}) = ({_MARKS}) WHERE id = ?"
+_PAST = f"SELECT {_NAMES} FROM reading_history WHERE reading_id = ? AND at_us = ?"
 _KEEP = f"INSERT OR REPLACE INTO reading_history VALUES (?, {_MARKS})"
 _EARLIEST = "SELECT min(at_us) FROM reading_history WHERE reading_id = ? AND at_us >= ? AND at_us < ?"
 _CLEAR = "DELETE FROM reading_history WHERE reading_id = ? AND at_us >= ? AND at_us < ?"

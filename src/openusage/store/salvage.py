@@ -26,7 +26,7 @@ from openusage.store.questions import meta
 from openusage.store.schema import migrate, version_of
 from openusage.store.slots import DAY_US, SLOT_US
 
-QUICK_LOOK_S = 0.1
+QUICK_LOOK_S = 0.03
 """How long a database is looked at that was closed properly."""
 LONG_LOOK_S = 15.0
 """The same after a writer was killed or saw damage."""

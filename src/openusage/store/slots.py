@@ -1,7 +1,7 @@
-"""Time cut into pieces that tables answer exactly: quarter-hour slots, UTC days, raw events at the edges. Pure.
+"""Time cut into pieces that tables answer exactly: quarter-hours, UTC days, raw events at the edges. Pure.
 
 Every offset of a time zone since 1972 is a whole number of quarter-hours, so a local day or hour is always a
-run of whole slots, also on days of 23 and 25 hours. Times are UTC microseconds, slots and days count from 1970.
+run of whole slots, also on days of 23 and 25 hours. Times are UTC microseconds; slots, days count from 1970.
 """
 
 from __future__ import annotations
