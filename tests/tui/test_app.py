@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input
 
 from openusage.client import Frame
@@ -295,7 +296,12 @@ async def test_an_age_that_ticks_repaints_only_its_lines(monkeypatch: pytest.Mon
         wall = app.screen.query_one(Wall)
         painted: list[int] = []
         real = wall.render_line
-        monkeypatch.setattr(wall, "render_line", lambda y: painted.append(y) or real(y))  # type: ignore[func-returns-value]
+
+        def recorded(y: int) -> Strip:
+            painted.append(y)
+            return real(y)
+
+        monkeypatch.setattr(wall, "render_line", recorded)
         moment[0] = later(seconds=2)
         app.tick()
         await pilot.pause()

@@ -6,7 +6,9 @@ After a wanted change: `pytest tests/tui/test_pictures.py --snapshot-update`, th
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,18 @@ from textual.pilot import Pilot
 
 from openusage.tui.app import DashboardApp
 from tests.tui.sample import FLEET, LOCAL, NOW, FakeSource
+
+
+@pytest.fixture(scope="session")
+def picture_folder() -> str:
+    """Where the plugin puts what it compares, as it told before any test changed the environment."""
+    return os.environ["TEXTUAL_SNAPSHOT_TEMPDIR"]
+
+
+@pytest.fixture(autouse=True)
+def _kept_folder(picture_folder: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The empty environment of every test takes the plugin's variable away too."""
+    monkeypatch.setenv("TEXTUAL_SNAPSHOT_TEMPDIR", picture_folder)
 
 
 def settled(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:

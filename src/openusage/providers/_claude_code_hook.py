@@ -90,7 +90,7 @@ def _message(said: _Payload, where: Where, tally: Tally) -> None:
     elif request_id:
         key = ("request", request_id)
     else:
-        key = ("hook", where.session, message.model, answer.input, answer.output, answer.cache_read)
+        key = ("hook", where.session, message.model, *msgspec.structs.astuple(answer.tokens))
     tally.answer(key, answer)
 
 

@@ -153,7 +153,8 @@ class Transcript:
         if line.timestamp is None:
             self._problem(tally, offset, "an answer without a time that can be read")
             return
-        where = self._where(line, line.timestamp, self._agent(line))
+        is_side = line.isSidechain or self._source.is_agent
+        where = self._where(line, line.timestamp, self._agent(line) if is_side else None)
         if message.usage is not None:
             new = answer_of(line, message, message.usage, where)
             if new is not None:
@@ -229,15 +230,13 @@ class Transcript:
             return bool(content) and not first.startswith(_NOT_TYPED_BYTES)
         return bool(content) and not (content or "").lstrip().startswith(_NOT_TYPED)
 
-    def _agent(self, line: lines.Line) -> str | None:
-        """Sub-agent type of a line, `None` in the main conversation."""
+    def _agent(self, line: lines.Line) -> str:
+        """Type of the sub-agent that a line is of."""
         memory = self.memory
         if self._source.is_agent:
             if memory.agent is None:
                 memory.agent = self._source.agent or self._started_as(line) or UNKNOWN_AGENT
             return memory.agent
-        if not line.isSidechain:
-            return None
         agent = memory.threads.get(line.parentUuid or "") or self._started_as(line) or UNKNOWN_AGENT
         if line.uuid:
             _remember(memory.threads, line.uuid, agent, KEPT_THREADS)

@@ -24,6 +24,7 @@ from openusage.wire.events import (
     UsageEvent,
     event_key,
     larger,
+    merge_counts,
 )
 
 PROVIDER = "claude_code"
@@ -69,13 +70,10 @@ class Answer(msgspec.Struct, gc=False):
     """What is known of one answer: the greatest counts, and the description by the line that carried most."""
 
     total: int
+    """Of the line that carried most."""
     where: Where
     model: str | None
-    input: int | None
-    output: int | None
-    cache_read: int | None
-    cache_write_5m: int | None
-    cache_write_1h: int | None
+    tokens: TokenCounts
     web_searches: int | None
     web_fetches: int | None
     cost_nano: int | None
@@ -118,14 +116,13 @@ class Tally:
 
     def _message(self, key: Key, a: Answer) -> UsageEvent:
         where = a.where
-        tokens = TokenCounts(a.input, a.output, a.cache_read, a.cache_write_5m, a.cache_write_1h)
         return UsageEvent(
             provider=PROVIDER,
             account=self._account,
             at_us=where.at_us,
             kind=EventKind.MESSAGE,
             event_key=event_key(PROVIDER, *key),
-            tokens=tokens,
+            tokens=a.tokens,
             model=a.model,
             upstream=upstream_of(str(key[1]), a.model),
             client=where.client or None,
@@ -135,7 +132,7 @@ class Tally:
             web_searches=a.web_searches,
             web_fetches=a.web_fetches,
             cost_reported_nano=a.cost_nano,
-            carried=None if a.total == tokens.total else a.total,
+            carried=None if a.total == a.tokens.total else a.total,
         )
 
     def _tool(self, tool_use_id: str, c: Call) -> UsageEvent:
@@ -189,11 +186,7 @@ def answer_of(line: lines.Line, message: lines.Message, usage: lines.Usage, wher
         total,
         where,
         model,
-        given,
-        made,
-        read,
-        write_5m,
-        write_1h,
+        TokenCounts(given, made, read, write_5m, write_1h),
         None if tools is None else tools.web_search_requests,
         None if tools is None else tools.web_fetch_requests,
         None if not cost or not 0 < cost < 1e6 else round(cost * 1e9),
@@ -210,11 +203,12 @@ def key_of(line: lines.Line, message: lines.Message, a: Answer) -> Key:
     if message.id and (line.requestId or message.id.startswith(_UNIQUE_IDS)):
         return ("message", message.id)
     if message.id:
-        written = (a.cache_write_5m or 0) + (a.cache_write_1h or 0)
-        return ("message", message.id, a.input or 0, a.cache_read or 0, written)
+        t = a.tokens
+        written = (t.cache_write_5m or 0) + (t.cache_write_1h or 0)
+        return ("message", message.id, t.input or 0, t.cache_read or 0, written)
     if line.uuid:
         return ("line", line.uuid)
-    return ("print", a.where.session, a.where.at_us, a.model, a.input, a.output, a.cache_read, a.total)
+    return ("print", a.where.session, a.where.at_us, a.model, *msgspec.structs.astuple(a.tokens))
 
 
 def _fold(a: Answer, b: Answer) -> Answer:
@@ -223,11 +217,7 @@ def _fold(a: Answer, b: Answer) -> Answer:
         first, other = (a, b) if _answer_rank(a) <= _answer_rank(b) else (b, a)
     else:
         first, other = (a, b) if a.total > b.total else (b, a)
-    first.input = larger(first.input, other.input)
-    first.output = larger(first.output, other.output)
-    first.cache_read = larger(first.cache_read, other.cache_read)
-    first.cache_write_5m = larger(first.cache_write_5m, other.cache_write_5m)
-    first.cache_write_1h = larger(first.cache_write_1h, other.cache_write_1h)
+    first.tokens = merge_counts(first.tokens, other.tokens)
     first.web_searches = larger(first.web_searches, other.web_searches)
     first.web_fetches = larger(first.web_fetches, other.web_fetches)
     first.cost_nano = larger(first.cost_nano, other.cost_nano)

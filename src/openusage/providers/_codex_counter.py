@@ -14,6 +14,7 @@ from openusage.providers._codex_state import PROVIDER, Sink, State, Step, Told, 
 from openusage.wire.events import EventKind, TokenCounts, UsageEvent, event_key
 
 ZERO: Total = (0, 0, 0, 0, 0)
+_SIGN = b'"token_count"'
 COUNTER = lines_of.reader(lines_of.CounterLine)
 
 Parents = Callable[[list[str]], Sequence[int]]
@@ -171,21 +172,27 @@ class Counting:
         )
 
 
-def counters(lines: Iterable[bytes]) -> Iterator[int]:
-    """Hashes of the distinct counters in a file's lines, as `Counting.seen` has them, and nothing else."""
+def counters(texts: Iterable[bytes]) -> Iterator[int]:
+    """Hashes of the distinct counters in a file, as `Counting.seen` has them, and nothing else.
+
+    `texts`: whole lines, many at a time; what is behind the last newline is left out.
+    """
     before: Total | None = None
-    for line in lines:
-        if b'"token_count"' not in line[:400]:
-            continue
-        try:
-            info = lines_of.read(line, COUNTER).payload.info
-        except BadLine:
-            continue
-        if info is not None and info.total_token_usage is not None:
-            total = _total(info.total_token_usage)
-            if total != before:
-                before = total
-                yield hash(total)
+    for text in texts:
+        end = 0
+        while (found := text.find(_SIGN, end)) >= 0:
+            start, end = text.rfind(b"\n", end, found) + 1 or end, text.find(b"\n", found) + 1
+            if not end:
+                break
+            try:
+                counter = lines_of.read(text[start : end - 1], COUNTER).payload
+            except BadLine:
+                continue
+            if counter.type == "token_count" and counter.info and counter.info.total_token_usage:
+                total = _total(counter.info.total_token_usage)
+                if total != before:
+                    before = total
+                    yield hash(total)
 
 
 def _total(usage: Usage) -> Total:

@@ -44,6 +44,7 @@ class Info(msgspec.Struct, gc=False):
 
 
 class Counter(msgspec.Struct, gc=False):
+    type: str = ""
     info: Info | None = None
     rate_limits: msgspec.Raw = msgspec.Raw()
     model: str | None = None

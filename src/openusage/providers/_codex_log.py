@@ -29,7 +29,10 @@ _EVENT = b'"type":"event_msg","payload":{"type":"'
 _ITEM = b'"type":"response_item","payload":{"type":"'
 _EVENT_KIND = _AFTER_TIME + len(_EVENT)
 _ITEM_KIND = _AFTER_TIME + len(_ITEM)
-_OUTPUT_ID = _ITEM_KIND + len('function_call_output",')
+_OUTPUT_KIND = b'function_call_output",'
+_OUTPUT_ID = _ITEM_KIND + len(_OUTPUT_KIND)
+_SILENT = frozenset((b"reasonin", b'message"', b"agent_me", b"agent_re"))
+"""How the kinds begin that tell no usage: reasoning, messages of either side."""
 _OUTPUT_HEAD = re.compile(rb'"call_id"\s*:\s*"([^"\\]{1,200})"\s*,\s*"output"\s*:\s*(?=["\[])')
 
 _META = lines_of.reader(lines_of.MetaLine)
@@ -65,18 +68,12 @@ class Parser:
         """Offset in the file and reason of what could not be read."""
         self._sink = sink
         self._counting = Counting(sink, state, parents)
-        self._lines: list[bytes] = []
-        self._at = self._start = 0
-        self._events: dict[bytes, Handler] = {
+        self._offset = 0
+        """Of the line being read, in the file."""
+        self._starts: dict[bytes, Handler] = {
             b"token_co": self._counter,
             b"user_mes": self._prompt,
-            b"agent_me": _nothing,
-            b"agent_re": _nothing,
-        }
-        self._items: dict[bytes, Handler] = {
-            b"reasonin": _nothing,
-            b'message"': _nothing,
-            b"function": self._function,
+            b"function": self._call,
         }
         self._kinds: dict[str, Handler] = {
             "session_meta": self._meta,
@@ -94,21 +91,29 @@ class Parser:
         """Distinct counters seen by this parser, as a fork's parser wants them."""
         return self._counting.seen
 
-    def feed(self, lines: list[bytes], start: int) -> None:
-        """Read whole lines that begin at byte `start` of the file."""
-        self._lines, self._start = lines, start
-        events, items, other = self._events, self._items, self._other
-        for self._at, line in enumerate(lines):
-            try:
-                if line.startswith(_ITEM, _AFTER_TIME):
-                    items.get(line[_ITEM_KIND : _ITEM_KIND + 8], other)(line)
-                elif line.startswith(_EVENT, _AFTER_TIME):
-                    events.get(line[_EVENT_KIND : _EVENT_KIND + 8], other)(line)
-                else:
-                    other(line)
-            except BadLine:
-                self._cut(line)
-        self._lines = []
+    def feed(self, data: bytes, start: int) -> None:
+        """Read the whole lines of `data`, which begins at byte `start` of the file.
+
+        Most bytes are of lines that tell nothing, or little: those are not even copied.
+        """
+        starts, other, at = self._starts, self._other, 0
+        while (end := data.find(b"\n", at)) >= 0:
+            if data.startswith(_ITEM, at + _AFTER_TIME):
+                kind = data[at + _ITEM_KIND : at + _ITEM_KIND + 8]
+            elif data.startswith(_EVENT, at + _AFTER_TIME):
+                kind = data[at + _EVENT_KIND : at + _EVENT_KIND + 8]
+            else:
+                kind = b""
+            if kind not in _SILENT:
+                self._offset = start + at
+                try:
+                    if kind == b"function" and data.startswith(_OUTPUT_KIND, at + _ITEM_KIND):
+                        self._output(data, at, end)
+                    else:
+                        starts.get(kind, other)(data[at:end])
+                except BadLine:
+                    self._cut(data[at:end])
+            at = end + 1
 
     def flush(self) -> None:
         """Tell of the calls that still wait for their output; they come again with their outcome."""
@@ -121,32 +126,23 @@ class Parser:
         """Count what was held back: the file is complete, nothing will tell more."""
         self._counting.release()
 
-    def _offset(self) -> int:
-        """Where the line being read begins in the file."""
-        return self._start + sum(map(len, self._lines[: self._at])) + self._at
-
     def _other(self, line: bytes) -> None:
         kind, sub = lines_of.kind_of(line)
         handler: Handler | None
         if kind == "event_msg":
             handler = self._event_kinds.get(sub)
         elif kind == "response_item":
-            is_call, is_output = sub.endswith("_call"), sub.endswith("_output")
-            handler = self._call if is_call else self._output if is_output else None
+            if sub.endswith("_output"):
+                self._output(line, 0, len(line))
+            handler = self._call if sub.endswith("_call") else None
         else:
             handler = self._kinds.get(kind)
         if handler is not None:
             handler(line)
 
-    def _function(self, line: bytes) -> None:
-        if line.startswith(b'function_call"', _ITEM_KIND):
-            self._call(line)
-        else:
-            self._output(line)
-
     def _cut(self, line: bytes) -> None:
         """A line that is no JSON: say so, and read the line that a crash left glued to its end."""
-        self.bad.append((self._offset(), "not a JSON line"))
+        self.bad.append((self._offset, "not a JSON line"))
         glued = line.rfind(b'{"timestamp":"')
         if glued > 0:
             try:
@@ -261,7 +257,7 @@ class Parser:
         key = (
             tool_key(st.session, call_id)
             if call_id
-            else event_key(PROVIDER, "call", st.session, self._offset())
+            else event_key(PROVIDER, "call", st.session, self._offset)
         )
         found = Pending(at_us, key, name, st.model, st.project)
         if tools.PATCH_SIGN in line:
@@ -278,16 +274,21 @@ class Parser:
                 self._tool(oldest, None)
         st.pending[call_id] = found
 
-    def _output(self, line: bytes) -> None:
-        head = _OUTPUT_HEAD.match(line, _OUTPUT_ID) or _OUTPUT_HEAD.search(line, 0, 600)
+    def _output(self, data: bytes, at: int, end: int) -> None:
+        """The line `data[at:end]` with a call's output: only its beginning and end are looked at."""
+        head = _OUTPUT_HEAD.match(data, at + _OUTPUT_ID, end) or _OUTPUT_HEAD.search(
+            data, at, min(at + 600, end)
+        )
         if head is not None:
-            call_id, value, at = head[1].decode("utf-8", "replace"), line, head.end()
+            call_id = head[1].decode("utf-8", "replace")
+            at = head.end()
         else:
-            read = lines_of.read(line, _OUTPUT).payload
-            call_id, value, at = read.call_id or "", bytes(read.output), 0
+            read = lines_of.read(data[at:end], _OUTPUT).payload
+            call_id, data = read.call_id or "", bytes(read.output)
+            at, end = 0, len(data)
         call = self.state.pending.pop(call_id, None)
         if call is not None:
-            self._tool(call, tools.outcome(value, at))
+            self._tool(call, tools.outcome(data, at, end))
 
     def _tool(self, call: Pending, outcome: Outcome | None, web: tools.WebUse | None = None) -> None:
         event = UsageEvent(
@@ -330,10 +331,6 @@ def client_class(originator: str, source: object) -> str:
             if sign in text:
                 return name
     return "Other"
-
-
-def _nothing(line: bytes) -> None:
-    """A line that tells no usage."""
 
 
 def _describe(call: Pending, given: lines_of.Given, cwd: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from openusage.providers import _codex_quota as quota
+from openusage.providers._jsonl import Mark
 from openusage.wire.events import AccountFact, QuotaReading, Record, Scope, event_key
 
 PROVIDER = quota.PROVIDER
@@ -80,6 +81,8 @@ class State(msgspec.Struct, omit_defaults=True):
     record_turn: str | None = None
     """Last turn whose responses were counted one by one, by the vendor's ids."""
     pending: dict[str, Pending] = {}
+    mark: Mark | None = None
+    """What stood before the end of what was read."""
 
     def replayed(self, at_us: int) -> bool:
         """Whether a line without an id of its own is part of a replay: stamped with the fork's second."""

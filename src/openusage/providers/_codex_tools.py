@@ -48,23 +48,24 @@ class _Object(msgspec.Struct, gc=False):
 _OBJECT = msgspec.json.Decoder(_Object)
 
 
-def outcome(line: bytes, at: int = 0) -> Outcome:
-    """How a call ended, from its output: a JSON text or list that starts at `at` and ends near `line`'s end.
+def outcome(data: bytes, at: int, end: int) -> Outcome:
+    """How a call ended, from its output: a JSON value that begins at `at` in a line that stops at `end`.
 
-    Looks at a bounded head and tail, however long the output is. An object must be all of `line`.
+    Looks at a bounded head and tail, however long a text is. An object must be the whole of `data`.
     """
-    if line.startswith(b"{", at):
-        return _of_object(line)
-    if line.startswith(b"[", at):
-        found = _FIRST_TEXT.match(line, at, at + HEAD_BYTES)
-        return Outcome.OK if found is None else _of_text(line, found.end())
-    if line.startswith(_WRAPPED, at):
-        tail = _EXIT_FIELD.findall(line, max(at, len(line) - TAIL_BYTES))
-        codes = tail[-1:] or _EXIT_FIELD.findall(line, at, at + HEAD_BYTES)
+    if data.startswith(b"{", at):
+        return _of_object(data)
+    if data.startswith(b"[", at):
+        found = _FIRST_TEXT.match(data, at, min(at + HEAD_BYTES, end))
+        return Outcome.OK if found is None else _of_text(data, found.end(), end)
+    if data.startswith(_WRAPPED, at):
+        tail = _EXIT_FIELD.findall(data, max(at, end - TAIL_BYTES), end)
+        codes = tail[-1:] or _EXIT_FIELD.findall(data, at, min(at + HEAD_BYTES, end))
         if codes:
             return Outcome.OK if int(codes[0]) == 0 else Outcome.ERROR
-        at = line.find(b':\\"', at, at + HEAD_BYTES) + 2
-    return _of_text(line, at + 1)
+        text = data.find(b':\\"', at, min(at + HEAD_BYTES, end))
+        at = text + 2 if text >= 0 else at
+    return _of_text(data, at + 1, end)
 
 
 def _of_object(value: bytes) -> Outcome:
@@ -79,17 +80,17 @@ def _of_object(value: bytes) -> Outcome:
     return Outcome.ERROR if code or found.success is False else Outcome.OK
 
 
-def _of_text(line: bytes, at: int) -> Outcome:
-    if line.startswith(_HEADERS, at):
-        head = line[at : at + HEAD_BYTES]
+def _of_text(data: bytes, at: int, end: int) -> Outcome:
+    if data.startswith(_HEADERS, at):
+        head = data[at : min(at + HEAD_BYTES, end)]
         cut = head.find(b"\\nOutput:")
         code = _EXIT.search(head, 0, cut) if cut >= 0 else _EXIT.match(head)
         if code is not None:
             return Outcome.OK if int(code[1]) == 0 else Outcome.ERROR
         return Outcome.ABORTED if _ABORTED_LATER.match(head) else Outcome.OK
-    if line.startswith(_ABORTED, at):
+    if data.startswith(_ABORTED, at):
         return Outcome.ABORTED
-    return Outcome.ERROR if line.startswith(_REFUSED, at) else Outcome.OK
+    return Outcome.ERROR if data.startswith(_REFUSED, at) else Outcome.OK
 
 
 def tool_name(name: str, namespace: str | None = None) -> str:

@@ -206,7 +206,7 @@ class _Reading:
         self._account = account
         self._now_us = round(env.now.timestamp() * 1_000_000)
         self._sink = Sink(account.id)
-        self._cursors: list[FileCursor] = []
+        self._cursors: dict[str, FileCursor] = {}
         self._gone: list[str] = []
         self._bytes = 0
         self._counters: dict[str, Sequence[int]] = {}
@@ -225,7 +225,7 @@ class _Reading:
             self.problems.append(Problem(path=state.path, offset=0, what=e.message))
         else:
             self._sink.put(logins.facts(self._account.id, known, state.mtime_ns // 1000))
-        self._cursors.append(state.cursor(state.size))
+        self._cursors[state.path] = state.cursor(state.size)
 
     def file(self, due: _Due) -> Iterator[Chunk]:
         """Read what is new in one file."""
@@ -237,38 +237,35 @@ class _Reading:
                 parser = self._parser(due, cursor.state)
                 if held:
                     parser.release()
-                self._cursors.append(due.state.cursor(cursor.offset, _encode(parser.state)))
+                self._cursors[path] = due.state.cursor(cursor.offset, _encode(parser.state))
             return
-        offset = start or 0
-        parser = self._parser(due, cursor.state if cursor is not None and offset else b"")
+        parser = self._parser(due, cursor.state if cursor is not None and start else b"")
+        if start and not due.file.packed and not _jsonl.is_continued(path, start, parser.state.mark):
+            start, parser = 0, self._parser(due, b"")
+        offset, whole = start or 0, True
         try:
             for block in _jsonl.blocks(path, offset):
-                if self._bytes >= CHUNK_BYTES:
-                    # Not at the file's end yet: a size that differs makes the next read go on here.
-                    parser.flush()
-                    here = due.state.cursor(offset, _encode(parser.state))
-                    self._cursors.append(msgspec.structs.replace(here, size=-1))
-                    yield self._chunk()
-                parser.feed(block.lines, block.start)
+                parser.feed(block.data, block.start)
+                parser.state.mark = block.mark
                 self._note(path, parser, block)
+                self._bytes += 0 if due.file.packed else block.end - offset
                 offset = block.end
-                if not due.file.packed:
-                    self._bytes += block.end - block.start + block.skipped
+                if self._bytes >= CHUNK_BYTES:
+                    parser.flush()
+                    self._cursors[path] = due.state.cursor(offset, _encode(parser.state), whole=False)
+                    yield self._chunk()
         except SourceUnavailable as e:
             self.problems.append(Problem(path=path, offset=offset, what=e.message))
-            parser.flush()
-            if offset > (start or 0):
-                here = due.state.cursor(offset, _encode(parser.state))
-                self._cursors.append(msgspec.structs.replace(here, size=-1))
-            return
+            whole = False
         if due.file.packed:
             self._bytes += due.state.size
-        if still:
+        if still and whole:
             parser.release()
         parser.flush()
-        if start == 0:
+        if start == 0 and whole:
             self._counters[due.file.session] = parser.counters
-        self._cursors.append(due.state.cursor(offset, _encode(parser.state)))
+        if whole or offset > (start or 0):
+            self._cursors[path] = due.state.cursor(offset, _encode(parser.state), whole=whole)
 
     def forget(self, cursors: Cursors) -> None:
         """Cursors of files that are gone; a whole home that is gone may come back."""
@@ -285,12 +282,12 @@ class _Reading:
     def _chunk(self) -> Chunk:
         chunk = Chunk(
             records=self._sink.take(),
-            cursors=self._cursors,
+            cursors=list(self._cursors.values()),
             gone=self._gone,
             problems=self.problems,
             bytes_read=self._bytes,
         )
-        self._cursors, self._gone, self.problems, self._bytes = [], [], [], 0
+        self._cursors, self._gone, self.problems, self._bytes = {}, [], [], 0
         return chunk
 
     def _parser(self, due: _Due, state: bytes) -> Parser:
@@ -310,7 +307,7 @@ class _Reading:
             if session not in self._counters and session in self.files:
                 try:
                     blocks = _jsonl.blocks(self.files[session].path)
-                    self._counters[session] = [c for c in counters(line for b in blocks for line in b.lines)]
+                    self._counters[session] = list(counters(block.data for block in blocks))
                 except SourceUnavailable:
                     continue
             if session in self._counters:

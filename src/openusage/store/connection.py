@@ -130,35 +130,43 @@ class ReaderPool:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._idle: list[apsw.Connection] = []
+        self._idle: list[apsw.Connection] | None = []
+        """`None`: closed."""
         self._lock = threading.Lock()
-        self._closed = False
 
     @contextlib.contextmanager
     def borrow(self) -> Iterator[apsw.Connection]:
         """One connection inside one read transaction: all its statements see one moment."""
-        if self._closed:
-            raise StoreError("the store is closed")
         with explained(self._path):
-            with self._lock:
-                db = self._idle.pop() if self._idle else None
-            db = db or open_reader(self._path)
+            db = self._take()
             try:
                 db.execute("BEGIN")
                 yield db
             finally:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                with self._lock:
-                    self._idle.append(db)
-                if self._closed:
-                    self.close()
+                self._give_back(db)
 
     def close(self) -> None:
-        self._closed = True
         with self._lock:
-            while self._idle:
-                self._idle.pop().close()
+            idle, self._idle = self._idle or [], None
+        for db in idle:
+            db.close()
+
+    def _take(self) -> apsw.Connection:
+        with self._lock:
+            if self._idle is None:
+                raise StoreError(f"the store {self._path} is closed")
+            if self._idle:
+                return self._idle.pop()
+        return open_reader(self._path)
+
+    def _give_back(self, db: apsw.Connection) -> None:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        with self._lock:
+            if self._idle is not None:
+                self._idle.append(db)
+                return
+        db.close()
 
 
 _ROOM_HINT = "free some space or make it writable; reading goes on, writing is tried again"

@@ -95,12 +95,8 @@ class OverviewScreen(_Framed):
         super().draw()
         app = self.dashboard
         board, view = app.board, app.view()
-        width, height = self.size
-        rows = overview.rows(width, height) if board.accounts else 0
+        self._draw_top()
         shown = board.visible()
-        sums = overview.summed([a.sections for a in shown], view)
-        top = [chrome.rule(width, view.palette), *overview.draw(sums, width, rows, view)]
-        self.query_one("#top", Lines).show(top)
         wall = self.query_one(Wall)
         chosen = board.chosen()
         wall.show(
@@ -109,6 +105,24 @@ class OverviewScreen(_Framed):
             board.nothing(view.now, view.tz),
             alone=len(board.accounts) == 1,
         )
+
+    def _draw_top(self) -> None:
+        app = self.dashboard
+        view = app.view()
+        width, height = self.size
+        rows = overview.rows(width, height) if app.board.accounts else 0
+        sums = overview.summed([a.sections for a in app.board.visible()], view)
+        top = [chrome.rule(width, view.palette), *overview.draw(sums, width, rows, view)]
+        self.query_one("#top", Lines).show(top)
+
+    def tick(self) -> None:
+        """Ages and countdowns: no tile moves, so only those in sight are looked at."""
+        if self.dashboard.board.visible():
+            super().draw()
+            self._draw_top()
+            self.query_one(Wall).tick()
+        else:
+            self.draw()
 
     def action_open(self) -> None:
         """The selected account on its own."""
