@@ -198,11 +198,6 @@ def test_a_day_that_is_no_date_stays_as_it_is() -> None:
     assert fmt.day_label("week 3") == "week 3"
 
 
-def test_a_column_is_as_wide_as_its_widest_cell() -> None:
-    assert fmt.aligned(["1", "100", "–"]) == ["  1", "100", "  –"]
-    assert fmt.aligned([]) == []
-
-
 @given(st.floats(allow_nan=True, allow_infinity=True))
 @settings(max_examples=60)
 def test_every_number_stays_short_and_what_is_not_zero_never_reads_zero(value: float) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 MISSING = "–"
 """Not reported. Zero is `0`."""
@@ -183,9 +183,3 @@ def day_label(date: str) -> str:
     except ValueError:
         return date
     return f"{day.day} {day:%b}"
-
-
-def aligned(cells: Sequence[str]) -> list[str]:
-    """The cells of one column, padded to the right edge."""
-    width = max(map(len, cells), default=0)
-    return [cell.rjust(width) for cell in cells]

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from openusage.store import Store, sums
+from openusage.wire.events import Record, Scope, TokenCounts, UsageEvent
+from openusage.wire.rollups import By, Filter, Window
 from tests.store.samples import (
     ALL,
     NOW_US,
@@ -20,10 +24,6 @@ from tests.store.samples import (
     reading,
     tool,
 )
-
-from openusage.store import Store, sums
-from openusage.wire.events import Record, Scope, TokenCounts, UsageEvent
-from openusage.wire.rollups import By, Filter, Window
 
 
 @pytest.fixture
@@ -66,11 +66,8 @@ def test_a_fuller_record_replaces_what_a_streamed_answer_said_before(store: Stor
     assert result.updated == 1
     (row,) = store.usage(ALL, [By.SESSION])
     assert row.key == {"session": "late"}
-    assert (row.events, row.output, row.first_us, row.last_us) == (
-        1,
-        500,
-        NOW_US + 3_600_000_000,
-    ) + (NOW_US + 3_600_000_000,)
+    assert (row.events, row.output) == (1, 500)
+    assert row.first_us == row.last_us == NOW_US + 3_600_000_000
     assert store.sessions(ALL) == 1
 
 
@@ -213,7 +210,7 @@ def _records(seed: int) -> list[tuple[str, Record]]:
 def test_answers_do_not_depend_on_order_repetition_or_batches(
     seed: int, shuffle: random.Random, batch: int
 ) -> None:
-    """Three machines' records in any order, some twice, in any split give the same answers, and exact sums."""
+    """Three machines' records in any order, some twice, in any split: equal answers, exact sums."""
     records = _records(seed)
     one, other = open_store(), open_store()
     for machine in ("m1", "m2", "m3"):

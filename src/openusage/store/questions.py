@@ -52,7 +52,7 @@ class Answers:
         """Sums per group, ordered by group.
 
         O(rows of `rollup_day`) for whole UTC days, O(rows of `rollup`) for the rest and whenever hours,
-        sessions or days of another zone are asked for; O(events) of the two quarter-hours that the window cuts.
+        sessions or days of another zone are asked for; O(events) of the two slots that the window cuts.
         """
         grain = Grain.HOUR if By.HOUR in by else Grain.DAY if By.DAY in by else Grain.NONE
         labels = [b for b in by if b not in (By.DAY, By.HOUR)]

@@ -131,7 +131,7 @@ def hour_name(local_hour: int) -> str:
 def _zone(tz: str) -> ZoneInfo:
     try:
         return ZoneInfo(tz)
-    except (OSError, ValueError) as e:
+    except (KeyError, OSError, ValueError) as e:
         raise UsageError(f"there is no time zone {tz!r}", "names are like Europe/Berlin or UTC") from e
 
 
