@@ -22,7 +22,8 @@ from pytest_httpserver import HTTPServer
 
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable, UsageError
 from openusage.providers import _jsonl, claude_code
-from openusage.providers._contract import Chunk, Env, FileCursor, Problem
+from openusage.providers._contract import Chunk, Env, Problem
+from openusage.wire.cursors import FileCursor
 from openusage.wire.events import (
     Account,
     AccountFact,

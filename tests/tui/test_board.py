@@ -80,7 +80,7 @@ def test_before_the_first_answer() -> None:
 def test_the_first_read_is_told_by_the_notes() -> None:
     note = "Reading history: 612 MB of 1.0 GB, Claude Code, 2 s left"
     assert board([], notes=[note]).nothing(NOW, dt.UTC) == [note]
-    assert board(notes=[note]).notes() == [note]
+    assert board(notes=[note]).notes(NOW) == [note]
 
 
 def test_nothing_found_says_what_to_do() -> None:
@@ -176,3 +176,10 @@ def test_a_limit_that_started_anew_is_decoded_again() -> None:
     moment[0] = later(hours=1, minutes=20)
     decoder.accounts(decode.source.fetch("30d"))
     assert decode.decoded[len(LOCAL) :] == [key_of(CLAUDE)]
+
+
+def test_the_answer_to_a_key_goes_away_by_itself() -> None:
+    found = board()
+    found.say("Each machine chose its own window.", NOW)
+    assert found.notes(later(seconds=7)) == ["Each machine chose its own window."]
+    assert found.notes(later(seconds=9)) == []

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from openusage import __version__
 from openusage.daemon.answers import Answer
-from openusage.errors import AlreadyRunning, ListenError, OpenUsageError
+from openusage.errors import AlreadyRunning, ListenError, OpenUsageError, UsageError
 from openusage.providers import names
 from openusage.wire.local import DaemonStatus, ReadModelRequest, UsageReply, UsageRequest
 from openusage.wire.rollups import Rollup
@@ -131,7 +131,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return _json({"error": str(error)}, 500)
+    return _json({"error": str(error)}, 400 if isinstance(error, UsageError) else 500)
 
 
 def _json(body: object, status: int = 200) -> Response:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
+from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
 
 if TYPE_CHECKING:
@@ -56,20 +57,6 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
     """None: stay off the network."""
     base_urls: Mapping[str, str] = {}
     """Vendor API base by provider id; tests and proxies point it elsewhere."""
-
-
-class FileCursor(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one file was read. Committed in one transaction with the records read so far."""
-
-    path: str
-    inode: int
-    size: int
-    """Size and mtime when it was read last: unchanged means nothing to do."""
-    mtime_ns: int
-    offset: int
-    """End of the last whole line."""
-    state: bytes = b""
-    """What the parser must remember to go on, as it likes it (JSON)."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,8 +104,14 @@ class Provider(Protocol):
         """How much there is to read, by file sizes alone."""
         ...
 
-    def read(self, account: Account, cursors: Cursors, env: Env) -> Iterator[Chunk]:
-        """Everything new since `cursors`, in chunks of a few MB of source. O(new bytes) + one stat a file."""
+    def read(
+        self, account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
+    ) -> Iterator[Chunk]:
+        """Everything new since `cursors`, in chunks of a few MB of source. O(new bytes) + one stat a file.
+
+        `changed` are the real paths that the watcher saw change: only these need be looked at. `None`: look
+        at all.
+        """
         ...
 
     def poll(self, account: Account, env: Env) -> Iterator[Record]:
@@ -136,6 +129,6 @@ class ParsesHooks(Protocol):
         """Records of one payload for that account id; `now_us` is its time when it names none.
 
         Raises:
-            SourceChanged: the payload is not what the tool is known to send.
+            UsageError: the payload is not what the tool is known to send.
         """
         ...

@@ -15,7 +15,7 @@ import msgspec
 import zstandard
 
 from openusage.errors import SourceUnavailable
-from openusage.providers._contract import FileCursor
+from openusage.wire.cursors import FileCursor
 
 BLOCK_BYTES = 4 << 20
 """Read size: large enough to hide the call, small enough to keep memory flat."""

@@ -21,8 +21,9 @@ from openusage.providers._codex_counter import counters
 from openusage.providers._codex_log import Parser
 from openusage.providers._codex_notify import parse_hook
 from openusage.providers._codex_state import PROVIDER, Sink, State
-from openusage.providers._contract import Chunk, Cursors, Env, FileCursor, Kind, Plan, Problem, ProviderSpec
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
 from openusage.providers._jsonl import FileState
+from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
 
 __all__ = ["SPEC", "discover", "parse_hook", "plan", "poll", "read"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import apsw
 
-from openusage.providers._contract import FileCursor as FileCursor
+from openusage.wire.cursors import FileCursor as FileCursor
 
 _WRAP = 1 << 64
 

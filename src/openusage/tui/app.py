@@ -136,7 +136,7 @@ class DashboardApp(App[None]):
         board = self.board
         if board.is_hub:
             shown = board.shown_window()
-            board.hint = "Each machine chose its own window" + (f": {shown}." if shown else ".")
+            board.say("Each machine chose its own window" + (f": {shown}." if shown else "."), self._now())
         else:
             board.window = board.next_window()
             self._poller.set_window(board.window)
@@ -151,7 +151,6 @@ class DashboardApp(App[None]):
 
     def action_refresh(self) -> None:
         """Ask the source now."""
-        self.board.hint = ""
         self._poller.ask_now()
         self._redraw()
 

@@ -21,6 +21,8 @@ from openusage.tui.lines import clean
 from openusage.wire.sections import Sections
 from openusage.wire.snapshot import UsageSnapshot
 
+_HINT_S = 8
+
 WINDOWS = ("1d", "3d", "7d", "30d", "all")
 
 
@@ -89,8 +91,8 @@ class Board:
         self.next_try_at: dt.datetime | None = None
         self.filter = ""
         self.selected = ""
-        self.hint = ""
-        """A sentence that answers the last key."""
+        self._hint = ""
+        self._hint_until: dt.datetime | None = None
 
     def take(self, outcome: Outcome, now: dt.datetime) -> None:
         """Put a poll's outcome in place."""
@@ -139,9 +141,13 @@ class Board:
             return label
         return f"{label} · {len(self.accounts)} machine snapshots"
 
-    def notes(self) -> list[str]:
+    def say(self, sentence: str, now: dt.datetime) -> None:
+        """Answer a key with a sentence that stays for a while."""
+        self._hint, self._hint_until = sentence, now + dt.timedelta(seconds=_HINT_S)
+
+    def notes(self, now: dt.datetime) -> list[str]:
         """Further sentences: the answer to the last key, then the source's own."""
-        found = [self.hint] if self.hint else []
+        found = [self._hint] if self._hint_until is not None and now < self._hint_until else []
         if self.error is None and self.frame is not None:
             found += [clean(note) for note in self.frame.notes]
         return found

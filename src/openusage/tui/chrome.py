@@ -31,7 +31,7 @@ def bar(board: Board, width: int, view: View) -> list[Strip]:
     lines = [spread([*start, (status, palette.dim)], tail, width)]
     if failed:
         lines += _message("!", board.status(view.now, view.tz), width, palette, crit=True)
-    for note in board.notes():
+    for note in board.notes(view.now):
         lines += _message("▸", note, width, palette, crit=False)
     return lines
 
@@ -74,17 +74,22 @@ def keys(hints: Sequence[tuple[str, str]], width: int, palette: Palette) -> Stri
 
 
 def centred(sentences: Sequence[str], width: int, height: int, palette: Palette) -> list[Strip]:
-    """Sentences in the middle of an area; the first one strong."""
-    room = max(min(width - 4, 76), 1)
+    """A block of sentences in the middle of an area; the first one strong, indented ones as a list.
+
+    When there is no room for all, lines in the middle give way: what to do stands at the end.
+    """
+    room = max(min(width - 4, 96), 1)
     rows: list[Part] = []
     for index, sentence in enumerate(sentences):
         style = palette.text if index == 0 else palette.dim
-        rows += [(line, style) for line in wrapped(sentence, room, 8)]
-    above = max(0, (height - len(rows)) // 2)
-    lines = [strip([], width)] * above
-    for text, style in rows:
-        indent = max(0, (width - cell_len(text)) // 2)
-        lines.append(strip([(" " * indent, style), (text, style)], width))
+        indent = " " * (len(sentence) - len(sentence.lstrip()))
+        rows += [(indent + line, style) for line in wrapped(sentence, max(room - len(indent), 1), 8)]
+    if len(rows) > height > 2:
+        kept = height - 2
+        rows = [*rows[:kept], (f"… {len(rows) - kept - 1} more", palette.dim), rows[-1]]
+    indent = " " * max(0, (width - max((cell_len(text) for text, _ in rows), default=0)) // 2)
+    lines = [strip([], width)] * max(0, (height - len(rows)) // 2)
+    lines += [strip([(indent + text, style)], width) for text, style in rows]
     return [*lines, *[strip([], width)] * max(0, height - len(lines))][:height]
 
 

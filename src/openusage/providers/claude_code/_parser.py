@@ -1,6 +1,6 @@
 """Lines of Claude Code transcripts -> what was used. Pure: bytes in, events out, no file is opened here.
 
-What lines tell of the same thing is put together in `_claude_code_tally`.
+What lines tell of the same thing is put together in `_tally`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from openusage.providers import _claude_code_lines as lines
-from openusage.providers._claude_code_tally import (
+from openusage.providers._contract import Problem
+from openusage.providers._jsonl import Block, Mark
+from openusage.providers.claude_code import _lines as lines
+from openusage.providers.claude_code._tally import (
     Call,
     Tally,
     Where,
@@ -22,9 +24,7 @@ from openusage.providers._claude_code_tally import (
     microseconds,
     project_of,
 )
-from openusage.providers._claude_code_tools import prompt_key, touch_of
-from openusage.providers._contract import Problem
-from openusage.providers._jsonl import Block, Mark
+from openusage.providers.claude_code._tools import prompt_key, touch_of
 from openusage.wire.events import Outcome
 
 SYNTHETIC = "<synthetic>"

@@ -14,8 +14,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from openusage.providers import _claude_code_lines as lines
 from openusage.providers._contract import Problem
+from openusage.providers.claude_code import _lines as lines
 from openusage.wire.events import (
     EventKind,
     Outcome,

@@ -11,8 +11,8 @@ import json
 import msgspec
 
 from openusage.errors import UsageError
-from openusage.providers._claude_code_lines import Line, Message, time_of, usage_of
-from openusage.providers._claude_code_tally import (
+from openusage.providers.claude_code._lines import Line, Message, time_of, usage_of
+from openusage.providers.claude_code._tally import (
     Call,
     Tally,
     Where,
@@ -21,7 +21,7 @@ from openusage.providers._claude_code_tally import (
     microseconds,
     project_of,
 )
-from openusage.providers._claude_code_tools import touch_of
+from openusage.providers.claude_code._tools import touch_of
 from openusage.wire.events import Outcome, Record
 
 

@@ -16,10 +16,11 @@ import msgspec
 
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
 from openusage.providers import _jsonl
-from openusage.providers._claude_code_files import account_files, config_dirs, read_whole
-from openusage.providers._claude_code_lines import time_of
-from openusage.providers._claude_code_tally import PROVIDER
-from openusage.providers._contract import Chunk, Cursors, Env, FileCursor, Problem
+from openusage.providers._contract import Chunk, Cursors, Env, Problem
+from openusage.providers.claude_code._files import account_files, config_dirs, read_whole
+from openusage.providers.claude_code._lines import time_of
+from openusage.providers.claude_code._tally import PROVIDER
+from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, Behaviour, QuotaReading, Record
 from openusage.wire.identity import account_key
 

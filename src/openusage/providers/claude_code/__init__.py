@@ -1,7 +1,7 @@
 """Claude Code: transcripts as JSON lines in `~/.claude/projects`, its account file, its usage API.
 
 Versions seen: 1.0 to 2.1. One event per answer of the API, tool call and prompt, however many lines and
-copies tell of it (`_claude_code_parser`). Not covered: what was deleted before we first read it (the tool's
+copies tell of it (`_parser`). Not covered: what was deleted before we first read it (the tool's
 own `stats-cache.json` is not read), and the cost of a subscription, which no file tells.
 """
 
@@ -12,15 +12,15 @@ from collections.abc import Iterator
 import msgspec
 
 from openusage.errors import SourceUnavailable
-from openusage.providers import _claude_code_account as _account
-from openusage.providers import _claude_code_files as _files
 from openusage.providers import _jsonl
-from openusage.providers._claude_code_account import poll
-from openusage.providers._claude_code_files import TranscriptFile
-from openusage.providers._claude_code_hook import parse_hook
-from openusage.providers._claude_code_parser import FindTask, Memory, Source, Transcript
-from openusage.providers._claude_code_tally import PROVIDER, Tally
-from openusage.providers._contract import Chunk, Cursors, Env, FileCursor, Kind, Plan, Problem, ProviderSpec
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
+from openusage.providers.claude_code import _account, _files
+from openusage.providers.claude_code._account import poll
+from openusage.providers.claude_code._files import TranscriptFile
+from openusage.providers.claude_code._hook import parse_hook
+from openusage.providers.claude_code._parser import FindTask, Memory, Source, Transcript
+from openusage.providers.claude_code._tally import PROVIDER, Tally
+from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account
 
 __all__ = ["SPEC", "discover", "parse_hook", "plan", "poll", "read"]
