@@ -22,6 +22,7 @@ NOW = dt.datetime(2026, 11, 22, 12, 41, tzinfo=dt.UTC)
         (math.inf, "–"),
         (0, "0"),
         (0.2, "<1"),
+        (0.5, "<1"),
         (1, "1"),
         (812, "812"),
         (999.4, "999"),
@@ -86,7 +87,7 @@ def test_money(value: float | None, text: str) -> None:
         ([], []),
         ([71.04, 9.0, None, 0.001, 0], ["$71.04", "$9.00", "–", "<$0.01", "$0.00"]),
         ([1234.5, 2], ["$1234.50", "$2.00"]),
-        ([12_345.6, 2.4, 0.2], ["$12346", "$2", "<$1"]),
+        ([12_345.6, 2.4, 0.5], ["$12346", "$2", "<$1"]),
         ([2e9, 1], ["$2.0B", "$1.00"]),
     ],
 )
@@ -100,6 +101,7 @@ def test_a_column_of_money_has_one_precision(values: list[float | None], texts: 
         (None, 0, "–"),
         (0, 0, "0 %"),
         (0.3, 0, "<1 %"),
+        (0.5, 0, "<1 %"),
         (0.04, 1, "<0.1 %"),
         (83.2, 0, "83 %"),
         (99.7, 0, "99 %"),
@@ -208,3 +210,4 @@ def test_every_number_stays_short_and_what_is_not_zero_never_reads_zero(value: f
         assert fmt.count(value) != "0"
         assert fmt.money(value) != "$0.00"
         assert fmt.percent(value) != "0 %"
+        assert fmt.money_column([value, 20_000.0])[0] != "$0"

@@ -26,7 +26,7 @@ def count(value: float | None) -> str:
     sign, size = ("-" if value < 0 else ""), abs(value)
     if size >= _HUGE:
         return f"{value:.1e}"
-    if 0 < size < 0.5:
+    if 0 < size <= 0.5:
         return "<1"
     if size < 999.5:
         return f"{sign}{size:.0f}"
@@ -67,7 +67,7 @@ def money_column(values_usd: Iterable[float | None]) -> list[str]:
 def _dollars(value: float | None, digits: int) -> str:
     if value is None or not math.isfinite(value):
         return MISSING
-    if 0 < abs(value) < 0.5 * 10**-digits:
+    if 0 < abs(value) <= 0.5 * 10**-digits:
         return "<$0.01" if digits else "<$1"
     return f"{'-' if value < 0 else ''}${abs(value):.{digits}f}"
 
@@ -84,7 +84,7 @@ def percent(value: float | None, digits: int = 0) -> str:
     if abs(value) >= 1e6:
         return f"{value:.0e} %"
     step = 10**-digits
-    if 0 < value < step / 2:
+    if 0 < value <= step / 2:
         return f"<{step:.{digits}f} %"
     text = f"{value:.{digits}f}"
     if value < 100 <= float(text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,9 @@ class Fake:
     def plan(self, account: Account, cursors: Cursors, env: Env) -> Plan:
         return Plan(files=1, bytes_to_read=self.bytes_to_read)
 
-    def read(self, account: Account, cursors: Cursors, env: Env) -> Iterator[Chunk]:
+    def read(
+        self, account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
+    ) -> Iterator[Chunk]:
         for chunk in self.chunks:
             self.yielded += 1
             yield chunk

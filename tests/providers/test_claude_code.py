@@ -803,7 +803,7 @@ def steps(source: Path, seed: int, count: int) -> list[dict[Path, int]]:
 @functools.cache
 def fixture_events() -> dict[bytes, UsageEvent]:
     kept = Kept()
-    account = msgspec.structs.replace(ACCOUNT, roots=(str(FIXTURES / "projects"),))
+    account = msgspec.structs.replace(ACCOUNT, roots=(str(FIXTURES / "home/.claude/projects"),))
     for chunk in claude_code.read(account, {}, env(Path("/nonexistent"))):
         kept.add(chunk)
     return kept.events
@@ -836,7 +836,7 @@ def test_reading_in_slices_with_restarts_equals_reading_once(
     """Files grow by any number of bytes, chunks have any size, and the program is killed between chunks."""
     monkeypatch.setattr(claude_code, "CHUNK_RECORDS", chunk)
     monkeypatch.setattr(_jsonl, "BLOCK_BYTES", 5000)
-    home, source, kept = tmp_path_factory.mktemp("home"), FIXTURES / "projects", Kept()
+    home, source, kept = tmp_path_factory.mktemp("home"), FIXTURES / "home/.claude/projects", Kept()
     for _ in growing(source, home, steps(source, seed, count)):
         kept.read(home, chunks=random.Random(seed).randint(1, 6))
     kept.read(home)
@@ -845,7 +845,7 @@ def test_reading_in_slices_with_restarts_equals_reading_once(
 
 
 def test_half_the_files_deleted_changes_no_event_and_forgets_their_cursors(home: Path) -> None:
-    shutil.copytree(FIXTURES / "projects", home / ".claude" / "projects")
+    shutil.copytree(FIXTURES / "home/.claude/projects", home / ".claude" / "projects")
     kept = read_home(home)
     files = sorted((home / ".claude").rglob("*.jsonl"))
     for path in files[::2]:

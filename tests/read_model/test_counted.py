@@ -176,6 +176,13 @@ def test_clients_with_their_own_sessions() -> None:
     assert used(snapshot, "window_sessions", "sessions_today", "7d_sessions") == [3, 3, 3]
 
 
+def test_the_only_client_has_not_the_sessions_of_messages_that_name_none() -> None:
+    snapshot = snapshot_of(
+        message("2026-11-22T07:00", session="s1"), message("2026-11-22T07:01", client=None, session="s2")
+    )
+    assert used(snapshot, "client_cli_sessions", "window_sessions") == [1, 2]
+
+
 def test_projects_and_the_vendors_that_answered() -> None:
     snapshot = snapshot_of(
         message("2026-11-22T07:00", TokenCounts(1, 2), project="api-server", upstream="anthropic"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,13 @@ def fact(value: str, at_us: int = NOW_US, **more: Any) -> AccountFact:
     return AccountFact(value=value, at_us=at_us, **(fields | more))
 
 
-def open_store(path: Path | None = None, now_us: int = NOW_US, **more: Any) -> Store:
-    return Store.open(path, **({"machine": LAPTOP, "price": price, "now": lambda: now_us} | more))
+def open_store(
+    path: Path | None = None,
+    now_us: int = NOW_US,
+    price: Callable[[UsageEvent], Price | None] = price,
+    machine: Name = LAPTOP,
+) -> Store:
+    return Store.open(path, machine=machine, price=price, now=lambda: now_us)
 
 
 def many(count: int, seed: int = 1, days: int = 3, end_us: int = NOW_US) -> list[UsageEvent]:

@@ -80,7 +80,7 @@ def snapshot(text: str) -> UsageSnapshot:
         status="OK",
         metrics={"rpm": Metric(unit="requests", window="1m")},
         attributes={"note": text, "plan_type": "plus", "account_key": "ab12", **dict.fromkeys(IDENTITY, "x")},
-        diagnostics={"problem": text, "count": "3"},
+        diagnostics={"problem": text, "count": "3", f"cannot read {text}": "1"},
         raw={"header": "x"},
         model_usage=[ModelUsage(raw_model_id="gpt-5", dimensions={"file": text, "tier": "fast"})],
         message=f"cannot read {text}: locked",

@@ -131,6 +131,13 @@ def test_a_function_called_total_is_no_server() -> None:
     assert mcp_servers([*written, "mcp_github_issues_total_today"]) == {"github", "github_issues"}
 
 
+def test_our_functions_that_end_like_a_total_are_never_taken_for_one() -> None:
+    """`a_b` would look like a server with a total and a function."""
+    names = [metric(Family.MCP_FUNCTION, "a", f, ["a"]) for f in ("b_total", "b_x")]
+    assert names == ["mcp_a_b_total_", "mcp_a_b_x"]
+    assert mcp_servers([*names, "mcp_a_total"]) == {"a"}
+
+
 @pytest.mark.parametrize(
     ("key", "family", "name", "field"),
     [

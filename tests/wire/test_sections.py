@@ -351,6 +351,17 @@ def test_raw_names_that_share_a_slug_are_rows_of_their_own() -> None:
     ]
 
 
+def test_rows_that_name_no_window_are_taken() -> None:
+    rows = [ModelUsage(raw_model_id="gpt-5.1", raw_source="jsonl", input_tokens=1)]
+    assert [m.input_tokens for m in decode(snapshot(model_usage=rows)).models] == [1]
+
+
+def test_a_cost_of_seven_days_that_is_labelled_otherwise_is_not_believed() -> None:
+    believed = decode(snapshot({"7d_api_cost": used(1.0, "USD", "rolling 7 days")}))
+    doubted = decode(snapshot({"7d_api_cost": used(1.0, "USD", "30d"), "7d_cost": used(2.0, "USD", "7d")}))
+    assert (believed.totals.week_cost_usd, doubted.totals.week_cost_usd) == (1.0, 2.0)
+
+
 def test_sources_and_interfaces_stand_in_for_clients() -> None:
     assert ranking(decode(snapshot({"source_cli_requests": used(5)})).clients) == {"cli": 5}
     assert ranking(decode(snapshot({"interface_ide": used(5)})).clients) == {"ide": 5}

@@ -11,15 +11,17 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 
 from openusage.daemon.schedule import Progress
 from openusage.errors import SourceError, StoreError
-from openusage.providers._contract import Chunk, Cursors, Env, Provider
+from openusage.providers._contract import Chunk, Env, Provider
 from openusage.store import Store
+from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
 
 log = logging.getLogger("openusage.collect")
@@ -63,6 +65,7 @@ class Collector:
         self._on_progress = on_progress
         self._should_stop = should_stop
         self._now_s = now_s
+        self._cursors: dict[tuple[str, str], dict[str, FileCursor]] = {}
 
     def accounts(self) -> list[tuple[Provider, Account]]:
         """Everything found on this machine now. A provider that fails to look is skipped, and said so."""
@@ -75,8 +78,8 @@ class Collector:
                 log.warning("%s: cannot be looked for: %s", provider.SPEC.id, e)
         return found
 
-    def run(self) -> Pass:
-        """Read what is new.
+    def run(self, changed: Collection[str] | None = None) -> Pass:
+        """Read what is new: everywhere, or only in the `changed` paths that the watcher saw.
 
         Raises:
             StoreError: the store cannot be written (full disk). What was not stored is read again next time.
@@ -84,13 +87,16 @@ class Collector:
         started = self._now_s()
         env = self._env()
         done = Pass()
-        work = [(p, a, self._store.cursors(p.SPEC.id, a.id)) for p, a in self.accounts()]
-        plans = [p.plan(a, cursors, env) for p, a, cursors in work]
-        total, before = sum(p.bytes_to_read for p in plans), 0
-        for (provider, account, cursors), plan in zip(work, plans, strict=True):
+        work = [(p, a, self._known(p, a)) for p, a in self.accounts() if _concerns(a, changed)]
+        # A burst is small: to plan it would cost more than to read it.
+        sizes = [p.plan(a, c, env).bytes_to_read if changed is None else 0 for p, a, c in work]
+        total, before = sum(sizes), 0
+        for (provider, account, cursors), size in zip(work, sizes, strict=True):
             tell = self._teller(provider.SPEC.name, before, total, started)
-            one = self._read(provider, account, cursors, env, plan.bytes_to_read, tell)
-            before += plan.bytes_to_read
+            # A copy: the provider may still be reading ahead while we note what is stored.
+            chunks = provider.read(account, dict(cursors), env, changed)
+            one = self._read(provider, account, chunks, size, tell)
+            before += size
             done = Pass(
                 inserted=done.inserted + one.inserted,
                 updated=done.updated + one.updated,
@@ -113,12 +119,18 @@ class Collector:
 
         return tell
 
+    def _known(self, provider: Provider, account: Account) -> dict[str, FileCursor]:
+        """The account's cursors, read from the store once and then kept here as they are stored."""
+        key = (provider.SPEC.id, account.id)
+        if key not in self._cursors:
+            self._cursors[key] = self._store.cursors(*key)
+        return self._cursors[key]
+
     def _read(
         self,
         provider: Provider,
         account: Account,
-        cursors: Cursors,
-        env: Env,
+        chunks: Iterator[Chunk],
         bytes_to_read: int,
         tell: Callable[[int], None],
     ) -> Pass:
@@ -126,8 +138,8 @@ class Collector:
         inserted = updated = bytes_read = 0
         problems: list[str] = []
         try:
-            with _ahead(provider.read(account, cursors, env), bytes_to_read) as chunks:
-                for chunk in chunks:
+            with _ahead(chunks, bytes_to_read) as ahead:
+                for chunk in ahead:
                     added = self._add(provider, account, chunk)
                     inserted += added[0]
                     updated += added[1]
@@ -155,6 +167,10 @@ class Collector:
             provider=provider.SPEC.id,
             account=account.id,
         )
+        known = self._known(provider, account)
+        known.update((cursor.path, cursor) for cursor in chunk.cursors)
+        for path in chunk.gone:
+            known.pop(path, None)
         return added.inserted, added.updated
 
     def poll(self) -> tuple[list[Record], list[SourceError]]:
@@ -171,6 +187,14 @@ class Collector:
                 log.exception("%s: polling failed", provider.SPEC.id)
                 errors.append(SourceError(f"{provider.SPEC.name}: {type(e).__name__}: {e}"))
         return records, errors
+
+
+def _concerns(account: Account, changed: Collection[str] | None) -> bool:
+    """Whether any of the changed paths is below one of the account's roots."""
+    if changed is None:
+        return True
+    roots = {*account.roots, *(str(Path(root).resolve()) for root in account.roots)}
+    return any(path.startswith(tuple(f"{root.rstrip('/')}/" for root in roots)) for path in changed)
 
 
 class _Failed(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ import datetime as dt
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,6 +117,7 @@ class Daemon:
         self._last_at: dt.datetime | None = None
         self._write_error = ""
         self._source_errors: list[str] = []
+        self._changed: set[str] = set()
         self._first_done = False
         self._started_at = now()
         self._exporters = [Exporter(t, self._to_export, now=now) for t in config.targets]
@@ -170,7 +171,7 @@ class Daemon:
         )
         tasks: list[asyncio.Task[object]] = [
             asyncio.create_task(server.serve(sockets=[listening])),  # type: ignore[list-item]
-            asyncio.create_task(watch(lambda: self._roots, self._wake.set, stop, moved)),
+            asyncio.create_task(watch(lambda: self._roots, self._saw, stop, moved)),
             asyncio.create_task(self._work(stop, moved)),
         ]
         tasks += [asyncio.create_task(e.run(stop)) for e in self._exporters]
@@ -212,7 +213,13 @@ class Daemon:
                 else:
                     schedule.done(job, loop.time(), backlog=await self._prune())
             if await self._rest(schedule.wait_s(loop.time()), stop):
-                schedule.wake(loop.time())
+                changed, self._changed = self._changed, set()
+                # A hook wakes us without a path, a new folder may have been filled before it was watched,
+                # and a burst before the first sweep is part of it: then look everywhere.
+                if changed and self._first_done and not any(Path(p).is_dir() for p in changed):
+                    await self._collect(changed)
+                else:
+                    schedule.wake(loop.time())
 
     async def _rest(self, seconds: float, stop: asyncio.Event) -> bool:
         """Wait for the clock, the watcher or the end. True when the watcher woke us."""
@@ -228,9 +235,14 @@ class Daemon:
             await asyncio.sleep(gap)
         return True
 
-    async def _collect(self) -> bool:
+    def _saw(self, changed: set[str]) -> None:
+        """The watcher saw these paths change."""
+        self._changed |= changed
+        self._wake.set()
+
+    async def _collect(self, changed: Collection[str] | None = None) -> bool:
         async with self._collecting:
-            passed = await self._write(self._pass)
+            passed = await self._write(lambda: self._pass(changed))
             self._last_pass_s = asyncio.get_running_loop().time()
         if passed is None:
             return False
@@ -240,11 +252,12 @@ class Daemon:
                 exporter.wake()
         return passed.found
 
-    def _pass(self) -> Pass:
-        accounts = self._collector.accounts()
-        self._found = [(p.SPEC.id, a.id) for p, a in accounts]
-        passed = self._collector.run()
-        self._roots = sorted({root for _, a in accounts for root in a.roots})
+    def _pass(self, changed: Collection[str] | None) -> Pass:
+        passed = self._collector.run(changed)
+        if changed is None:
+            accounts = self._collector.accounts()
+            self._found = [(p.SPEC.id, a.id) for p, a in accounts]
+            self._roots = sorted({root for _, a in accounts for root in a.roots})
         if passed.found or passed.problems != (self._last.problems if self._last else []):
             log.info(
                 "collected %d new, %d changed, %s, %d problems, %.0f ms",

@@ -25,9 +25,12 @@ def existing(roots: Sequence[str]) -> list[str]:
 
 
 async def watch(
-    roots: Callable[[], Sequence[str]], changed: Callable[[], None], stop: asyncio.Event, moved: asyncio.Event
+    roots: Callable[[], Sequence[str]],
+    changed: Callable[[set[str]], None],
+    stop: asyncio.Event,
+    moved: asyncio.Event,
 ) -> None:
-    """Call `changed` after each burst of writes below `roots()`, until `stop`.
+    """Call `changed` with the paths after each burst of writes below `roots()`, until `stop`.
 
     `moved` is set by the owner when the roots may be others now. Where watching is not possible (limit of
     watches, odd file system) the sweep alone finds what is new; that is said once.
@@ -42,7 +45,7 @@ async def watch(
             if not watched:
                 await asyncio.wait_for(again.wait(), RETRY_S)
                 continue
-            async for _ in watchfiles.awatch(
+            async for burst in watchfiles.awatch(
                 *watched,
                 debounce=DEBOUNCE_MS,
                 step=STEP_MS,
@@ -50,7 +53,7 @@ async def watch(
                 rust_timeout=1000,
                 recursive=True,
             ):
-                changed()
+                changed({path for _, path in burst})
         except TimeoutError:
             continue
         except (OSError, RuntimeError) as e:

@@ -26,19 +26,19 @@ _RATIO_FROM = 65_536
 """Bytes below which the ratio says nothing."""
 
 
-class _Metric(Metric, frozen=True, forbid_unknown_fields=True):
+class _Metric(Metric, frozen=True, forbid_unknown_fields=True, gc=False):
     """The same; what is handed on unread must hold nothing else."""
 
 
-class _ModelUsage(ModelUsage, frozen=True, forbid_unknown_fields=True):
+class _ModelUsage(ModelUsage, frozen=True, forbid_unknown_fields=True, gc=False):
     """The same."""
 
 
-class _DayValue(DayValue, frozen=True, forbid_unknown_fields=True):
+class _DayValue(DayValue, frozen=True, forbid_unknown_fields=True, gc=False):
     """The same."""
 
 
-class KeptSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class KeptSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A UsageSnapshot as the hub hands it on: the same fields in the same order, times as text."""
 
     provider_id: str
@@ -171,7 +171,7 @@ def _cut(body: bytes) -> tuple[_Envelope, list[bytes]] | None:
     """The envelope and its snapshots' bytes, cut where exporters that write no blanks join them.
 
     Finding the seams costs a twentieth of parsing for them. A seam in the wrong place, say inside a text, is
-    harmless: each piece is decoded as a whole, and so is what remains of the envelope, an empty array between.
+    harmless: each piece is decoded as a whole, and so is what remains of the envelope.
     None: the seams are not there.
     """
     opening = body.find(_OPENING)

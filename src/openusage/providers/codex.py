@@ -8,7 +8,7 @@ its path: moving or packing its file changes nothing. Not covered: `codex exec -
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from os import scandir
 from pathlib import Path
 
@@ -107,13 +107,15 @@ def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     return Plan(files=len(due), bytes_to_read=todo)
 
 
-def read(account: Account, cursors: Cursors, env: Env) -> Iterator[Chunk]:
+def read(
+    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
+) -> Iterator[Chunk]:
     """Everything new since `cursors`, oldest session first, so that forks find their parents read."""
     reading = _Reading(account, env)
     reading.files = _files(account, reading.problems)
     for home in _roots(account):
         reading.login(home / "auth.json", cursors)
-    for due in _due(reading.files, cursors):
+    for due in _due(reading.files, cursors, changed):
         yield from reading.file(due)
     reading.forget(cursors)
     yield from reading.rest()
@@ -164,10 +166,14 @@ def _walk(folder: Path, problems: list[Problem], depth: int = 6) -> Iterator[tup
         problems.append(Problem(path=str(folder), offset=0, what=f"cannot be listed: {e.strerror or e}"))
 
 
-def _due(files: dict[str, _File], cursors: Cursors) -> Iterator[_Due]:
+def _due(files: dict[str, _File], cursors: Cursors, changed: Collection[str] | None = None) -> Iterator[_Due]:
     paths = {f.path for f in files.values()}
+    # By name: the watcher tells real paths, ours may lead through a link.
+    names = None if changed is None else {path.rpartition("/")[2] for path in changed}
     moved = {_session(path): cursor for path, cursor in cursors.items() if path not in paths}
     for file in files.values():
+        if names is not None and file.path.rpartition("/")[2] not in names:
+            continue
         state = _jsonl.stat(file.path)
         if state is not None:
             cursor = cursors.get(file.path) or moved.get(file.session)

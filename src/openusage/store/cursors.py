@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import apsw
 
-from openusage.wire.cursors import FileCursor as FileCursor
+from openusage.wire.cursors import FileCursor
 
 _WRAP = 1 << 64
 

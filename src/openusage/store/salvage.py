@@ -26,7 +26,7 @@ from openusage.store.questions import meta
 from openusage.store.schema import migrate, version_of
 from openusage.store.slots import DAY_US, SLOT_US
 
-QUICK_LOOK_S = 0.03
+QUICK_LOOK_S = 0.02
 """How long a database is looked at that was closed properly."""
 LONG_LOOK_S = 15.0
 """The same after a writer was killed or saw damage."""
@@ -113,7 +113,7 @@ def _damage(path: Path, limit_s: float) -> str:
         db = open_reader(path)
         try:
             version_of(db, str(path))
-            db.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+            db.set_progress_handler(lambda: time.monotonic() > end, 500)
             found = str(db.pragma("quick_check", 1))
         finally:
             db.close()

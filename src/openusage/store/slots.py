@@ -10,11 +10,10 @@ import datetime as dt
 import enum
 from collections.abc import Iterator
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from openusage.errors import UsageError
+from openusage.zone import load_zone
 
 SLOT_US = 900_000_000
 SLOTS_A_DAY = 96
@@ -98,7 +97,7 @@ def _slots(start: int, end: int, shift: int, days: bool) -> Iterator[Piece]:
 
 def segments(tz: str, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Runs of slots of one offset: `(start, end, offset in slots)`. One row of a zone without summer time."""
-    zone = _zone(tz)
+    zone = load_zone(tz)
     shift = _shift(zone, start)
     at = start
     while at < end:
@@ -127,16 +126,8 @@ def hour_name(local_hour: int) -> str:
     return f"{day_name(day)}T{hour:02}"
 
 
-@lru_cache(maxsize=64)
-def _zone(tz: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(tz)
-    except (KeyError, OSError, ValueError) as e:
-        raise UsageError(f"there is no time zone {tz!r}", "names are like Europe/Berlin or UTC") from e
-
-
 @lru_cache(maxsize=20_000)
-def _shift(zone: ZoneInfo, slot: int) -> int:
+def _shift(zone: dt.tzinfo, slot: int) -> int:
     at = dt.datetime.fromtimestamp(min(slot, _LAST_DAY * SLOTS_A_DAY) * 900, zone)
     offset = at.utcoffset()
     return round(offset.total_seconds() / 900) if offset else 0

@@ -25,7 +25,6 @@ from openusage.store.connection import (
     open_reader,
     open_writer,
 )
-from openusage.store.cursors import FileCursor
 from openusage.store.events import EventCount, EventTable, PriceOf, plausible
 from openusage.store.labels import LabelBook, clean
 from openusage.store.questions import Answers, meta
@@ -40,6 +39,7 @@ from openusage.store.retention import (
 )
 from openusage.store.salvage import heal, kept_note
 from openusage.store.schema import migrate, version_of
+from openusage.wire.cursors import FileCursor
 from openusage.wire.events import AccountFact, QuotaReading, Record, UsageEvent
 
 

@@ -153,7 +153,7 @@ class _Table:
             rows = [(p, m) for p, m in rows if _label(m) == self.window]
         found: dict[str, dict[str, float]] = {}
         for parsed, metric in rows:
-            if parsed.name != "unattributed" and metric.used is not None:
+            if metric.used is not None:
                 found.setdefault(parsed.name, {}).setdefault(parsed.field, metric.used)
         return found
 

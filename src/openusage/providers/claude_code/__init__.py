@@ -7,7 +7,7 @@ own `stats-cache.json` is not read), and the cost of a subscription, which no fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -59,12 +59,15 @@ def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     return Plan(files=len(sizes), bytes_to_read=sum(sizes))
 
 
-def read(account: Account, cursors: Cursors, env: Env) -> Iterator[Chunk]:
+def read(
+    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
+) -> Iterator[Chunk]:
     """Everything new since `cursors`: facts of the account, then transcripts."""
     facts = _account.read_facts(account, cursors, env)
-    found = _files.find(_roots(account, env))
+    found = _files.find(_roots(account, env), changed)
     here = {file.state.path for file in found.files}
-    gone = [path for path in cursors if path not in here and _files.is_gone(path)]
+    looked_for = cursors if changed is None else [path for path in changed if path in cursors]
+    gone = [path for path in looked_for if path not in here and _files.is_gone(path)]
     first = msgspec.structs.replace(facts, gone=gone, problems=facts.problems + found.problems)
     if first != Chunk():
         yield first

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
 
 from openusage.errors import SourceUnavailable
+from openusage.providers import _jsonl
 from openusage.providers._contract import Env, Problem
 from openusage.providers._jsonl import FileState
 
@@ -75,8 +76,8 @@ def project_roots(env: Env) -> list[str]:
     return [root for root in dict.fromkeys(roots) if Path(root).is_dir()]
 
 
-def find(roots: list[str]) -> Found:
-    """Every transcript below `roots`, each once however many links lead to it.
+def find(roots: list[str], changed: Collection[str] | None = None) -> Found:
+    """Every transcript below `roots`, each once however many links lead to it; of `changed` only those.
 
     Main conversations come first: they tell of which type a sub-agent is. Then by age, oldest first.
     """
@@ -84,10 +85,23 @@ def find(roots: list[str]) -> Found:
     problems: list[Problem] = []
     seen: set[str] = set()
     for root in roots:
-        for file in _walk(root, (), seen, problems):
+        walked = _walk(root, (), seen, problems) if changed is None else _among(root, changed)
+        for file in walked:
             files.setdefault(file.state.path, file)
     ordered = sorted(files.values(), key=lambda f: (f.is_agent, f.state.mtime_ns, f.state.path))
     return Found(ordered, problems)
+
+
+def _among(root: str, changed: Collection[str]) -> Iterator[TranscriptFile]:
+    """The transcripts of `changed` below `root`."""
+    for path in changed:
+        if not (path.startswith(root + "/") and path.endswith(".jsonl")):
+            continue
+        state = _jsonl.stat(path)
+        if state is not None:
+            names = path[len(root) + 1 :].split("/")[:-1]
+            parts = tuple("/".join((root, *names[: n + 1])) for n in range(len(names)))
+            yield _transcript(state, parts)
 
 
 def _walk(
@@ -117,10 +131,16 @@ def _walk(
 
 def _file(path: str, entry: os.DirEntry[str], parts: tuple[str, ...]) -> TranscriptFile:
     stat = entry.stat()
-    stem = entry.name.removesuffix(".jsonl")
-    folder = parts[0] if parts else os.path.dirname(path)  # noqa: PTH120 - a hot loop over thousands of names
+    return _transcript(FileState(path, stat.st_ino, stat.st_size, stat.st_mtime_ns), parts)
+
+
+def _transcript(state: FileState, parts: tuple[str, ...]) -> TranscriptFile:
+    """What a transcript's place tells; `parts` are the directories from the root's child down to it."""
+    directory, _, name = state.path.rpartition("/")
+    stem = name.removesuffix(".jsonl")
+    folder = parts[0] if parts else directory
     return TranscriptFile(
-        state=FileState(path, stat.st_ino, stat.st_size, stat.st_mtime_ns),
+        state=state,
         slug=os.path.basename(folder),  # noqa: PTH119
         folder=folder,
         session=os.path.basename(parts[1]) if len(parts) > 1 else stem,  # noqa: PTH119
