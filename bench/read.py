@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -12,9 +13,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.genlogs import write_home
-
 from bench.table import Row, render
+from openusage.cli.compose import now, now_us
+from openusage.daemon.collect import Collector
+from openusage.machine import Machine
+from openusage.pricing import PriceBook
+from openusage.providers import load, names
+from openusage.providers._contract import Env
+from openusage.store import Store
+from tools.genlogs import write_home
 
 MB = 1000.0
 RUNS = 3
@@ -93,40 +100,46 @@ def _child(what: str, logs: Path, database: Path) -> dict[str, float]:
 
 
 def _measure(what: str, logs: Path, database: Path) -> dict[str, float]:
-    import resource
-
-    from openusage.cli.compose import now, now_us
-    from openusage.daemon.collect import Collector
-    from openusage.machine import Machine
-    from openusage.pricing import PriceBook
-    from openusage.providers import load, names
-    from openusage.providers._contract import Env
-    from openusage.store import Store
-
     prices = PriceBook.load()
     store = Store.open(database, machine=Machine("ab" * 16, "bench"), price=prices.price, now=now_us)
     collector = Collector(store, [load(n) for n in names()], lambda: Env(home=logs, environ={}, now=now()))
     if what == "turn":
         collector.run()
-        _append_turn(logs)
-    started = time.perf_counter()
-    passed = collector.run()
-    wall_s = time.perf_counter() - started
-    if what == "turn" and passed.inserted < 1:
-        raise SystemExit("the new turn was not seen")
+        wall_s = _turn(collector, logs)
+    else:
+        started = time.perf_counter()
+        collector.run()
+        wall_s = time.perf_counter() - started
     store.close()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"wall_s": wall_s, "peak_mb": peak_mb}
 
 
-def _append_turn(logs: Path) -> None:
-    """One more answer at the end of a session, as the tool writes it."""
+def _turn(collector: Collector, logs: Path) -> float:
+    """Seconds from one more answer in a file, told by the watcher, to the store."""
     file = max(logs.glob(".claude/projects/*/*.jsonl"), key=lambda p: p.stat().st_mtime)
+    size, times = file.stat().st_size, (file.stat().st_atime, file.stat().st_mtime)
+    with file.open("ab") as f:
+        f.write(b"\n" + _answer(file.stem) + b"\n")
+    try:
+        started = time.perf_counter()
+        passed = collector.run({str(file.resolve())})
+        wall_s = time.perf_counter() - started
+    finally:
+        os.truncate(file, size)
+        os.utime(file, times)
+    if passed.inserted < 1:
+        raise SystemExit("the new turn was not seen")
+    return wall_s
+
+
+def _answer(session: str) -> bytes:
+    """A line as Claude Code writes it."""
     unique = f"{time.time_ns():x}"
     line = {
         "type": "assistant",
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
-        "sessionId": file.stem,
+        "sessionId": session,
         "uuid": f"bench-{unique}",
         "requestId": f"req_{unique}",
         "cwd": "/home/dev/work/bench",
@@ -138,8 +151,7 @@ def _append_turn(logs: Path) -> None:
             "usage": {"input_tokens": 4, "output_tokens": 87, "cache_read_input_tokens": 9000},
         },
     }
-    with file.open("ab") as f:
-        f.write(b"\n" + json.dumps(line).encode() + b"\n")
+    return json.dumps(line).encode()
 
 
 def main() -> None:

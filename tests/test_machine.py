@@ -43,5 +43,5 @@ def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
 
 def test_a_state_directory_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OpenUsageError, match="needed as a folder but is a file|Cannot use the folder"):
+    with pytest.raises(OpenUsageError, match=r"needed as a folder but is a file|Cannot use the folder"):
         identify(tmp_path / "file" / "id")

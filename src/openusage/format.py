@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 MISSING = "–"
 """Not reported. Zero is `0`."""
@@ -183,3 +184,17 @@ def day_label(date: str) -> str:
     except ValueError:
         return date
     return f"{day.day} {day:%b}"
+
+
+def short_model(name: str) -> str:
+    """A model's name without the date of its release: `claude-sonnet-4-5-20250929` -> `claude-sonnet-4-5`."""
+    return _RELEASE_DATE.sub("", name)
+
+
+def model_names(names: Sequence[str]) -> list[str]:
+    """Short names, but whole ones where two would look alike."""
+    short = [short_model(name) for name in names]
+    return [s if short.count(s) == 1 else name for s, name in zip(short, names, strict=True)]
+
+
+_RELEASE_DATE = re.compile(r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d)(?=$|[-:@])")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openusage.format import short_model
 from openusage.reports import daily, render
 from openusage.reports.table import Table
 from openusage.wire.rollups import By, Rollup
@@ -147,7 +148,7 @@ def test_as_many_models_as_fit(models: list[str], room: int, text: str) -> None:
     ],
 )
 def test_the_date_of_release_is_left_out(name: str, short: str) -> None:
-    assert render.short_model(name) == short
+    assert short_model(name) == short
 
 
 def test_years_of_days_by_model_are_drawn_at_once() -> None:

@@ -162,9 +162,12 @@ def test_damage_seen_while_working_is_healed_at_the_next_start(
     """The writer that meets it leaves word: the next one looks longer than it would after a clean end."""
     looks: list[float] = []
     look = salvage._damage
-    monkeypatch.setattr(
-        salvage, "_damage", lambda path, limit_s: looks.append(limit_s) or look(path, limit_s)
-    )
+
+    def watched(path: Path, limit_s: float) -> str:
+        looks.append(limit_s)
+        return look(path, limit_s)
+
+    monkeypatch.setattr(salvage, "_damage", watched)
     store = open_store(path, NOW_US)
     for page in pages(path, "sqlite_autoindex_event_1"):
         spoil(path, page)

@@ -353,7 +353,8 @@ def test_raw_names_that_share_a_slug_are_rows_of_their_own() -> None:
 
 def test_rows_that_name_no_window_are_taken() -> None:
     rows = [ModelUsage(raw_model_id="gpt-5.1", raw_source="jsonl", input_tokens=1)]
-    assert [m.input_tokens for m in decode(snapshot(model_usage=rows)).models] == [1]
+    metrics = {"window_requests": used(2, "requests")}
+    assert [m.input_tokens for m in decode(snapshot(metrics, model_usage=rows)).models] == [1]
 
 
 def test_a_cost_of_seven_days_that_is_labelled_otherwise_is_not_believed() -> None:

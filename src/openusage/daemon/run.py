@@ -216,7 +216,7 @@ class Daemon:
                 changed, self._changed = self._changed, set()
                 # A hook wakes us without a path, a new folder may have been filled before it was watched,
                 # and a burst before the first sweep is part of it: then look everywhere.
-                if changed and self._first_done and not any(Path(p).is_dir() for p in changed):
+                if changed and self._first_done and not _any_folder(changed):
                     await self._collect(changed)
                 else:
                     schedule.wake(loop.time())
@@ -402,6 +402,10 @@ class Daemon:
         if not self._first_done:
             return []
         return list(self._answers.snapshots(self._config.window).values())
+
+
+def _any_folder(paths: Collection[str]) -> bool:
+    return any(Path(path).is_dir() for path in paths)
 
 
 def progress_text(progress: Progress) -> str:

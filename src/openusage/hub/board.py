@@ -14,8 +14,8 @@ import datetime as dt
 import enum
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -24,9 +24,12 @@ from openusage.hub.ingest import Batch, Fragment, PushRefused
 STALE_AFTER_S = 300.0
 """Seconds of silence after which a machine leaves, unless set otherwise."""
 MAX_BLOCK = 16 * 1_048_576
-"""Bytes one machine may take: a body of 4 MiB cannot grow beyond it by joined names."""
+"""Bytes that joined names may add to one machine's batch."""
 MAX_TOTAL = 512 * 1_048_576
 """Bytes all machines may take."""
+_SNAPSHOT_BYTES = 500
+_MACHINE_BYTES = 10_000
+"""What a snapshot and a machine take besides the block, names at their longest."""
 _MAX_GONE = 1000
 """How many silent machines are remembered."""
 
@@ -64,14 +67,16 @@ class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(slots=True)
 class _Machine:
     label: str
-    keys: dict[Pair, str]
-    block: bytes
-    """`"key":{snapshot},"key":{snapshot}…` without the braces around it."""
-    heard_s: float
-    """Monotonic seconds."""
     received_at: dt.datetime
-    sent_at: str
-    version: str
+    keys: dict[Pair, str] = field(default_factory=dict)
+    block: bytes = b""
+    """`"key":{snapshot},"key":{snapshot}…` without the braces around it."""
+    size: int = 0
+    """Bytes it counts for."""
+    heard_s: float = 0.0
+    """Monotonic seconds."""
+    sent_at: str = ""
+    version: str = ""
 
 
 class Board:
@@ -93,7 +98,8 @@ class Board:
         self._live: dict[Identity, _Machine] = {}
         self._gone: dict[Identity, _Machine] = {}
         self._labels: set[str] = set()
-        self._owners: dict[str, tuple[Identity, Pair]] = {}
+        self._owners: dict[str, Identity] = {}
+        """Display key -> the live machine that has it."""
         self._total = 0
         self._next_stale_s = float("inf")
         self._version = 0
@@ -103,11 +109,13 @@ class Board:
 
     def put(self, batch: Batch) -> None:
         """`batch` replaces what its machine sent before. Raises `PushRefused`; then nothing has changed."""
-        with self._lock:
-            stale = self._evict()
-            identity = batch.machine_id, batch.machine
-            change, label = self._put(identity, batch)
-        self._tell(stale)
+        stale: list[str] = []
+        try:
+            with self._lock:
+                stale = self._evict()
+                change, label = self._put((batch.machine_id, batch.machine), batch)
+        finally:
+            self._tell(stale)
         if change is not None:
             self.on_change(change, label)
 
@@ -154,22 +162,52 @@ class Board:
         old = self._live.get(identity)
         label = old.label if old is not None else self._label_for(identity)
         chosen: dict[Pair, Fragment] = {}
-        for snapshot in batch.snapshots:
-            chosen.setdefault((snapshot.provider_id, snapshot.account_id), snapshot)
-        self._refuse_if_long(label, chosen)
-        keys = self._keys_for(identity, label, chosen)
-        block = _block((key, chosen[pair]) for pair, key in keys.items())
-        self._refuse_if_large(block, old)
-        self._commit(identity, old, batch, label, keys, block)
+        for fragment in batch.snapshots:
+            chosen.setdefault((fragment.provider_id, fragment.account_id), fragment)
+        _refuse_if_long(label, chosen)
+        if old is not None and old.keys.keys() == chosen.keys():
+            keys = old.keys
+        else:
+            keys = self._keys_for(identity, label, chosen)
+        block = _block(keys, chosen)
+        size = len(block) + len(keys) * _SNAPSHOT_BYTES + _MACHINE_BYTES
+        before = old.size if old is not None else 0
+        if self._total - before + size > self._max_total:
+            raise PushRefused(507, "hub is full", f"more than {self._max_total} bytes from all machines")
+        self._total += size - before
+        machine = old if old is not None else self._admit(identity, label)
+        if keys is not machine.keys:
+            self._own(identity, machine, keys)
+        if block != machine.block:
+            self._version += 1
+            machine.block = block
+        machine.size = size
+        machine.heard_s = self._monotonic()
+        machine.received_at = self._now()
+        machine.sent_at = batch.sent_at
+        machine.version = batch.version
+        self._next_stale_s = min(self._next_stale_s, machine.heard_s + self._stale_after_s)
         if old is not None:
             return None, label
         return Change.APPEARED if self._gone.pop(identity, None) is None else Change.RETURNED, label
+
+    def _admit(self, identity: Identity, label: str) -> _Machine:
+        machine = self._live[identity] = _Machine(label=label, received_at=self._now())
+        self._labels.add(label)
+        self._names = None
+        return machine
+
+    def _own(self, identity: Identity, machine: _Machine, keys: dict[Pair, str]) -> None:
+        for key in machine.keys.values():
+            del self._owners[key]
+        self._owners.update((key, identity) for key in keys.values())
+        machine.keys = keys
 
     def _label_for(self, identity: Identity) -> str:
         former = self._gone.get(identity)
         if former is not None and former.label not in self._labels:
             return former.label
-        return _free(identity[1], self._labels.__contains__)
+        return _free(identity[1], self._labels.__contains__)[0]
 
     def _keys_for(self, identity: Identity, label: str, chosen: Mapping[Pair, Fragment]) -> dict[Pair, str]:
         """A key for each pair: the one it has, else a free one; in the order of the keys."""
@@ -177,59 +215,18 @@ class Board:
         held = old.keys if old is not None else {}
         keys = {pair: held[pair] for pair in chosen if pair in held}
         given = set(keys.values())
+        tried: dict[str, int] = {}
 
         def taken(key: str) -> bool:
-            owner = self._owners.get(key)
-            return key in given or (owner is not None and owner[0] != identity)
+            return key in given or self._owners.get(key, identity) != identity
 
         for pair in chosen:
             if pair not in keys:
-                key = keys[pair] = _free(f"{label}:{pair[0]}:{pair[1]}", taken)
+                wanted = f"{label}:{pair[0]}:{pair[1]}"
+                key, tried[wanted] = _free(wanted, taken, tried.get(wanted, 1))
+                keys[pair] = key
                 given.add(key)
         return dict(sorted(keys.items(), key=lambda item: item[1]))
-
-    def _refuse_if_long(self, label: str, chosen: Mapping[Pair, Fragment]) -> None:
-        """Before anything is encoded: a long name times many snapshots is far more than what was sent."""
-        if 2 * len(label) * len(chosen) > MAX_BLOCK:
-            raise PushRefused(413, "request body too large", "machine name too long for so many snapshots")
-
-    def _refuse_if_large(self, block: bytes, old: _Machine | None) -> None:
-        if len(block) > MAX_BLOCK:
-            raise PushRefused(413, "request body too large", f"more than {MAX_BLOCK} bytes to keep")
-        if self._total - (len(old.block) if old is not None else 0) + len(block) > self._max_total:
-            raise PushRefused(507, "hub is full", f"more than {self._max_total} bytes from all machines")
-
-    def _commit(
-        self,
-        identity: Identity,
-        old: _Machine | None,
-        batch: Batch,
-        label: str,
-        keys: dict[Pair, str],
-        block: bytes,
-    ) -> None:
-        if old is None or keys != old.keys:
-            for key in old.keys.values() if old is not None else ():
-                del self._owners[key]
-            self._owners.update((key, (identity, pair)) for pair, key in keys.items())
-        if old is None:
-            self._labels.add(label)
-            self._names = None
-        before = old.block if old is not None else b""
-        if block != before:
-            self._version += 1
-        self._total += len(block) - len(before)
-        heard_s = self._monotonic()
-        self._next_stale_s = min(self._next_stale_s, heard_s + self._stale_after_s)
-        self._live[identity] = _Machine(
-            label=label,
-            keys=keys,
-            block=block,
-            heard_s=heard_s,
-            received_at=self._now(),
-            sent_at=batch.sent_at,
-            version=batch.version,
-        )
 
     def _evict(self) -> list[str]:
         """Labels of the machines that fell silent just now. Looks at all of them only when one may be due."""
@@ -249,7 +246,7 @@ class Board:
             del self._owners[key]
         self._labels.discard(machine.label)
         self._names = None
-        self._total -= len(machine.block)
+        self._total -= machine.size
         if machine.block:
             self._version += 1
         machine.block = b""
@@ -275,25 +272,32 @@ def _unheard(change: Change, label: str) -> None:
     """Until somebody listens."""
 
 
-def _free(wanted: str, taken: Callable[[str], bool]) -> str:
-    """`wanted`, or with the lowest visible suffix that is free."""
-    name, n = wanted, 1
+def _free(wanted: str, taken: Callable[[str], bool], n: int = 1) -> tuple[str, int]:
+    """`wanted`, or with the lowest visible suffix from `n` on that is free; and that number."""
+    name = wanted if n == 1 else f"{wanted}~{n}"
     while taken(name):
         n += 1
         name = f"{wanted}~{n}"
-    return name
+    return name, n
 
 
-def _block(fragments: Iterable[tuple[str, Fragment]]) -> bytes:
+def _refuse_if_long(label: str, chosen: Mapping[Pair, Fragment]) -> None:
+    """Before anything is joined: a long name times many snapshots is far more than what was sent."""
+    if 2 * len(label) * len(chosen) > MAX_BLOCK:
+        raise PushRefused(413, "request body too large", "machine name too long for so many snapshots")
+
+
+def _block(keys: Mapping[Pair, str], chosen: Mapping[Pair, Fragment]) -> bytes:
     """The account id comes last: should the rest hold a second one, readers take the last."""
     parts: list[bytes | memoryview] = []
-    for key, fragment in fragments:
+    for pair, key in keys.items():
+        fragment = chosen[pair]
         name = _encode(key)
         parts += (
             b"," if parts else b"",
             name,
             b':{"provider_id":',
-            _encode(fragment.provider_id),
+            _encode(pair[0]),
             fragment.rest,
             b',"account_id":',
             name,

@@ -18,6 +18,8 @@ from openusage.wire.snapshot import DayValue, Metric, ModelUsage
 
 MAX_BODY = 4_194_304
 """Bytes of a push, before and after decompression; exactly so many are accepted."""
+MAX_NAME = 1024
+"""Characters of a machine's name, id and version: they stay in memory after the machine has left."""
 MAX_RATIO = 200
 """Decompressed by compressed bytes. Snapshots as JSON reach 5 to 30."""
 _MAX_MEMBERS = 8
@@ -38,7 +40,9 @@ class _DayValue(DayValue, frozen=True, forbid_unknown_fields=True, gc=False):
     """The same."""
 
 
-class KeptSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+class KeptSnapshot(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
     """A UsageSnapshot as the hub hands it on: the same fields in the same order, times as text."""
 
     provider_id: str
@@ -203,6 +207,8 @@ def _parse(body: bytes) -> tuple[_Envelope, list[msgspec.Raw]]:
 def _batch(envelope: _Envelope | _Repaired, fragments: list[Fragment]) -> Batch:
     if not envelope.machine or envelope.machine.isspace():
         raise PushRefused(400, "machine name required")
+    if max(len(envelope.machine), len(envelope.machine_id), len(envelope.version)) > MAX_NAME:
+        raise PushRefused(400, "machine name too long", f"more than {MAX_NAME} characters")
     return Batch(
         machine=envelope.machine,
         sent_at=envelope.sent_at,

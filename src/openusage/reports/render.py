@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Sequence, Set
 from typing import Any
 
@@ -157,7 +156,7 @@ def _aligned(column: Column) -> list[str]:
 
 
 def _columns(table: Table, lines: Sequence[Line], parts: Set[int]) -> list[Column]:
-    first = [f"  {printable(short_model(x.label))}" if id(x) in parts else x.label for x in lines]
+    first = [f"  {printable(format.short_model(x.label))}" if id(x) in parts else x.label for x in lines]
     columns = [
         Column(table.kind.upper(), first, 9, left=True),
         Column("INPUT", [format.count(x.input) for x in lines], 5),
@@ -226,7 +225,7 @@ def _messages(number: int) -> str:
 
 def fit_models(models: Sequence[str], room: int) -> str:
     """As many names as fit into `room`, shortened, and how many more there are: `opus-4-6, gpt-5 +2`."""
-    names = list(dict.fromkeys(printable(short_model(name)) for name in models))
+    names = list(dict.fromkeys(printable(format.short_model(name)) for name in models))
     for shown in range(len(names), 0, -1):
         rest = len(names) - shown
         text = ", ".join(names[:shown]) + (f" +{rest}" if rest else "")
@@ -236,11 +235,6 @@ def fit_models(models: Sequence[str], room: int) -> str:
         return ""
     rest_text = f" +{len(names) - 1}" if len(names) > 1 else ""
     return f"{names[0][: room - 1 - len(rest_text)]}…{rest_text}"
-
-
-def short_model(name: str) -> str:
-    """A model's name without the date of its release: `claude-sonnet-4-5-20250929` -> `claude-sonnet-4-5`."""
-    return re.sub(r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d)(?=$|[-:@])", "", name)
 
 
 def printable(text: str) -> str:

@@ -32,6 +32,7 @@ class WriterLock:
     """
 
     def __init__(self, database: Path) -> None:
+        self._database = database
         self._path = database.with_name(database.name + ".lock")
         self._file: IO[str] | None = None
         self.was_left_open = False
@@ -49,13 +50,16 @@ class WriterLock:
             raise StoreError(f"{self._path} cannot be written: {e.strerror}", _ROOM_HINT) from e
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e:
+        except BlockingIOError as e:
             holder = file.read().strip() or "unknown"
             file.close()
             raise AlreadyRunning(
-                f"the store {self._path.with_suffix('')} is in use by process {holder}",
+                f"the store {self._database} is in use by process {holder}",
                 "only one daemon or hub can write it; ask that one, or stop it",
             ) from e
+        except OSError as e:
+            file.close()
+            raise StoreError(f"{self._path} cannot be locked: {e.strerror}", _ROOM_HINT) from e
         self.was_left_open = bool(file.read().strip())
         self._file = file
         self._write(str(os.getpid()))

@@ -105,6 +105,8 @@ class Store(Answers):
         self._events = EventTable(db, self._book, price)
         self._write_error = ""
         self._saw_damage = False
+        self._counted = (-1, 0)
+        """Revision, and how many events there were."""
         self._met: set[str] = set()
         self._readers = ReaderPool(path) if path is not None else None
         super().__init__(self._readers.borrow if self._readers else self._borrow_own, machine.id)
@@ -133,8 +135,12 @@ class Store(Answers):
             with explained(path):
                 heal(path, now(), left_open=lock.was_left_open)
                 db = open_writer(path)
-                migrate(db, str(path))
-                return cls(path, db, lock, machine, price, now)
+                try:
+                    migrate(db, str(path))
+                    return cls(path, db, lock, machine, price, now)
+                except BaseException:
+                    db.close()
+                    raise
         except BaseException:
             lock.abandon() if lock.was_left_open else lock.release()
             raise
@@ -276,16 +282,18 @@ class Store(Answers):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def health(self) -> Health:
-        """Sizes and what is wrong. O(events) of an index that SQLite counts in milliseconds."""
+        """Sizes and what is wrong. O(events), some milliseconds, after a change; O(1) when nothing changed."""
         notes = [self._write_error] if self._write_error else []
         size = wal = 0
         if self._path is not None:
             size, wal = (_size(Path(f"{self._path}{end}")) for end in ("", "-wal"))
             notes = [note for note in (kept_note(self._path),) if note] + notes
         with self._borrow() as db:
-            events = int(db.execute("SELECT count(*) FROM event").get)
+            revision = meta(db, "revision")
+            if revision != self._counted[0]:
+                self._counted = revision, int(db.execute("SELECT count(*) FROM event").get)
             return Health(
-                size_bytes=size, wal_bytes=wal, events=events, revision=meta(db, "revision"), notes=notes
+                size_bytes=size, wal_bytes=wal, events=self._counted[1], revision=revision, notes=notes
             )
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
         return []
     left_out = len(account.models) - len(shown)
     title = "MODEL" if not left_out else f"MODEL  +{left_out}"
-    names = [clean(m.name) or "unknown" for m in shown]
+    names = fmt.model_names([clean(m.name) or "unknown" for m in shown])
     least = 20 if width >= 50 else 14
     found = columns(account, shown, width, view)
     weights = [m.cost_usd or 0.0 for m in shown] if view.shows_cost(account) else []

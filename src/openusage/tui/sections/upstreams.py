@@ -10,7 +10,7 @@ from openusage.wire.sections import Sections
 
 
 def rows(account: Sections, view: View) -> int:
-    return 1 if account.upstreams else 0
+    return 1 if len(account.upstreams) > 1 else 0  # a single one tells nothing
 
 
 def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
