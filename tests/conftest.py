@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A busy machine must not fail a property: slowness is measured in bench/, not in tests.
+settings.register_profile("calm", deadline=None)
+settings.load_profile("calm")
 
 _KEPT = {"PATH", "LANG", "LC_ALL", "TERM", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH"}
 

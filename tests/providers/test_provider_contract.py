@@ -1,10 +1,9 @@
-"""What every provider promises, asked of each: `tests/fixtures/<provider>/home` is a home in which its tool was used."""
+"""What every provider promises. `tests/fixtures/<provider>/home` is a home in which its tool was used."""
 
 from __future__ import annotations
 
 import builtins
 import datetime as dt
-import importlib.util
 import io
 import json
 import os
@@ -20,8 +19,9 @@ import msgspec
 import pytest
 
 from openusage import providers
-from openusage.errors import SourceError
-from openusage.providers._contract import Chunk, Env, FileCursor, Kind, Provider
+from openusage.errors import SourceChanged, SourceError
+from openusage.providers import _jsonl
+from openusage.providers._contract import Chunk, Env, FileCursor, Kind, ParsesHooks, Provider
 from openusage.wire.events import Account, AccountFact, QuotaReading, Record, UsageEvent, merge
 
 TESTS = Path(__file__).parent
@@ -101,12 +101,13 @@ def test_there_is_a_test_file_and_a_fixture_home_of_the_same_name(name: str) -> 
     assert any(p.is_file() for p in (FIXTURES / name / "home").rglob("*"))
 
 
-def test_it_keeps_no_dependency_on_front_ends_or_the_store(name: str) -> None:
-    """A provider's module can be found without importing it, and lives directly in the room."""
-    found = importlib.util.find_spec(f"openusage.providers.{name}")
-    assert found is not None
-    assert found.origin is not None
-    assert Path(found.origin).suffix == ".py"
+def test_a_hook_payload_that_is_none_is_refused_in_words(name: str) -> None:
+    provider = providers.load(name)
+    if isinstance(provider, ParsesHooks):
+        for payload in (b"", b"nonsense", b"\xff\xfe", b"[1]", b'"text"', b"null"):
+            with pytest.raises(SourceChanged) as told_why:
+                provider.parse_hook(payload, provider.SPEC.default_account, 1)
+            assert told_why.value.message
 
 
 def test_an_empty_home_has_no_account_and_nothing_is_opened(
@@ -177,7 +178,7 @@ def test_stopping_after_every_chunk_loses_and_doubles_nothing(
 ) -> None:
     provider = providers.load(name)
     whole = stored(read(provider, used, {})[0])
-    monkeypatch.setattr(providers._jsonl, "BLOCK_BYTES", 600)
+    monkeypatch.setattr(_jsonl, "BLOCK_BYTES", 600)
     if hasattr(provider, "CHUNK_BYTES"):
         monkeypatch.setattr(provider, "CHUNK_BYTES", 1)
     cursors: dict[str, FileCursor] = {}
@@ -240,7 +241,9 @@ def test_a_half_written_tail_is_left_for_later(name: str, used: Path) -> None:
 def test_garbage_between_lines_costs_only_itself(name: str, used: Path) -> None:
     provider = providers.load(name)
     whole = told(stored(read(provider, used, {})[0]))
-    junk = b'\x00\xff\xfe{"\n{"timestamp":"2026-03-02T10:00:00.000Z","type":\n[1,2\n"text"\nnull\n12\n\n{}\n[]\n'
+    junk = (
+        b'\x00\xff\xfe{"\n{"timestamp":"2026-03-02T10:00:00.000Z","type":\n[1,2\n"text"\nnull\n12\n\n{}\n[]\n'
+    )
     for path in logs(used):
         path.write_bytes(b"".join(line + junk for line in path.read_bytes().splitlines(keepends=True)))
     records, chunks = read(provider, used, {})

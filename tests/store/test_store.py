@@ -263,6 +263,18 @@ def test_threads_ask_while_one_writes(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_question_sees_one_moment_of_the_store(tmp_path: Path) -> None:
+    """A question is several statements; what is written between them does not show."""
+    store = open_store(tmp_path / "usage.db")
+    store.add([message("a")])
+    with store._borrow() as db:
+        before = db.execute("SELECT count(*) FROM event").get
+        store.add([message("b")])
+        assert db.execute("SELECT count(*) FROM event").get == before
+    assert store.usage(ALL)[0].events == 2
+    store.close()
+
+
 def test_a_store_in_memory_answers_several_threads() -> None:
     store = open_store()
     store.add([message("a")])

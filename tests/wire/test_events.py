@@ -14,7 +14,7 @@ from openusage.wire import events
 from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent, event_key, merge
 
 _count = st.none() | st.integers(0, 3)
-_word = st.none() | st.sampled_from("ab")
+_word = st.none() | st.sampled_from(["", "a", "b"])
 
 records = st.builds(
     UsageEvent,
@@ -35,7 +35,7 @@ records = st.builds(
     language=_word,
     lines_added=_count,
     lines_removed=_count,
-    file_key=st.none() | st.integers(1, 3),  # a hash: 0 does not occur
+    file_key=st.none() | st.integers(0, 2),
     web_searches=_count,
     web_fetches=_count,
     cost_reported_nano=_count,
@@ -44,19 +44,16 @@ records = st.builds(
 
 
 @given(records)
-@settings(deadline=None)
 def test_seeing_a_record_again_changes_nothing(record: UsageEvent) -> None:
     assert merge(record, record) == record
 
 
 @given(records, records)
-@settings(deadline=None)
 def test_which_record_came_first_does_not_matter(a: UsageEvent, b: UsageEvent) -> None:
     assert merge(a, b) == merge(b, a)
 
 
 @given(records, records)
-@settings(deadline=None)
 def test_a_merged_event_takes_nothing_more_from_its_records(a: UsageEvent, b: UsageEvent) -> None:
     merged = merge(a, b)
     assert merge(merged, a) == merged
@@ -64,13 +61,13 @@ def test_a_merged_event_takes_nothing_more_from_its_records(a: UsageEvent, b: Us
 
 
 @given(records, records, records)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_how_three_records_are_grouped_does_not_matter(a: UsageEvent, b: UsageEvent, c: UsageEvent) -> None:
     assert merge(merge(a, b), c) == merge(a, merge(b, c))
 
 
 @given(st.lists(records, min_size=1, max_size=4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_order_gives_one_event_with_the_largest_counts(copies: list[UsageEvent]) -> None:
     merged = {msgspec.json.encode(functools.reduce(merge, order)) for order in itertools.permutations(copies)}
     assert len(merged) == 1
@@ -115,7 +112,6 @@ def test_the_six_buckets_add_up_to_the_total() -> None:
 
 
 @given(st.text(), st.text())
-@settings(deadline=None)
 def test_a_key_is_of_provider_and_identity_alone(provider: str, identity: str) -> None:
     assert event_key(provider, identity) == event_key(provider, identity)
     assert len(event_key(provider, identity)) == 16

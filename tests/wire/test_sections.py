@@ -72,7 +72,7 @@ def test_the_captured_claude_code_push() -> None:
     assert (t.window, t.today_cost_usd, t.window_cost_usd) == ("30d", 2.44163555, 14.60329245)
     assert (t.week_cost_usd, t.all_time_cost_usd) == (12.436676700000008, 14.603292450000009)
     assert (t.month_cost_usd, t.burn_usd_per_h, t.block_cost_usd) == (None, None, 2.441635549999999)
-    assert (t.window_tokens, t.window_requests, t.sessions) == (1170718, 382, 19)
+    assert (t.window_tokens, t.window_requests, t.sessions) == (19926778, 382, 19)
     assert (t.cache_hit_pct, t.unpriced_requests, t.partial_since) == (95.86925756817028, None, None)
     assert s.gauges == []
     assert [(m.name, m.cost_usd, m.requests, m.total_tokens) for m in s.models] == [
@@ -220,7 +220,7 @@ def test_what_goes_in_as_records_comes_out_as_sections() -> None:
             name="gpt-5.1",
             input_tokens=7,
             output_tokens=0,
-            reasoning_tokens=0,
+            reasoning_tokens=None,
             cache_read_tokens=0,
             cost_usd=7e-6,
             requests=1,
@@ -230,7 +230,7 @@ def test_what_goes_in_as_records_comes_out_as_sections() -> None:
             name="no-price-1",
             input_tokens=70,
             output_tokens=0,
-            reasoning_tokens=0,
+            reasoning_tokens=None,
             cache_read_tokens=0,
             requests=1,
             daily=[("2026-11-20", 1)],
@@ -252,7 +252,7 @@ def test_what_goes_in_as_records_comes_out_as_sections() -> None:
 def test_totals_and_limits_survive_the_round_trip() -> None:
     s = round_trip()
     t = s.totals
-    assert (t.window, t.window_requests, t.window_tokens, t.sessions) == ("7d", 3, 654098, 2)
+    assert (t.window, t.window_requests, t.window_tokens, t.sessions) == ("7d", 3, 654398, 2)
     costs = (t.today_cost_usd, t.week_cost_usd, t.month_cost_usd, t.all_time_cost_usd, t.window_cost_usd)
     assert costs == (0.654321, *[0.654328] * 4)
     assert (t.unpriced_requests, t.unpriced_models) == (1, ["no-price-1"])

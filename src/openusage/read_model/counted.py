@@ -35,7 +35,8 @@ def model_usage(usage: Usage, window: str) -> list[ModelUsage]:
             input_tokens=s.input,
             output_tokens=s.output,
             cached_tokens=s.cache_read + s.cache_write,
-            reasoning_tokens=s.reasoning,
+            # Summed from optional counts: 0 is far likelier "not reported" than "none".
+            reasoning_tokens=s.reasoning or None,
             total_tokens=s.total_tokens,
             cost_usd=s.cost_usd,
             requests=s.requests,

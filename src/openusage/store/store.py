@@ -282,7 +282,7 @@ class Store(Answers):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def health(self) -> Health:
-        """Sizes and what is wrong. O(events), some milliseconds, after a change; O(1) when nothing changed."""
+        """Sizes and what is wrong. O(events), milliseconds, after a change; else O(1)."""
         notes = [self._write_error] if self._write_error else []
         size = wal = 0
         if self._path is not None:

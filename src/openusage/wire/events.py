@@ -206,23 +206,28 @@ def carrier_rank(event: UsageEvent) -> tuple[object, ...]:
     """Order in which two records of one event compete to say when, where and by whom it was: the least wins.
 
     The greatest usage wins, then a known outcome, then the earliest time. What follows only makes the
-    order total, so that merging does not depend on who came first.
+    order total, so that merging does not depend on who came first: known before unknown, and the main
+    conversation before a sub-agent that repeats it.
     """
     return (
         -carried_total(event),
         -_OUTCOME_RANK[event.outcome],
         event.at_us,
-        event.session or "",
-        event.project or "",
-        event.agent or "",
-        event.model or "",
-        event.client or "",
-        event.tool or "",
+        _known_first(event.session),
+        _known_first(event.project),
+        (event.agent is not None, event.agent or ""),
+        _known_first(event.model),
+        _known_first(event.client),
+        _known_first(event.tool),
         event.account,
-        event.upstream or "",
-        event.language or "",
-        event.file_key or 0,
+        _known_first(event.upstream),
+        _known_first(event.language),
+        (event.file_key is None, event.file_key or 0),
     )
+
+
+def _known_first(text: str | None) -> tuple[bool, str]:
+    return text is None, text or ""
 
 
 def larger(a: int | None, b: int | None) -> int | None:

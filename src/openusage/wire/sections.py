@@ -102,6 +102,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     all_time_cost_usd: float | None = None
     window_cost_usd: float | None = None
     window_tokens: float | None = None
+    """Cache reads included."""
     window_requests: float | None = None
     block_cost_usd: float | None = None
     """The running 5-hour block."""
