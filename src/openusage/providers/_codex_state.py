@@ -108,7 +108,8 @@ class Sink:
 
     def limits(self, at_us: int, raw: bytes) -> None:
         """The `rate_limits` object of a line. Read when the chunk is taken: most are replaced before."""
-        shape = raw[: raw.find(b'"primary"') + 12], raw.count(b"null")
+        at = raw.find(b'"limit_id"')
+        shape = raw[at : at + 40] if at >= 0 else b"", raw.count(b"null")
         known = self._limits.get(shape)
         if known is None or known[0] <= at_us:
             self._limits[shape] = (at_us, raw)

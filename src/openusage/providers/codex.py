@@ -198,10 +198,7 @@ def _start(file: _File, state: FileState, cursor: FileCursor | None) -> int | No
         if file.path != cursor.path:
             return cursor.offset if cursor.offset <= state.size else 0
         return state.start(cursor)
-    if file.packed:
-        whole = cursor.offset == cursor.size and cursor.mtime_ns // 10**9 == state.mtime_ns // 10**9
-        return None if whole else cursor.offset
-    return cursor.offset if cursor.offset <= state.size else 0
+    return cursor.offset if file.packed or cursor.offset <= state.size else 0
 
 
 class _Reading:

@@ -33,9 +33,10 @@ def forecast(gauge: Gauge, now: dt.datetime) -> Forecast | None:
     elapsed_s = gauge.window_s - left_s
     if left_s <= 0 or elapsed_s < _LEAST_SHARE * gauge.window_s:
         return None
-    rate = gauge.used_pct / elapsed_s
-    full_in_s = (100 - gauge.used_pct) / rate
-    return Forecast(gauge.used_pct + rate * left_s, full_in_s if full_in_s < left_s else None)
+    at_reset_pct = gauge.used_pct * gauge.window_s / elapsed_s
+    # Only then: a rate near 0 would have to be divided by.
+    full_in_s = (100 - gauge.used_pct) * elapsed_s / gauge.used_pct if at_reset_pct > 100 else None
+    return Forecast(at_reset_pct, full_in_s)
 
 
 def fill(share: float, width: int) -> str:
