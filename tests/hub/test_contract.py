@@ -75,7 +75,9 @@ def bodies(argument: str) -> bytes:
 def exchange(path: Path) -> Exchange:
     command, _, answer = path.read_bytes().decode().replace("\r\n", "\n").partition("\n")
     words = shlex.split(command)[2:]
-    method, headers, body, url = "", {}, None, ""
+    method, url = "", ""
+    headers: dict[str, str] = {}
+    body: bytes | None = None
     rest = iter(words)
     for word in rest:
         if word == "-H":

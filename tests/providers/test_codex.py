@@ -25,7 +25,8 @@ from openusage.providers import codex
 from openusage.providers._codex_log import client_class
 from openusage.providers._codex_quota import window_name
 from openusage.providers._codex_tools import HEAD_BYTES, outcome, patch, tool_name
-from openusage.providers._contract import Env, FileCursor, Problem
+from openusage.providers._contract import Env, Problem
+from openusage.wire.cursors import FileCursor
 from openusage.wire.events import (
     Account,
     AccountFact,
@@ -1074,9 +1075,7 @@ def test_a_line_with_odd_fields_keeps_its_usage(machine: Machine) -> None:
     machine.write(
         meta(source={"subagent": {"thread_spawn": "?"}}, cli_version=7, cwd=["x"]),
         turn(turn_id=None, cwd=5),
-        count(
-            1, odd, odd, {"primary": 3, "credits": {"balance": {}}}, model=9, metadata="x"
-        ),
+        count(1, odd, odd, {"primary": 3, "credits": {"balance": {}}}, model=9, metadata="x"),
         count(2, {**usage(T2), "total_tokens": -4}, "last", "limits"),
     )
     machine.read()
@@ -1365,7 +1364,8 @@ def work(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     slow = draw(st.sampled_from([0.001, 0.7]))
     replay = [count(start + 0.01 + slow * n, *step) for n, step in enumerate(steps)]
     own = tuple(a + 77 for a in total)
-    marker = draw(st.sampled_from([{"forked_from_id": A}, {"source": SPAWN}, {"forked_from_id": C}]))
+    markers: list[Json] = [{"forked_from_id": A}, {"source": SPAWN}, {"forked_from_id": C}]
+    marker = draw(st.sampled_from(markers))
     child_lines = [
         meta(start, B, **marker),
         meta(start, A),
@@ -1445,6 +1445,9 @@ def test_the_account_id_of_the_claims_is_the_same_account(machine: Machine) -> N
     assert machine.facts()["account_key"] == first
 
 
+ODD_CLAIMS: list[Any] = [[], {"email": 5}, {"https://api.openai.com/auth": "x"}]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -1454,10 +1457,7 @@ def test_the_account_id_of_the_claims_is_the_same_account(machine: Machine) -> N
         '{"tokens":{"id_token":"a.b.c"}}',
         '{"tokens":{"id_token":7}}',
     ]
-    + [
-        json.dumps({"tokens": {"id_token": jwt(c)}})
-        for c in ([], {"email": 5}, {"https://api.openai.com/auth": "x"})
-    ],
+    + [json.dumps({"tokens": {"id_token": jwt(c)}}) for c in ODD_CLAIMS],
 )
 def test_a_login_of_another_shape_tells_nothing(machine: Machine, text: str) -> None:
     sign_in(machine).write_text(text)
@@ -1624,6 +1624,9 @@ def test_an_answer_that_is_no_object_is_a_changed_format(
         poll(signed_in, httpserver.url_for("/backend-api"))
 
 
+NO_NUMBERS: list[Any] = [None, "x", [], True]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -1636,7 +1639,7 @@ def test_an_answer_that_is_no_object_is_a_changed_format(
             "individual_limit": 4,
         },
     ]
-    + [{"rate_limit": {"primary_window": {"used_percent": x}}} for x in (None, "x", [], True)],
+    + [{"rate_limit": {"primary_window": {"used_percent": x}}} for x in NO_NUMBERS],
 )
 def test_answers_with_odd_fields_are_no_error(
     signed_in: Machine, httpserver: HTTPServer, answer: Json

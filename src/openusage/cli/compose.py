@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from openusage.exporter import Target
     from openusage.paths import Paths
     from openusage.pricing import Price
+    from openusage.providers._contract import Provider
     from openusage.settings import Settings
     from openusage.wire.events import UsageEvent
     from openusage.wire.local import DaemonStatus
@@ -94,7 +95,6 @@ def _daemon(
     from openusage.daemon.schedule import POLL_S
     from openusage.machine import identify
     from openusage.paths import ensure_private_dir
-    from openusage.providers import load, names
     from openusage.store import Store
     from openusage.zone import local_zone_name
 
@@ -118,9 +118,19 @@ def _daemon(
         window=settings.data.time_window,
         links=dict(settings.telemetry.provider_links),
         targets=targets,
+        order=tuple(p.account_id for p in settings.dashboard.providers),
+        hidden=frozenset(p.account_id for p in settings.dashboard.providers if not p.enabled),
         base_urls={a.provider: a.base_url for a in settings.accounts if a.base_url},
     )
-    return Daemon(config, store, [load(n) for n in names()], now=now, on_progress=on_progress)
+    return Daemon(config, store, _providers(settings), now=now, on_progress=on_progress)
+
+
+def _providers(settings: Settings) -> list[Provider]:
+    """All tools, or those that the settings name."""
+    from openusage.providers import load, names
+
+    named = {account.provider for account in settings.accounts}
+    return [load(n) for n in names() if settings.auto_detect or n in named]
 
 
 def _refuse_second(socket: Path) -> None:
@@ -415,7 +425,6 @@ def _own_store(
     from openusage.daemon.run import progress_text
     from openusage.machine import identify
     from openusage.paths import ensure_private_dir
-    from openusage.providers import load, names
     from openusage.providers._contract import Env
     from openusage.store import Store
 
@@ -425,7 +434,7 @@ def _own_store(
     try:
         Collector(
             store,
-            [load(n) for n in names()],
+            _providers(settings),
             lambda: Env(home=Path.home(), environ=os.environ, now=now()),
             on_progress=(lambda p: progress(progress_text(p))) if progress else None,
         ).run()

@@ -64,6 +64,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     links: dict[str, str] = {}
     targets: tuple[Target, ...] = ()
     """Hubs to push to."""
+    order: tuple[str, ...] = ()
+    """Account ids whose tiles come first, in this order."""
+    hidden: frozenset[str] = frozenset()
+    """Account ids that are read but not shown, nor pushed."""
     offline: bool = False
     """Ask no vendor."""
     base_urls: dict[str, str] = {}
@@ -390,7 +394,10 @@ class Daemon:
     def _accounts(self) -> list[tuple[str, str]]:
         """Found now, then those that only the store knows: logs go, what was read stays."""
         stored = self._store.reader().accounts()
-        return self._found + [a for a in stored if a not in self._found]
+        known = self._found + [a for a in stored if a not in self._found]
+        rank = {account: n for n, account in enumerate(self._config.order)}
+        shown = [a for a in known if a[1] not in self._config.hidden]
+        return sorted(shown, key=lambda a: rank.get(a[1], len(rank)))
 
     def _progressed(self, progress: Progress) -> None:
         self._progress = progress if progress.bytes_total > (8 << 20) else None

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from openusage.errors import SourceChanged
+from openusage.errors import UsageError
 from openusage.providers._codex_state import PROVIDER, tool_key, turn_key
 from openusage.providers._codex_tools import project, tool_name
 from openusage.wire.events import EventKind, Outcome, Record, UsageEvent
@@ -32,14 +32,14 @@ def parse_hook(payload: bytes, account: str, now_us: int) -> list[Record]:
     """Records of one notification: the turn that ended, under the key its log line has, or a named tool call.
 
     Raises:
-        SourceChanged: the payload is not a JSON object.
+        UsageError: the payload is not a JSON object.
     """
     try:
         found = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise SourceChanged("Codex notification is not a JSON object.")
+        raise UsageError("the hook payload is not a JSON object")
     given = {_snake(key): value for key, value in found.items()}
     session = _text(given, "thread_id", "session_id")
     turn, call = _text(given, "turn_id"), _text(given, "tool_call_id", "call_id")

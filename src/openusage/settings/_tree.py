@@ -44,19 +44,19 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     """Our name for the account; empty: the provider's default."""
     auth: str = ""
-    """`local`, `api_key`, `oauth`, `token` or `cli`."""
+    """`local`, `api_key`, `oauth`, `token` or `cli`. Kept, not used yet."""
     api_key_env: str = ""
-    """Name of the environment variable that holds the key. The key itself never stands here."""
+    """Name of the variable that holds the key; the key itself never stands here. Kept, not used yet."""
     base_url: str = ""
     """The vendor's API at another address."""
     binary: str = ""
-    """The tool's program."""
+    """The tool's program. Kept, not used yet."""
     paths: dict[str, str] = {}
-    """Folders and files to read, by role."""
+    """Folders and files to read, by role. Kept, not used yet: CLAUDE_CONFIG_DIR and CODEX_HOME name them."""
     provider_paths: dict[str, str] = {}
     """The same under the name the Go program gives it; `paths` wins."""
     hide_costs: bool | None = None
-    """Hide this account's costs; `null`: as the dashboard does."""
+    """Hide this account's costs; `null`: as the dashboard does. Kept, not used yet."""
 
     @property
     def all_paths(self) -> dict[str, str]:
@@ -79,7 +79,7 @@ class DashboardProvider(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     """Show it."""
     hide_costs: bool | None = None
-    """Hide its costs; `null`: as the dashboard does."""
+    """Hide its costs; `null`: as the dashboard does. Kept, not used yet."""
 
 
 class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,11 +88,11 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
     providers: list[DashboardProvider] = []
     """Tiles in their order."""
     view: View = "grid"
-    """How tiles are laid out; `list` is the old name of `split`."""
+    """How tiles are laid out; `list` is the old name of `split`. Kept, not used yet."""
     hide_costs: bool | None = None
     """Hide all costs; `null`: hide them for plans with a flat price."""
     hide_sections_with_no_data: bool = False
-    """Leave out sections that have nothing to show."""
+    """Leave out sections that have nothing to show. Kept; ours are always left out."""
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,10 +124,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ui: Ui = Ui()
     theme: str = ""
-    """Name of a theme; empty: the built-in default."""
+    """Name of a theme; empty: the built-in default. Kept, not used yet: `t` switches dark and light."""
     data: Data = Data()
     auto_detect: bool = True
-    """Look for coding tools; off: only `accounts` are read."""
+    """Look for coding tools; off: only the tools that `accounts` name are read."""
     accounts: list[AccountSettings] = []
     """Accounts by hand."""
     telemetry: Telemetry = Telemetry()

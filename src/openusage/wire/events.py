@@ -184,13 +184,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     label: str = ""
 
 
-def event_key(provider: str, *identity: object) -> bytes:
+def event_key(provider: str, first: object, *rest: object) -> bytes:
     """16 bytes that stand for the vendor's identity of an event, the same wherever a copy is read.
 
     >>> event_key("claude_code", "msg_1").hex()
     '5385a816db10c07c9d138f5e1857f165'
     """
-    text = "\x1f".join((provider, *map(str, identity)))
+    # Called for every record of a first read: one format beats a join of mapped parts.
+    text = f"{provider}\x1f{first}"
+    if rest:
+        text = "\x1f".join((text, *map(str, rest)))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
