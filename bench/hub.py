@@ -325,13 +325,13 @@ def memory_rows() -> list[Row]:
     """Pushed over HTTP, as machines do; then read once, so that the joined body is in memory too."""
     with running("hub") as hub:
         uvloop.run(_send_each(hub.port, (push(f"machine-{i:03}", MANY) for i in range(MACHINES))))
-        pushed = hub.process.memory_info().rss / 1e6
+        pushed = hub.process.memory_info().rss / 2**20
         etag(hub)
-        read = hub.process.memory_info().rss / 1e6
+        read = hub.process.memory_info().rss / 2**20
     name = f"hub with {MACHINES} machines of {len(envelope('laptop', MANY)) / 1000:.0f} KB"
     return [
         Row(name=name, value=pushed, unit="MB", target="< 90 MB", met=pushed < 90),
-        Row(name=f"{name}, after a GET", value=read, unit="MB"),
+        Row(name=f"{name}, after a GET", value=read, unit="MB", target="< 90 MB", met=read < 90),
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openusage.daemon.collect import READ_AHEAD_FROM_BYTES, Collector
+from openusage.daemon.collect import Collector
 from openusage.daemon.schedule import Progress
 from openusage.errors import AuthRequired, SourceUnavailable, StoreError
 from openusage.machine import Machine
@@ -88,26 +88,20 @@ def count(store: Store) -> int:
     return store.usage(ALL)[0].events
 
 
-@pytest.mark.parametrize("size", [10, READ_AHEAD_FROM_BYTES + 1], ids=["directly", "read ahead"])
-def test_what_was_read_before_a_failure_stays_and_the_others_go_on(
-    store: Store, tmp_path: Path, size: int
-) -> None:
-    failing = Fake(
-        "a", [Chunk(records=[event("1", "a")])], fails=SourceUnavailable("a is locked"), bytes_to_read=size
-    )
-    fine = Fake("b", [Chunk(records=[event("1", "b")]), Chunk(records=[event("2", "b")])], bytes_to_read=size)
+def test_what_was_read_before_a_failure_stays_and_the_others_go_on(store: Store, tmp_path: Path) -> None:
+    failing = Fake("a", [Chunk(records=[event("1", "a")])], fails=SourceUnavailable("a is locked"))
+    fine = Fake("b", [Chunk(records=[event("1", "b")]), Chunk(records=[event("2", "b")])])
     passed = collector(store, tmp_path, failing, fine).run()
     assert passed.inserted == 3
     assert passed.problems == ["a is locked"]
     assert count(store) == 3
 
 
-@pytest.mark.parametrize("size", [10, READ_AHEAD_FROM_BYTES + 1], ids=["directly", "read ahead"])
 def test_a_surprise_in_one_provider_stops_no_other(
-    store: Store, tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = Fake("a", [], fails=ZeroDivisionError("oops"), bytes_to_read=size)
-    fine = Fake("b", [Chunk(records=[event("1", "b")])], bytes_to_read=size)
+    broken = Fake("a", [], fails=ZeroDivisionError("oops"))
+    fine = Fake("b", [Chunk(records=[event("1", "b")])])
     passed = collector(store, tmp_path, broken, fine).run()
     assert passed.inserted == 1
     assert passed.problems == ["A: ZeroDivisionError: oops"]
@@ -115,7 +109,7 @@ def test_a_surprise_in_one_provider_stops_no_other(
 
 
 def test_a_store_that_cannot_be_written_ends_the_pass(store: Store, tmp_path: Path) -> None:
-    reader = Fake("a", [Chunk(records=[event("1", "a")])], bytes_to_read=READ_AHEAD_FROM_BYTES + 1)
+    reader = Fake("a", [Chunk(records=[event("1", "a")])])
 
     def full(*_: object, **__: object) -> None:
         raise StoreError("no room")
@@ -125,7 +119,10 @@ def test_a_store_that_cannot_be_written_ends_the_pass(store: Store, tmp_path: Pa
         collector(store, tmp_path, reader).run()
 
 
-def test_a_pass_ends_between_chunks_when_it_is_told_to(store: Store, tmp_path: Path) -> None:
+def test_a_pass_ends_between_chunks_when_it_is_told_to(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openusage.daemon.collect.RECORDS_A_TRANSACTION", 1)
     many = Fake("a", [Chunk(records=[event(str(i), "a")]) for i in range(10)])
     passed = collector(store, tmp_path, many, should_stop=lambda: count(store) >= 3).run()
     assert passed.inserted == 3
@@ -137,7 +134,18 @@ def test_a_problem_names_file_and_place(store: Store, tmp_path: Path) -> None:
     assert collector(store, tmp_path, Fake("a", [odd])).run().problems == ["/x.jsonl, byte 17: not JSON"]
 
 
-def test_progress_counts_over_all_providers(store: Store, tmp_path: Path) -> None:
+def test_small_chunks_are_stored_together(store: Store, tmp_path: Path) -> None:
+    before = store.revision()
+    many = Fake("a", [Chunk(records=[event(str(i), "a")], bytes_read=7) for i in range(10)])
+    passed = collector(store, tmp_path, many).run()
+    assert (passed.inserted, passed.bytes_read) == (10, 70)
+    assert store.revision() == before + 1
+
+
+def test_progress_counts_over_all_providers(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openusage.daemon.collect.RECORDS_A_TRANSACTION", 0)
     told: list[Progress] = []
     a = Fake("a", [Chunk(bytes_read=40), Chunk(bytes_read=60)], bytes_to_read=100)
     b = Fake("b", [Chunk(bytes_read=50)], bytes_to_read=50)

@@ -140,7 +140,7 @@ async def test_large_bodies_are_compressed_at_most_once_a_second(clock: Clock, b
 
 
 async def test_a_push_during_compression_mixes_nothing_up(clock: Clock, board: Board) -> None:
-    """Who asked before the push gets what was true then, under its own tag; who asks after it the new body."""
+    """Who asked before the push gets what was true then, under its own tag; who asks later the new body."""
     view = SnapshotsView(board, clock.monotonic)
     board.put(read_push(large(1)))
     old = board.body()[1]

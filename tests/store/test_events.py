@@ -135,10 +135,10 @@ def test_impossible_figures_are_refused_and_the_rest_is_stored(store: Store, bad
 
 def test_labels_with_broken_text_are_stored_and_recognized(store: Store) -> None:
     """Logs hold lone surrogates; SQLite cannot. They become `?` and the record stays the same record."""
-    odd = message("a", project="caf\udce9", session="\ud800")
+    odd = message("a", project="demo\udce9", session="\ud800")
     assert store.add([odd]).inserted == 1
     assert store.add([odd]).unchanged == 1
-    assert store.usage(ALL, [By.PROJECT])[0].key == {"project": "caf?"}
+    assert store.usage(ALL, [By.PROJECT])[0].key == {"project": "demo?"}
 
 
 def test_missing_and_empty_labels_are_none(store: Store) -> None:

@@ -96,7 +96,7 @@ def test_a_second_open_in_the_same_process_is_refused_too(tmp_path: Path) -> Non
 def test_cursors_come_back_as_they_were_kept(tmp_path: Path) -> None:
     """Also names that are not text, and inodes that need all 64 bits."""
     path = tmp_path / "usage.db"
-    odd = cursor("/logs/caf\udce9.jsonl", inode=(1 << 64) - 3)
+    odd = cursor("/logs/demo\udce9.jsonl", inode=(1 << 64) - 3)
     store = open_store(path)
     store.add([message("a")], cursors=[cursor(), odd], provider="p", account="a")
     store.add([], cursors=[cursor("/logs/b", 3)], provider="p", account="other")

@@ -1,22 +1,20 @@
 """One pass over all tools: what is new goes from their files into the store.
 
-This is the short script that joins providers and store. Chunks are read ahead in a second thread while the
-store writes, since both spend their time outside the interpreter's lock. A chunk's records and its cursors
-are one transaction: killed at any moment, the next pass goes on where the last whole chunk ended.
+This is the short script that joins providers and store. Records and the cursors that are true with them are
+one transaction: killed at any moment, the next pass goes on where the last one ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from openusage.daemon.ahead import FROM_BYTES, chunks_ahead
 from openusage.daemon.schedule import Progress
 from openusage.errors import SourceError, StoreError
 from openusage.providers._contract import Chunk, Env, Provider
@@ -26,10 +24,9 @@ from openusage.wire.events import Account, Record
 
 log = logging.getLogger("openusage.collect")
 
-READ_AHEAD_CHUNKS = 2
-READ_AHEAD_FROM_BYTES = 4 << 20
-"""Less than this is read faster than a thread starts."""
 KEPT_PROBLEMS = 50
+RECORDS_A_TRANSACTION = 10_000
+"""Measured: a first read stores in a third less time than with every chunk by itself."""
 
 
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +55,7 @@ class Collector:
         on_progress: Callable[[Progress], None] | None = None,
         should_stop: Callable[[], bool] = lambda: False,
         now_s: Callable[[], float] = time.monotonic,
+        ahead_from_bytes: int = FROM_BYTES,
     ) -> None:
         self._store = store
         self._providers = providers
@@ -65,6 +63,7 @@ class Collector:
         self._on_progress = on_progress
         self._should_stop = should_stop
         self._now_s = now_s
+        self._ahead_from_bytes = ahead_from_bytes
         self._cursors: dict[tuple[str, str], dict[str, FileCursor]] = {}
 
     def accounts(self) -> list[tuple[Provider, Account]]:
@@ -91,18 +90,19 @@ class Collector:
         # A burst is small: to plan it would cost more than to read it.
         sizes = [p.plan(a, c, env).bytes_to_read if changed is None else 0 for p, a, c in work]
         total, before = sum(sizes), 0
-        for (provider, account, cursors), size in zip(work, sizes, strict=True):
-            tell = self._teller(provider.SPEC.name, before, total, started)
-            # A copy: the provider may still be reading ahead while we note what is stored.
-            chunks = provider.read(account, dict(cursors), env, changed)
-            one = self._read(provider, account, chunks, size, tell)
-            before += size
-            done = Pass(
-                inserted=done.inserted + one.inserted,
-                updated=done.updated + one.updated,
-                bytes_read=done.bytes_read + one.bytes_read,
-                problems=done.problems + one.problems,
-            )
+        with contextlib.ExitStack() as children:
+            reads: list[Iterator[Chunk]] = []
+            for (provider, account, cursors), size in zip(work, sizes, strict=True):
+                # A copy: the provider reads from it while we note what is stored.
+                known = dict(cursors)
+                if size >= self._ahead_from_bytes:
+                    reads.append(children.enter_context(chunks_ahead(provider, account, known, env)))
+                else:
+                    reads.append(provider.read(account, known, env, changed))
+            for (provider, account, _), size, chunks in zip(work, sizes, reads, strict=True):
+                tell = self._teller(provider.SPEC.name, before, total, started)
+                done = _sum(done, self._read(provider, account, chunks, tell))
+                before += size
         return msgspec.structs.replace(done, elapsed_s=self._now_s() - started)
 
     def _teller(self, name: str, before: int, total: int, started: float) -> Callable[[int], None]:
@@ -131,23 +131,21 @@ class Collector:
         provider: Provider,
         account: Account,
         chunks: Iterator[Chunk],
-        bytes_to_read: int,
         tell: Callable[[int], None],
     ) -> Pass:
         """One account. A `SourceError` ends it and leaves what was read; the others go on."""
         inserted = updated = bytes_read = 0
         problems: list[str] = []
         try:
-            with _ahead(chunks, bytes_to_read) as ahead:
-                for chunk in ahead:
-                    added = self._add(provider, account, chunk)
-                    inserted += added[0]
-                    updated += added[1]
-                    bytes_read += chunk.bytes_read
-                    problems += [f"{p.path}, byte {p.offset}: {p.what}" for p in chunk.problems]
-                    tell(bytes_read)
-                    if self._should_stop():
-                        break
+            for chunk in _gathered(chunks):
+                added = self._add(provider, account, chunk)
+                inserted += added[0]
+                updated += added[1]
+                bytes_read += chunk.bytes_read
+                problems += [f"{p.path}, byte {p.offset}: {p.what}" for p in chunk.problems]
+                tell(bytes_read)
+                if self._should_stop():
+                    break
         except SourceError as e:
             problems.append(e.message)
         except StoreError:
@@ -189,55 +187,55 @@ class Collector:
         return records, errors
 
 
+def _gathered(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Fewer, larger chunks: each transaction rewrites parts of the key index, whatever it holds.
+
+    What was gathered before an error is still yielded, then the error is raised.
+    """
+    waiting: list[Chunk] = []
+    records = 0
+    failure: Exception | None = None
+    while True:
+        try:
+            chunk = next(chunks, None)
+        except Exception as e:
+            chunk, failure = None, e
+        if chunk is not None:
+            waiting.append(chunk)
+            records += len(chunk.records)
+        if waiting and (chunk is None or records >= RECORDS_A_TRANSACTION):
+            yield _joined(waiting)
+            waiting, records = [], 0
+        if failure is not None:
+            raise failure
+        if chunk is None:
+            return
+
+
+def _joined(chunks: list[Chunk]) -> Chunk:
+    if len(chunks) == 1:
+        return chunks[0]
+    return Chunk(
+        records=[record for chunk in chunks for record in chunk.records],
+        cursors=list({cursor.path: cursor for chunk in chunks for cursor in chunk.cursors}.values()),
+        gone=[path for chunk in chunks for path in chunk.gone],
+        problems=[problem for chunk in chunks for problem in chunk.problems],
+        bytes_read=sum(chunk.bytes_read for chunk in chunks),
+    )
+
+
+def _sum(a: Pass, b: Pass) -> Pass:
+    return Pass(
+        inserted=a.inserted + b.inserted,
+        updated=a.updated + b.updated,
+        bytes_read=a.bytes_read + b.bytes_read,
+        problems=a.problems + b.problems,
+    )
+
+
 def _concerns(account: Account, changed: Collection[str] | None) -> bool:
     """Whether any of the changed paths is below one of the account's roots."""
     if changed is None:
         return True
     roots = {*account.roots, *(str(Path(root).resolve()) for root in account.roots)}
     return any(path.startswith(tuple(f"{root.rstrip('/')}/" for root in roots)) for path in changed)
-
-
-class _Failed(msgspec.Struct, frozen=True):
-    error: BaseException
-
-
-@contextmanager
-def _ahead(chunks: Iterator[Chunk], bytes_to_read: int) -> Iterator[Iterator[Chunk]]:
-    """The same chunks, read ahead in a thread when there is much to read. Errors come through in order."""
-    if bytes_to_read < READ_AHEAD_FROM_BYTES:
-        yield chunks
-        return
-    line: queue.Queue[Chunk | _Failed | None] = queue.Queue(READ_AHEAD_CHUNKS)
-    left = threading.Event()
-
-    def put(item: Chunk | _Failed | None) -> None:
-        while not left.is_set():
-            try:
-                line.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def read() -> None:
-        try:
-            for chunk in chunks:
-                put(chunk)
-                if left.is_set():
-                    return
-            put(None)
-        except BaseException as e:
-            put(_Failed(e))
-
-    def taken() -> Iterator[Chunk]:
-        while (item := line.get()) is not None:
-            if isinstance(item, _Failed):
-                raise item.error
-            yield item
-
-    thread = threading.Thread(target=read, name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        yield taken()
-    finally:
-        left.set()
-        thread.join()

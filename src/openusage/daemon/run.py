@@ -199,6 +199,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         schedule = Schedule(loop.time(), collect_s=self._config.collect_s, poll_s=self._config.poll_s)
         polling: asyncio.Future[None] | None = None
+        await self._write(self._store.reprice)  # the price table may know more than at the last start
         while not stop.is_set():
             for job in schedule.due(loop.time()):
                 if job is Job.COLLECT:

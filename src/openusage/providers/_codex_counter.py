@@ -70,8 +70,7 @@ class Counting:
             return
         st = self._state
         used, session = _total(found.usage), found.thread_id or st.session
-        whole = None if found.thread_token_usage is None else _total(found.thread_token_usage)
-        counted = st.record_turn != st.turn and st.step is not None and (st.step == used or st.total == whole)
+        counted = st.record_turn != st.turn and st.step == used
         st.record_turn = st.turn
         if not (used[0] or used[3]):
             return

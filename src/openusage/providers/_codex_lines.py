@@ -98,12 +98,11 @@ class Output(msgspec.Struct, gc=False):
 
 
 class Response(msgspec.Struct, gc=False):
-    """`token_usage_record`: one response, with the vendor's id of it."""
+    """`token_usage_record`: one response, with the vendor's id of it. Its other usages are running totals."""
 
     thread_id: str | None = None
     response_id: str | None = None
     usage: Usage | None = None
-    thread_token_usage: Usage | None = None
 
 
 class Kind(msgspec.Struct, gc=False):

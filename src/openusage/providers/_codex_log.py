@@ -249,7 +249,7 @@ class Parser:
         at_us = self._time(read.timestamp)
         st, call = self.state, read.payload
         call_id = call.call_id or call.id or ""
-        if not call_id and st.replayed(at_us):
+        if call_id in st.pending or (not call_id and st.replayed(at_us)):
             return
         name = call.name or call.type.removesuffix("_call") or "unknown"
         if call.namespace or "__" in name:

@@ -69,7 +69,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """For people, without the line's own text."""
 
 
-class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+class Chunk(msgspec.Struct, frozen=True, kw_only=True, tag="chunk"):
     """Some records, and the cursors that are true once these records are stored."""
 
     records: list[Record] = []

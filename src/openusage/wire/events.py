@@ -74,7 +74,7 @@ class TokenCounts(msgspec.Struct, frozen=True, gc=False):
 NO_TOKENS = TokenCounts()
 
 
-class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="event"):
     """Something was used at a time. One event per vendor identity, whatever copies of it exist."""
 
     provider: str
@@ -140,7 +140,7 @@ class Scope(enum.StrEnum):
     """This machine alone."""
 
 
-class QuotaReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class QuotaReading(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="reading"):
     """The vendor's own figure at a moment. Newest wins per (provider, account, key)."""
 
     provider: str
@@ -160,7 +160,7 @@ class QuotaReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     scope: Scope = Scope.ACCOUNT
 
 
-class AccountFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class AccountFact(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="fact"):
     """Something true of an account from `at_us` on. Newest wins per (provider, account, key)."""
 
     provider: str

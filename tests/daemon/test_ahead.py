@@ -1,0 +1,86 @@
+"""Reading in a child process gives what reading here gives, errors included."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from openusage.daemon.ahead import Order, chunks_ahead
+from openusage.errors import SourceUnavailable
+from openusage.providers import load
+from openusage.providers._contract import Env
+from openusage.wire.cursors import FileCursor
+from openusage.wire.events import Account
+
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+def env(provider: str) -> Env:
+    return Env(home=FIXTURES / provider / "home", environ={}, now=NOW)
+
+
+def account(provider: str) -> Account:
+    return next(iter(load(provider).discover(env(provider))))
+
+
+@pytest.mark.parametrize("provider", ["claude_code", "codex"])
+def test_the_child_yields_what_the_provider_yields(provider: str) -> None:
+    direct = list(load(provider).read(account(provider), {}, env(provider)))
+    with chunks_ahead(load(provider), account(provider), {}, env(provider)) as chunks:
+        assert list(chunks) == direct
+    assert any(chunk.records for chunk in direct)
+
+
+def test_cursors_travel_to_the_child() -> None:
+    direct = list(load("claude_code").read(account("claude_code"), {}, env("claude_code")))
+    cursors: dict[str, FileCursor] = {c.path: c for chunk in direct for c in chunk.cursors}
+    with chunks_ahead(load("claude_code"), account("claude_code"), cursors, env("claude_code")) as chunks:
+        assert [r for chunk in chunks for r in chunk.records] == []
+
+
+def test_a_child_that_dies_is_a_source_error() -> None:
+    """Killed for want of memory, say: what came before stays, the rest is read by the next pass."""
+    before = set(psutil.Process().children())
+    with chunks_ahead(load("codex"), account("codex"), {}, env("codex")) as chunks:
+        (child,) = set(psutil.Process().children()) - before
+        os.kill(child.pid, signal.SIGKILL)
+        with pytest.raises(SourceUnavailable, match="ended early"):
+            list(chunks)
+
+
+def test_leaving_early_ends_the_child() -> None:
+    before = set(psutil.Process().children())
+    with chunks_ahead(load("codex"), account("codex"), {}, env("codex")):
+        (child,) = set(psutil.Process().children()) - before
+    assert not child.is_running()
+
+
+def test_the_child_ends_when_nobody_reads() -> None:
+    order = Order(
+        provider="claude_code",
+        account=account("claude_code"),
+        cursors=[],
+        home=str(env("claude_code").home),
+        environ={},
+        now=NOW,
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-m", "openusage.daemon.ahead"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdout.close()
+    _, errors = child.communicate(msgspec.msgpack.encode(order), timeout=20)
+    assert b"Traceback" not in errors

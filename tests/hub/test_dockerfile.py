@@ -1,0 +1,150 @@
+"""Dockerfile.hub, read as an engine would read it; its commands run as plain commands."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from openusage.hub import Board, HubServer
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "Dockerfile.hub"
+
+
+class Instruction(NamedTuple):
+    word: str
+    rest: str
+
+
+def instructions() -> list[Instruction]:
+    """With continued lines joined and comments left out."""
+    lines = [line for line in DOCKERFILE.read_text().splitlines() if not line.startswith("#")]
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    return [Instruction(*line.split(None, 1)) for line in joined.splitlines() if line.strip()]
+
+
+def final_stage() -> list[Instruction]:
+    found = instructions()
+    last = max(i for i, step in enumerate(found) if step.word == "FROM")
+    return found[last:]
+
+
+def only(word: str, stage: list[Instruction]) -> str:
+    found = [step.rest for step in stage if step.word == word]
+    assert len(found) == 1, (word, found)
+    return found[0]
+
+
+def needs(name: str) -> list[str]:
+    found = re.search(rf'^ARG {name}="([^"]*)"$', DOCKERFILE.read_text(), re.MULTILINE)
+    assert found
+    return found[1].split()
+
+
+def test_it_has_a_build_stage_and_a_final_one() -> None:
+    stages = [step.rest for step in instructions() if step.word == "FROM"]
+    assert [re.sub(r"^\S+", "", s).strip() for s in stages] == ["AS build", ""]
+
+
+def test_it_runs_as_nobody() -> None:
+    assert only("USER", final_stage()) == "65534:65534"
+    words = [step.word for step in final_stage()]
+    assert "RUN" not in words
+    assert words.index("USER") < words.index("ENTRYPOINT")
+
+
+def test_it_exposes_the_port_and_starts_the_hub() -> None:
+    assert only("EXPOSE", final_stage()) == "9190"
+    assert json.loads(only("ENTRYPOINT", final_stage())) == ["openusage", "hub", "--headless"]
+
+
+@pytest.mark.parametrize("label", ["source", "version", "revision", "created", "licenses"])
+def test_it_has_the_oci_labels(label: str) -> None:
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', only("LABEL", final_stage())))
+    arguments = [step.rest.partition("=")[0] for step in final_stage() if step.word == "ARG"]
+    if label == "licenses":
+        assert f'license = "{labels[label]}"' in (ROOT / "pyproject.toml").read_text()
+    else:
+        assert labels[label] == f"${{{label.upper()}}}"
+        assert label.upper() in arguments
+
+
+def test_no_secret_and_no_remote_file_goes_in() -> None:
+    text = "\n".join(f"{s.word} {s.rest}" for s in instructions())
+    assert not re.search(r"TOKEN|SECRET|PASSWORD|API_KEY", text, re.IGNORECASE)
+    assert not any(step.word == "ADD" for step in instructions())
+
+
+def test_copied_files_exist_and_reach_the_builder() -> None:
+    """`.dockerignore` leaves out everything else."""
+    allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for step in instructions():
+        if step.word == "COPY" and not step.rest.startswith("--from"):
+            for source in step.rest.split()[:-1]:
+                assert (ROOT / source).exists(), source
+                assert any(fnmatch.fnmatch(source, pattern) for pattern in allowed), source
+
+
+def test_locks_are_cut_out_of_the_projects_lock(tmp_path: Path) -> None:
+    """The very command of the file, run by sh: every name is there, pinned, with hashes, and no other."""
+    run = next(s.rest for s in instructions() if s.word == "RUN" and "awk" in s.rest)
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "dev.lock").write_bytes((ROOT / "requirements" / "dev.lock").read_bytes())
+    variables = {"BUILD_NEEDS": " ".join(needs("BUILD_NEEDS")), "HUB_NEEDS": " ".join(needs("HUB_NEEDS"))}
+    subprocess.run(["sh", "-ec", run], cwd=tmp_path, env={"PATH": "/usr/bin:/bin", **variables}, check=True)
+    for name in ("BUILD_NEEDS", "HUB_NEEDS"):
+        lock = (tmp_path / f"{name.removesuffix('_NEEDS').lower()}.lock").read_text()
+        blocks = re.findall(
+            r"^([a-z0-9-]+)==\S+[^\n]*\\\n((?:    --hash=sha256:\w{64}[^\n]*\n)+)", lock, re.MULTILINE
+        )
+        assert sorted(package for package, _ in blocks) == sorted(needs(name))
+        assert len(re.findall(r"^\S", lock, re.MULTILINE)) == len(blocks)
+
+
+def test_the_hub_room_loads_nothing_that_the_image_lacks() -> None:
+    """Every import outside the standard library is one of the installed packages."""
+    program = textwrap.dedent(
+        """
+        import importlib.abc, sys
+        allowed = {"openusage", *sys.argv[1].split()} | set(sys.stdlib_module_names)
+        class Image(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] not in allowed:
+                    raise ModuleNotFoundError(f"{name} is not in the image", name=name)
+        sys.meta_path.insert(0, Image())
+        import openusage.hub
+        with openusage.hub.HubServer(openusage.hub.Board(), "127.0.0.1", 0) as server:
+            print(server.url)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, " ".join(needs("HUB_NEEDS"))],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("http://127.0.0.1:")
+
+
+def healthcheck(port: int) -> int:
+    """The exit status of the image's own command against a port."""
+    _, _, command = only("HEALTHCHECK", final_stage()).partition("CMD ")
+    program, *arguments = json.loads(command)
+    assert program == "python"
+    moved = [a.replace("127.0.0.1:9190", f"127.0.0.1:{port}") for a in arguments]
+    return subprocess.run([sys.executable, *moved], capture_output=True, timeout=10).returncode
+
+
+def test_the_health_check_tells_a_hub_from_none() -> None:
+    with HubServer(Board(), "127.0.0.1", 0, "s3cret", healthz_machines=False) as server:
+        assert healthcheck(server.port) == 0
+    assert healthcheck(server.port) != 0

@@ -1,0 +1,343 @@
+"""The real server on a real port, spoken to by bytes: limits, slow clients, start and stop."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import httpx
+import psutil
+import pytest
+
+from openusage.hub import Board, HubServer, Patience
+from tests.hub.conftest import TOKEN, Hub, read_to_end, running
+from tests.hub.test_board import body
+
+LIMIT = 4_194_304
+AUTH = f"Authorization: Bearer {TOKEN}\r\n".encode()
+HASTE = Patience(head_s=0.3, idle_body_s=0.3, body_s=1.0, unread_answer_s=0.5)
+
+
+def head(*lines: bytes, method: bytes = b"POST", path: bytes = b"/v1/push") -> bytes:
+    return b"\r\n".join((method + b" " + path + b" HTTP/1.1", b"Host: h", AUTH.strip(), *lines, b"", b""))
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def payload(answer: bytes) -> object:
+    return json.loads(answer.rpartition(b"\r\n\r\n")[2])
+
+
+def seconds_open(sock: socket.socket, piece: bytes, every_s: float = 0.05) -> float:
+    """How long the hub bears a client that sends `piece` again and again."""
+    started = time.monotonic()
+    while time.monotonic() - started < 10.0:
+        try:
+            sock.sendall(piece)
+        except OSError:
+            break
+        time.sleep(every_s)
+    return time.monotonic() - started
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Hub]:
+    with running(patience=HASTE) as hub:
+        yield hub
+
+
+def test_a_declared_body_that_is_too_large_is_refused_unread(hub: Hub) -> None:
+    """With Expect the client need not send a byte of it."""
+    with closing(hub.connect()) as sock:
+        sock.sendall(head(b"Content-Length: %d" % (LIMIT + 1), b"Expect: 100-continue"))
+        answer = sock.recv(65_536)
+        assert status(answer) == 413
+        assert b"connection: close" in answer.lower()
+        assert payload(answer) == {"error": "request body too large"}
+
+
+def test_a_client_that_sends_it_all_anyway_still_reads_the_answer(hub: Hub) -> None:
+    answer = hub.raw(head(b"Content-Length: %d" % (LIMIT + 1)) + b"x" * (LIMIT + 1))
+    assert status(answer) == 413
+    assert hub.http.get("/healthz").status_code == 200
+
+
+def chunks(sock: socket.socket, count: int, size: int = 65_536) -> int:
+    """Sends a chunked body without an end; returns how many chunks went out before the hub closed."""
+    chunk = b"%x\r\n" % size + b" " * size + b"\r\n"
+    for sent in range(count):
+        try:
+            sock.sendall(chunk)
+        except OSError:
+            return sent
+    return count
+
+
+def test_a_streamed_body_is_cut_off_at_the_limit(hub: Hub) -> None:
+    """Chunks without an end: refused after 4 MiB, closed soon after, and never held in memory."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    with closing(hub.connect()) as sock:
+        sock.sendall(head(b"Transfer-Encoding: chunked"))
+        answers: list[bytes] = []
+        reader = threading.Thread(target=lambda: answers.append(read_to_end(sock)))
+        reader.start()
+        chunks(sock, 5000)
+        reader.join(10)
+    assert status(answers[0]) == 413
+    assert process.memory_info().rss - before < 40_000_000
+
+
+def test_a_chunked_body_within_the_limit_is_read(hub: Hub) -> None:
+    sent = body("laptop", "a")
+    pieces = b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in (sent[:10], sent[10:]))
+    answer = hub.raw(head(b"Transfer-Encoding: chunked", b"Connection: close") + pieces + b"0\r\n\r\n")
+    assert status(answer) == 200
+    assert list(hub.snapshots()) == ["laptop:p:a"]
+
+
+def test_expect_100_continue_is_answered_before_the_body(hub: Hub) -> None:
+    sent = body("laptop", "a")
+    with closing(hub.connect()) as sock:
+        sock.sendall(head(b"Content-Length: %d" % len(sent), b"Expect: 100-continue"))
+        assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(sent)
+        assert status(sock.recv(65_536)) == 200
+
+
+def test_gzip_pushes_are_accepted_and_offered(hub: Hub) -> None:
+    answer = hub.push(gzip.compress(body("laptop", "a")), Content_Encoding="gzip")
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (200, "gzip")
+    assert list(hub.snapshots()) == ["laptop:p:a"]
+
+
+def test_a_gzip_bomb_is_refused(hub: Hub) -> None:
+    bomb = gzip.compress(b'{"machine":"' + b"x" * 50_000_000 + b'"}', 9)
+    answer = hub.push(bomb, Content_Encoding="gzip")
+    assert (answer.status_code, answer.json()["error"]) == (413, "request body too large")
+    assert hub.snapshots() == {}
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "gzip, gzip", "zstd"])
+def test_other_codings_are_415(hub: Hub, coding: str) -> None:
+    answer = hub.push(body("laptop", "a"), Content_Encoding=coding)
+    assert (answer.status_code, answer.json()) == (415, {"error": "unsupported content encoding"})
+    assert answer.headers["accept-encoding"] == "gzip"
+
+
+def test_identity_is_no_coding(hub: Hub) -> None:
+    assert hub.push(body("laptop", "a"), Content_Encoding="identity").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"), [("PUT", "/v1/push", "POST"), ("DELETE", "/v1/snapshots", "GET, HEAD")]
+)
+def test_405_comes_before_401_and_says_what_is_allowed(hub: Hub, method: str, path: str, allow: str) -> None:
+    answer = httpx.request(method, hub.server.url + path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
+def test_half_a_body_changes_nothing(hub: Hub) -> None:
+    sent = body("laptop", "a")
+    with closing(hub.connect()) as sock:
+        sock.sendall(head(b"Content-Length: %d" % len(sent)) + sent[:-5])
+    assert hub.http.get("/healthz").json()["machines"] == []
+
+
+def test_garbage_is_answered_and_closed(hub: Hub) -> None:
+    assert status(hub.raw(b"\x16\x03\x01\x02\x00garbage\r\n\r\n")) == 400
+
+
+def test_an_endless_head_is_closed(hub: Hub) -> None:
+    with closing(hub.connect()) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\n")
+        assert seconds_open(sock, b"X-Pad: " + b"x" * 8000 + b"\r\n", every_s=0.001) < 3.0
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET", b"\r\n", b"GET /healthz HTTP/1.1\r\nHost: h\r\nX-Slow: "])
+def test_an_unfinished_head_is_closed(hasty: Hub, sent: bytes) -> None:
+    started = time.monotonic()
+    assert hasty.raw(sent) == b""
+    assert time.monotonic() - started < 2.0
+
+
+def test_a_trickling_head_gains_no_time(hasty: Hub) -> None:
+    with closing(hasty.connect()) as sock:
+        assert seconds_open(sock, b"\r\n") < 2.0
+
+
+def test_an_unfinished_head_after_a_good_request_is_closed_too(hasty: Hub) -> None:
+    with closing(hasty.connect()) as sock:
+        sock.sendall(head(method=b"GET", path=b"/healthz"))
+        assert status(sock.recv(65_536)) == 200
+        sock.sendall(b"GET /heal")
+        started = time.monotonic()
+        assert read_to_end(sock) == b""
+        assert time.monotonic() - started < 2.0
+
+
+def test_a_body_that_stops_is_closed(hasty: Hub) -> None:
+    started = time.monotonic()
+    assert hasty.raw(head(b"Content-Length: 100") + b'{"machine"') == b""
+    assert time.monotonic() - started < 2.0
+    assert hasty.http.get("/healthz").json()["machines"] == []
+
+
+def test_a_body_that_trickles_has_an_end_as_well(hasty: Hub) -> None:
+    with closing(hasty.connect()) as sock:
+        sock.sendall(head(b"Content-Length: 4000"))
+        assert 0.9 < seconds_open(sock, b" ") < 4.0
+
+
+def test_a_body_after_its_refusal_does_not_keep_the_connection_forever(hasty: Hub) -> None:
+    """Answered before it was read, then it stops: uvicorn alone would hold the connection."""
+    with closing(hasty.connect()) as sock:
+        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx")
+        assert status(sock.recv(65_536)) == 401
+        sock.sendall(b"x")
+        started = time.monotonic()
+        assert read_to_end(sock) == b""
+        assert time.monotonic() - started < 2.0
+
+
+def test_a_refused_request_leaves_the_connection_usable(hasty: Hub) -> None:
+    with closing(hasty.connect()) as sock:
+        for _ in range(2):
+            sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}")
+            assert status(sock.recv(65_536)) == 401
+        time.sleep(0.7)  # beyond every deadline: idle between requests is not slow
+        sock.sendall(head(method=b"GET", path=b"/healthz"))
+        assert status(sock.recv(65_536)) == 200
+
+
+def test_an_answer_that_nobody_reads_is_dropped(hasty: Hub) -> None:
+    pad = json.dumps("x" * 3_500_000)
+    for i in range(4):
+        snapshot = f'{{"provider_id":"p","account_id":"a","message":{pad}}}'
+        assert hasty.push(f'{{"machine":"big{i}","snapshots":[{snapshot}]}}').status_code == 200
+    with closing(socket.socket()) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", hasty.server.port))
+        sock.settimeout(10)
+        sock.sendall(head(method=b"GET", path=b"/v1/snapshots"))
+        time.sleep(2.0)
+        assert len(read_to_end(sock)) < 14_000_000
+    hasty.clock.seconds += 301
+
+
+def test_bodies_under_way_share_a_budget() -> None:
+    """Beyond it: 503, and when to come again. The bytes are given back when a sender leaves."""
+    with running(max_bodies=100_000) as hub:
+        sent = body("laptop", "a")
+        with closing(hub.connect()) as holding:
+            holding.sendall(head(b"Content-Length: 200000") + b" " * 90_000)
+            time.sleep(0.2)
+            answer = hub.push(sent + b" " * 50_000)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+            assert answer.headers["connection"] == "close"
+            assert hub.push(sent).status_code == 200
+        time.sleep(0.2)
+        assert hub.push(sent + b" " * 50_000).status_code == 200
+        for _ in range(20):  # and after every other way to end
+            hub.push(b"x" * 60_000)
+            hub.push(gzip.compress(os.urandom(60_000)), Content_Encoding="gzip")
+        assert hub.push(sent + b" " * 90_000).status_code == 200
+
+
+def test_a_large_loose_push_does_not_hold_up_the_others(hub: Hub) -> None:
+    """It is repaired in a thread; health is answered meanwhile."""
+    accounts = ",".join(f'{{"PROVIDER_ID":"p","account_id":"{i}"}}' for i in range(40_000))
+    loose = f'{{"machine":"loose","snapshots":[{accounts}]}}'
+    answers: list[httpx.Response] = []
+    pusher = threading.Thread(target=lambda: answers.append(hub.push(loose)))
+    slowest = 0.0
+    pusher.start()
+    with httpx.Client(base_url=hub.server.url) as other:
+        while pusher.is_alive():
+            started = time.perf_counter()
+            assert other.get("/healthz").status_code == 200
+            slowest = max(slowest, time.perf_counter() - started)
+    assert answers[0].json() == {"ok": True}
+    assert slowest < 2.0
+    assert len(hub.snapshots()) == 40_000
+
+
+def test_stop_is_quick_even_with_clients_that_hang_on() -> None:
+    server = HubServer(Board(), "127.0.0.1", 0)
+    server.start()
+    address = ("127.0.0.1", server.port)
+    idle = socket.create_connection(address)
+    reading = socket.create_connection(address)
+    reading.sendall(head(b"Content-Length: 100") + b"x")
+    time.sleep(0.1)
+    started = time.monotonic()
+    server.stop()
+    assert time.monotonic() - started < 1.0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, timeout=1)
+    for sock in (idle, reading):
+        sock.settimeout(2)
+        read_to_end(sock)
+        sock.close()
+
+
+def test_a_stopped_hub_can_start_again_on_its_port() -> None:
+    board = Board()
+    server = HubServer(board, "127.0.0.1", 0)
+    server.start()
+    httpx.post(server.url + "/v1/push", content=body("laptop", "a"))
+    server.stop()
+    server.start()
+    assert httpx.get(server.url + "/healthz").json() == {"status": "ok", "machines": ["laptop"]}
+    server.stop()
+
+
+PROGRAM = """
+from openusage.hub import Board, HubServer
+server = HubServer(Board(), "127.0.0.1", 0)
+server.bind()
+print(server.port, flush=True)
+number = server.serve()
+print("ended by", number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_returns_on_a_signal_within_a_second(number: signal.Signals) -> None:
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    port = int(process.stdout.readline())
+    for _ in range(100):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200:
+                break
+        except httpx.TransportError:
+            time.sleep(0.05)
+    started = time.monotonic()
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=10)
+    assert time.monotonic() - started < 1.5
+    assert process.returncode == 0
+    assert out.strip() == f"ended by {number.value}"
+
+
+def test_serve_can_be_stopped_from_another_thread() -> None:
+    server = HubServer(Board(), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    assert server.wait_ready(10)
+    assert httpx.get(server.url + "/healthz").status_code == 200
+    server.stop()
+    thread.join(2)
+    assert not thread.is_alive()
