@@ -137,7 +137,7 @@ def _refuse_second(socket: Path) -> None:
     """Says who is there before anything is opened. The socket itself and the store's lock decide for good."""
     from openusage.client import DaemonClient
 
-    with contextlib.closing(DaemonClient(socket, now=now, timeout_s=2.0)) as client:
+    with contextlib.closing(DaemonClient(socket, now=now, timeout_s=5.0)) as client:
         if not client.healthy():
             return
         try:

@@ -86,7 +86,7 @@ class SnapshotsView:
             return self._zipped
         if self._zipping is None and self._monotonic() - self._zipped_s >= _GZIP_EVERY_S:
             self._zipped_s = self._monotonic()
-            under_way = self._zip_in_thread(body, self._version, self._tag)
+            under_way = self._zip_in_thread(body, self._version, self._zip_tag)
             self._zipping = self._version, asyncio.ensure_future(under_way)
         if self._zipping is not None and self._zipping[0] == self._version:
             return await asyncio.shield(self._zipping[1])
