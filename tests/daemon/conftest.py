@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from openusage.daemon.run import Config, Daemon
+from openusage.daemon.config import Config
+from openusage.daemon.run import Daemon
 from openusage.exporter import Target
 from openusage.machine import Machine
 from openusage.pricing import PriceBook

@@ -91,7 +91,8 @@ def _daemon(
     on_progress: Callable[[Progress], None] | None = None,
     targets: tuple[Target, ...] = (),
 ) -> Daemon:
-    from openusage.daemon.run import Config, Daemon
+    from openusage.daemon.config import Config
+    from openusage.daemon.run import Daemon
     from openusage.daemon.schedule import POLL_S
     from openusage.machine import identify
     from openusage.paths import ensure_private_dir

@@ -12,24 +12,25 @@ import datetime as dt
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
-import msgspec
 import uvicorn
 
 from openusage import __version__
 from openusage.daemon.answers import Answer, Answers
+from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
+from openusage.daemon.config import Config
 from openusage.daemon.schedule import Job, Progress, Schedule
 from openusage.daemon.server import API_VERSION, HookResult, application, bind
 from openusage.daemon.watch import watch
 from openusage.errors import SourceError, SourceUnavailable, StoreError
-from openusage.exporter import Exporter, Target
+from openusage.exporter import Exporter
 from openusage.format import age, size_bytes
 from openusage.providers._contract import Env, ParsesHooks, Provider
 from openusage.store import Store
@@ -46,31 +47,6 @@ MIN_PASS_GAP_S = 0.2
 FRESH_S = 1.0
 """A report's question first collects, unless the last pass ended this recently."""
 VENDOR_TIMEOUT_S = 8.0
-
-
-class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """What a daemon is told once, at its start."""
-
-    home: Path
-    environ: Mapping[str, str]
-    socket: Path
-    database: Path
-    machine: str
-    tz: str
-    collect_s: float = 30.0
-    poll_s: float = 300.0
-    retention_days: int = 90
-    window: str = "30d"
-    links: dict[str, str] = {}
-    targets: tuple[Target, ...] = ()
-    """Hubs to push to."""
-    order: tuple[str, ...] = ()
-    """Account ids whose tiles come first, in this order."""
-    hidden: frozenset[str] = frozenset()
-    """Account ids that are read but not shown, nor pushed."""
-    offline: bool = False
-    """Ask no vendor."""
-    base_urls: dict[str, str] = {}
 
 
 class _Server(uvicorn.Server):
@@ -279,7 +255,7 @@ class Daemon:
         """Ask the vendors in a thread that nothing waits for at the end."""
         if self._http is None:
             return
-        records, errors = await _in_thread(self._collector.poll)
+        records, errors = await aside(self._collector.poll)
         if records:
             await self._write(lambda: self._store.add(records))
         failures = [e.message for e in errors]
@@ -427,27 +403,3 @@ def progress_text(progress: Progress) -> str:
 
 def _retry_after_s(error: SourceError) -> float:
     return error.retry_after_s if isinstance(error, SourceUnavailable) else 0.0
-
-
-async def _in_thread(job: Callable[[], T]) -> T:
-    """Like `asyncio.to_thread`, in a thread that does not hold up the end of the process."""
-    loop = asyncio.get_running_loop()
-    result: asyncio.Future[T] = loop.create_future()
-
-    def settle(set_it: Callable[[], None]) -> None:
-        if not result.done():
-            set_it()
-
-    def run() -> None:
-        try:
-            value = job()
-        except BaseException as e:
-            error = e
-            outcome = lambda: result.set_exception(error)  # noqa: E731
-        else:
-            outcome = lambda: result.set_result(value)  # noqa: E731
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, outcome)
-
-    threading.Thread(target=run, name="vendor", daemon=True).start()
-    return await result

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 import msgspec
@@ -79,11 +80,12 @@ class FileState(msgspec.Struct, frozen=True):
     mtime_ns: int
 
     def start(self, cursor: FileCursor | None) -> int | None:
-        """Offset to read from, 0 for a new, replaced or shortened file, `None` when nothing changed."""
+        """Offset to read from, 0 for a file that is new or was written anew, `None` when nothing changed."""
         if cursor is None or cursor.inode != self.inode or self.size < cursor.offset:
             return 0
-        if cursor.size == self.size and cursor.mtime_ns == self.mtime_ns:
-            return None
+        if cursor.size == self.size:
+            # Written, and not longer: nothing was appended, so it was written anew in place.
+            return None if cursor.mtime_ns == self.mtime_ns else 0
         return cursor.offset
 
     def cursor(self, offset: int, state: bytes = b"", *, whole: bool = True) -> FileCursor:
@@ -159,9 +161,12 @@ def is_continued(path: str | Path, offset: int, mark: Mark | None) -> bool:
 
 
 def stat(path: str | Path) -> FileState | None:
-    """The file's state, `None` when it is gone or cannot be looked at."""
+    """The file's state, `None` when it is gone, cannot be looked at, or is no file: a pipe is never opened,
+    it would keep us waiting for ever."""
     try:
         s = Path(path).stat()
     except OSError:
+        return None
+    if not S_ISREG(s.st_mode):
         return None
     return FileState(str(path), s.st_ino, s.st_size, s.st_mtime_ns)
