@@ -89,6 +89,19 @@ def test_a_returning_machine_gets_its_label_back(board: Board, clock: Clock) -> 
     }
 
 
+def test_a_label_with_a_suffix_comes_back_too(board: Board, clock: Clock) -> None:
+    """Though the plain name is free just then: its tiles keep their place."""
+    put(board, "laptop", "a", machine_id="x")
+    put(board, "laptop", "a", machine_id="y")
+    clock.seconds += 301
+    put(board, "laptop", "a", machine_id="y")
+    put(board, "laptop", "a", machine_id="z")
+    assert [(m.machine_id, m.label) for m in board.machines() if m.live] == [
+        ("z", "laptop"),
+        ("y", "laptop~2"),
+    ]
+
+
 def test_keys_that_join_to_the_same_text_are_both_kept(board: Board) -> None:
     """`a:b`+`c`+`d` and `a`+`b:c`+`d`; the later one has the suffix, and keeps it while both live."""
     for _ in range(3):

@@ -24,7 +24,7 @@ from tests.hub.test_board import body
 
 LIMIT = 4_194_304
 AUTH = f"Authorization: Bearer {TOKEN}\r\n".encode()
-HASTE = Patience(head_s=0.3, idle_body_s=0.3, body_s=1.0, unread_answer_s=0.5)
+HASTE = Patience(head_s=0.3, idle_body_s=0.3, body_s=1.0, unread_answer_s=0.5, keep_alive_s=1)
 
 
 def head(*lines: bytes, method: bytes = b"POST", path: bytes = b"/v1/push") -> bytes:
@@ -209,6 +209,17 @@ def test_a_body_after_its_refusal_does_not_keep_the_connection_forever(hasty: Hu
         started = time.monotonic()
         assert read_to_end(sock) == b""
         assert time.monotonic() - started < 2.0
+
+
+def test_a_connection_is_idle_also_after_a_body_that_came_behind_its_answer(hasty: Hub) -> None:
+    """uvicorn alone forgets its keep-alive time there, and the connection stays for good."""
+    with closing(hasty.connect(3.0)) as sock:
+        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{")
+        assert status(sock.recv(65_536)) == 401
+        sock.sendall(b"}")
+        started = time.monotonic()
+        assert read_to_end(sock) == b""
+        assert time.monotonic() - started < 2.5
 
 
 def test_a_refused_request_leaves_the_connection_usable(hasty: Hub) -> None:

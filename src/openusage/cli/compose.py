@@ -10,7 +10,6 @@ import contextlib
 import datetime as dt
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +18,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openusage.cli.process import (
+    daemon_thread,
+    log_to_file,
+    log_to_stderr,
+    on_signals,
+    progress_line,
+    screen_possible,
+    wait_for_end,
+)
 from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, PeerError, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +45,8 @@ log = logging.getLogger("openusage.cli")
 
 DAEMON_START_S = 8.0
 """How long a dashboard waits for the daemon that it started."""
+DAEMON_RACE_S = 2.0
+"""And how long when that one ended at once: another one may be about to serve."""
 SELF_EXPORT_S = 5.0
 """A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
 
@@ -72,10 +82,10 @@ def run_daemon(
         db_path=db_path,
         collect_s=collect_interval_s or interval_s,
         poll_s=poll_interval_s or interval_s,
-        on_progress=_progress_line() if sys.stderr.isatty() else None,
+        on_progress=progress_line() if sys.stderr.isatty() else None,
         targets=_targets(settings, paths),
     )
-    with _on_signals(daemon.stop):
+    with on_signals(daemon.stop):
         daemon.run()
     return ExitCode.OK
 
@@ -206,7 +216,7 @@ def run_hub(
     address = listen or settings.hub.listen_addr
     guard(address, token=token, allow_public=allow_public)
     host, port = parse_listen(address)
-    with_screen = not headless and sys.stdin.isatty() and sys.stdout.isatty()
+    with_screen = not headless and screen_possible(os.environ)
     log_to_stderr(verbose=True) if not with_screen else log_to_file(paths.log_file)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
     server = HubServer(board, host, port, token, healthz_machines=settings.hub.healthz_machines)
@@ -219,7 +229,7 @@ def run_hub(
             print(where_to_look(url, collect=collect), file=sys.stderr, flush=True)
             if collect and not anything_found():
                 print(nothing_found(), file=sys.stderr, flush=True)
-            _wait_for_end()
+            wait_for_end()
             return ExitCode.OK
     finally:
         server.stop()
@@ -241,7 +251,7 @@ def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[None]:
         with _forwarding(settings, paths, own):
             yield
         return
-    thread = threading.Thread(target=_logged(daemon.run), name="daemon", daemon=True)
+    thread = daemon_thread(daemon.run)
     thread.start()
     try:
         yield
@@ -303,6 +313,7 @@ def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
     ensure_private_dir(paths.log_file.parent)
     with paths.log_file.open("ab") as output:
         paths.log_file.chmod(0o600)
+        said_from = output.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "openusage.cli", "telemetry", "daemon", "run"],
             stdin=subprocess.DEVNULL,
@@ -314,10 +325,14 @@ def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
     while time.monotonic() < deadline:
         if healthy():
             return
-        if process.poll() is not None:
-            break
+        if process.poll() is not None:  # perhaps because another dashboard has just started one
+            deadline = min(deadline, time.monotonic() + DAEMON_RACE_S)
         time.sleep(0.05)
-    raise OpenUsageError("The daemon does not start.", f"What it said is in {paths.log_file}")
+    said = paths.log_file.read_bytes()[said_from:].decode(errors="replace").strip()
+    raise OpenUsageError(
+        "The daemon does not start" + (f":\n{said[-600:]}" if said else "."),
+        f"Its log is {paths.shown(paths.log_file)}.",
+    )
 
 
 def run_hub_view(
@@ -335,7 +350,7 @@ def _hub_source(url: str, token: str) -> SnapshotSource:
 
 
 def _need_terminal(instead: str) -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not screen_possible(os.environ):
         raise UsageError("The dashboard needs a terminal.", f"Without one: {instead}")
 
 
@@ -365,8 +380,9 @@ def _screen(
         save_window=None if source.is_hub else save_window,
         empty_text="" if source.is_hub else nothing_found(),
     )
-    app.run()
-    return ExitCode.OK
+    with contextlib.closing(source), on_signals(app.ask_to_end):
+        app.run()
+    return ExitCode.FAILED if app.return_code else ExitCode.OK
 
 
 def anything_found() -> bool:
@@ -442,78 +458,3 @@ def _own_store(
         yield store
     finally:
         store.close()
-
-
-# -- process -------------------------------------------------------------------------------------
-
-
-def log_to_stderr(verbose: bool) -> None:
-    """Readable lines for a terminal or a service's journal."""
-    _log(logging.StreamHandler(), verbose)
-
-
-def log_to_file(path: Path) -> None:
-    """Beside a screen, which owns the terminal."""
-    from openusage.paths import ensure_private_dir
-
-    ensure_private_dir(path.parent)
-    handler = logging.FileHandler(path, delay=True)
-    path.touch(mode=0o600)
-    _log(handler, verbose=True)
-
-
-def _log(handler: logging.Handler, verbose: bool) -> None:
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
-    root = logging.getLogger("openusage")
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO if verbose else logging.WARNING)
-    root.propagate = False
-
-
-@contextlib.contextmanager
-def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM, SIGINT and SIGHUP end the program in order."""
-    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = {s: signal.signal(s, lambda *_: stop()) for s in signals}
-    try:
-        yield
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)
-
-
-def _wait_for_end() -> None:
-    ended = threading.Event()
-    with _on_signals(ended.set):
-        ended.wait()
-
-
-def _logged(run: Callable[[], None]) -> Callable[[], None]:
-    def logged() -> None:
-        try:
-            run()
-        except OpenUsageError as e:
-            log.error("%s", e.message)
-        except Exception:
-            log.exception("the daemon ended")
-
-    return logged
-
-
-def _progress_line() -> Callable[[Progress], None]:
-    """One line on stderr that is written over, at most ten times a second."""
-    from openusage.daemon.run import progress_text
-
-    last = 0.0
-
-    def show(progress: Progress) -> None:
-        nonlocal last
-        done = progress.bytes_done >= progress.bytes_total
-        if progress.bytes_total < (8 << 20) or (time.monotonic() - last < 0.1 and not done):
-            return
-        last = time.monotonic()
-        end = "\r\033[K" if done else ""
-        sys.stderr.write(f"\r\033[K{progress_text(progress)}{end}")
-        sys.stderr.flush()
-
-    return show

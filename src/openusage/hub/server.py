@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -31,30 +32,23 @@ if TYPE_CHECKING:
 
 _MAX_HEAD_BYTES = 65_536
 _MAX_CONNECTIONS = 2000
-_KEEP_ALIVE_S = 75
-"""Above the exporter's minute, so that its connection lives from push to push."""
 _STOP_S = 0.5
 """Requests under way get so long at the end."""
 
 
-class Patience:
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds a client may take."""
 
-    def __init__(
-        self,
-        head_s: float = 5.0,
-        idle_body_s: float = 10.0,
-        body_s: float = 120.0,
-        unread_answer_s: float = 30.0,
-    ) -> None:
-        self.head_s = head_s
-        """From the first byte, or the connection, to the end of the head."""
-        self.idle_body_s = idle_body_s
-        """Without a byte of the body."""
-        self.body_s = body_s
-        """For the whole body."""
-        self.unread_answer_s = unread_answer_s
-        """Without taking a byte of the answer."""
+    head_s: float = 5.0
+    """From the first byte, or the connection, to the end of the head."""
+    idle_body_s: float = 10.0
+    """Without a byte of the body."""
+    body_s: float = 120.0
+    """For the whole body."""
+    unread_answer_s: float = 30.0
+    """Without taking a byte of the answer."""
+    keep_alive_s: int = 75
+    """Between requests. Above the exporter's minute, so that its connection lives from push to push."""
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -268,7 +262,7 @@ class HubServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_keep_alive=self._patience.keep_alive_s,
         )
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not look at it again

@@ -18,8 +18,8 @@ import zstandard
 from openusage.errors import SourceUnavailable
 from openusage.wire.cursors import FileCursor
 
-BLOCK_BYTES = 4 << 20
-"""Read size: large enough to hide the call, small enough to keep memory flat."""
+BLOCK_BYTES = 1 << 20
+"""Read size: large enough to hide the call, small enough to stay in the processor's cache."""
 MAX_LINE_BYTES = 256 << 20
 MARK_BYTES = 64
 

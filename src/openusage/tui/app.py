@@ -5,6 +5,7 @@ It joins state, poller and screens.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import ClassVar
@@ -88,6 +89,8 @@ class DashboardApp(App[None]):
             deliver=lambda outcome: self.post_message(self.Polled(outcome)),
             broken=lambda error: self.post_message(self.Broken(error)),
         )
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._ending = False
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK
@@ -104,12 +107,21 @@ class DashboardApp(App[None]):
         return OverviewScreen()
 
     def on_mount(self) -> None:
+        self._own_loop = asyncio.get_running_loop()
+        if self._ending:
+            self.exit()
         self._poller.start()
         self.set_interval(1.0, self.tick)
         self.theme_changed_signal.subscribe(self, lambda _: self._redraw())
 
     def on_unmount(self) -> None:
         self._poller.stop()
+
+    def ask_to_end(self) -> None:
+        """Leave, and give the terminal back. Safe from signal handlers and other threads."""
+        self._ending = True
+        if self._own_loop is not None and not self._own_loop.is_closed():
+            self._own_loop.call_soon_threadsafe(self.exit)
 
     def tick(self) -> None:
         """Ages and countdowns go on; nothing is decoded for that."""

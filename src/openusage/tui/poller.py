@@ -59,7 +59,8 @@ class Poller:
                 outcome = self.poll()
             except Exception as error:
                 # A defect in a thread would leave a screen that looks alive: the app ends with the traceback.
-                self._broken(error)
+                if not self._stop.is_set():  # a source that was closed meanwhile is no defect
+                    self._broken(error)
                 return
             if self._stop.is_set():
                 return

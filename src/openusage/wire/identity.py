@@ -51,7 +51,9 @@ def account_key(vendor: str, identity: str) -> str:
     >>> account_key("openai", "acc-1")[:16]
     'c5bdc9d18fcc35d8'
     """
-    return hashlib.sha256("\x1f".join(("openusage account", vendor, identity)).encode()).hexdigest()
+    return hashlib.sha256(
+        "\x1f".join(("openusage account", vendor, identity)).encode("utf-8", "surrogatepass")
+    ).hexdigest()
 
 
 def is_personal(text: str) -> bool:

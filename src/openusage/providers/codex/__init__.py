@@ -15,14 +15,14 @@ from pathlib import Path
 import msgspec
 
 from openusage.errors import SourceChanged, SourceUnavailable
-from openusage.providers import _codex_login as logins
 from openusage.providers import _jsonl
-from openusage.providers._codex_counter import counters
-from openusage.providers._codex_log import Parser
-from openusage.providers._codex_notify import parse_hook
-from openusage.providers._codex_state import PROVIDER, Sink, State
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
 from openusage.providers._jsonl import FileState
+from openusage.providers.codex import _login as logins
+from openusage.providers.codex._counter import counters
+from openusage.providers.codex._log import Parser
+from openusage.providers.codex._notify import parse_hook
+from openusage.providers.codex._state import PROVIDER, Sink, State
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
 

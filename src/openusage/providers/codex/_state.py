@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from openusage.providers import _codex_quota as quota
 from openusage.providers._jsonl import Mark
+from openusage.providers.codex import _quota as quota
 from openusage.wire.events import AccountFact, QuotaReading, Record, Scope, event_key
 
 PROVIDER = quota.PROVIDER

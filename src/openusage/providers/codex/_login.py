@@ -6,7 +6,6 @@ The id token's claims are read without checking its signature: it is the user's 
 from __future__ import annotations
 
 import base64
-import hashlib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +15,10 @@ import msgspec
 
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
 from openusage.net import reason
-from openusage.providers._codex_quota import PROVIDER, from_api, plan
 from openusage.providers._contract import Env
+from openusage.providers.codex._quota import PROVIDER, from_api, plan
 from openusage.wire.events import AccountFact, Record
+from openusage.wire.identity import account_key
 
 DEFAULT_BASE = "https://chatgpt.com/backend-api"
 TIMEOUT_S = 8.0
@@ -72,12 +72,6 @@ def facts(account: str, known: Login, at_us: int) -> Iterator[AccountFact]:
     for key, value in pairs:
         if value:
             yield AccountFact(provider=PROVIDER, account=account, key=key, value=value, at_us=at_us)
-
-
-def account_key(vendor: str, account_id: str) -> str:
-    """One-way fingerprint by which machines see that they share an account."""
-    text = f"openusage account\x1f{vendor}\x1f{account_id}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def ask(account: str, home: Path, known: Login, env: Env) -> Iterator[Record]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from openusage.providers import _codex_lines as lines_of
-from openusage.providers._codex_lines import BadLine, Usage
-from openusage.providers._codex_state import PROVIDER, Sink, State, Step, Told, Total, step_key
+from openusage.providers.codex import _lines as lines_of
+from openusage.providers.codex._lines import BadLine, Usage
+from openusage.providers.codex._state import PROVIDER, Sink, State, Step, Told, Total, step_key
 from openusage.wire.events import EventKind, TokenCounts, UsageEvent, event_key
 
 ZERO: Total = (0, 0, 0, 0, 0)

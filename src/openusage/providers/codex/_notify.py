@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from openusage.errors import UsageError
-from openusage.providers._codex_state import PROVIDER, tool_key, turn_key
-from openusage.providers._codex_tools import project, tool_name
+from openusage.providers.codex._state import PROVIDER, tool_key, turn_key
+from openusage.providers.codex._tools import project, tool_name
 from openusage.wire.events import EventKind, Outcome, Record, UsageEvent
 
 _OUTCOMES = {

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from openusage.providers.claude_code._tools import file_key, language_of
+from openusage.providers._touched import file_key, language_of
 from openusage.wire.events import Outcome
 
 HEAD_BYTES = 400

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from openusage.providers import _codex_lines as lines_of
-from openusage.providers import _codex_tools as tools
-from openusage.providers._codex_counter import COUNTER, Counting, Parents, no_parents
-from openusage.providers._codex_lines import BadLine
-from openusage.providers._codex_state import PROVIDER, Pending, Sink, State, tool_key, turn_key
+from openusage.providers.codex import _lines as lines_of
+from openusage.providers.codex import _tools as tools
+from openusage.providers.codex._counter import COUNTER, Counting, Parents, no_parents
+from openusage.providers.codex._lines import BadLine
+from openusage.providers.codex._state import PROVIDER, Pending, Sink, State, tool_key, turn_key
 from openusage.wire.events import AccountFact, EventKind, Outcome, UsageEvent, event_key
 
 MAX_PENDING = 64
