@@ -15,6 +15,8 @@ DEBOUNCE_MS = 100
 """Wait this long for more changes of one burst."""
 STEP_MS = 25
 """A burst ends when nothing changed for this long."""
+FIRST_RETRY_S = 1.0
+"""Pause after watching failed; doubles up to `RETRY_S`."""
 RETRY_S = 30.0
 
 
@@ -32,10 +34,13 @@ async def watch(
 ) -> None:
     """Call `changed` with the paths after each burst of writes below `roots()`, until `stop`.
 
-    `moved` is set by the owner when the roots may be others now. Where watching is not possible (limit of
-    watches, odd file system) the sweep alone finds what is new; that is said once.
+    The roots themselves are among the paths when more may have changed than was seen. `moved` is set by the
+    owner when the roots may be others now. Where watching is not possible (limit of watches, odd file
+    system, a name that is no UTF-8) it is tried again, and looking is all there is meanwhile; that is said
+    once.
     """
     told = False
+    pause_s = FIRST_RETRY_S
     while not stop.is_set():
         moved.clear()
         watched = existing(roots())
@@ -45,22 +50,29 @@ async def watch(
             if not watched:
                 await asyncio.wait_for(again.wait(), RETRY_S)
                 continue
+            unseen = set(watched)  # nobody saw what was written before the watch stood
             async for burst in watchfiles.awatch(
                 *watched,
                 debounce=DEBOUNCE_MS,
                 step=STEP_MS,
                 stop_event=again,
                 rust_timeout=1000,
+                yield_on_timeout=True,
                 recursive=True,
             ):
-                changed({path for _, path in burst})
+                if burst or unseen:
+                    changed({path for _, path in burst} | unseen)
+                unseen, pause_s = set(), FIRST_RETRY_S
         except TimeoutError:
             continue
-        except (OSError, RuntimeError) as e:
+        except (OSError, RuntimeError, ExceptionGroup) as e:
             if not told:
-                log.warning("cannot watch for changes (%s); looking every now and then instead", e)
+                why = e.exceptions[0] if isinstance(e, ExceptionGroup) else e
+                log.warning("cannot watch for changes (%s); looking every now and then instead", why)
                 told = True
-            await _pause(again)
+            changed(set(watched))
+            await _pause(again, pause_s)
+            pause_s = min(2 * pause_s, RETRY_S)
         finally:
             for link in links:
                 link.cancel()
@@ -71,8 +83,8 @@ async def _link(source: asyncio.Event, target: asyncio.Event) -> None:
     target.set()
 
 
-async def _pause(again: asyncio.Event) -> None:
+async def _pause(again: asyncio.Event, seconds: float) -> None:
     try:
-        await asyncio.wait_for(again.wait(), RETRY_S)
+        await asyncio.wait_for(again.wait(), seconds)
     except TimeoutError:
         return
