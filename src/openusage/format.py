@@ -141,6 +141,12 @@ def resets(resets_at: dt.datetime | None, now: dt.datetime) -> str:
     return f"resets in {duration(left)}" if left > 0 else "reset due"
 
 
+def printable(text: str) -> str:
+    """Text of others, such as a file's name, for one line of a log or a screen: whatever would move the
+    cursor, end the line or is no text at all is shown as its escape."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def size_bytes(value: float | None) -> str:
     """`612 MB`, `1.0 GB`: decimal units, one decimal from a gigabyte on."""
     if value is None or not math.isfinite(value):

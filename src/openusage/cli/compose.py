@@ -49,6 +49,8 @@ DAEMON_RACE_S = 2.0
 """And how long when that one ended at once: another one may be about to serve."""
 SELF_EXPORT_S = 5.0
 """A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
+OWN_HUB_POLL_S = 1.0
+"""A hub's own screen asks it this often: what is unchanged is not even sent."""
 
 
 def now() -> dt.datetime:
@@ -225,7 +227,7 @@ def run_hub(
     try:
         with _collecting(settings, paths, url) if collect else contextlib.nullcontext():
             if with_screen:
-                return _screen(settings, paths, _hub_source(url, token))
+                return _screen(settings, paths, _hub_source(url, token), interval_s=OWN_HUB_POLL_S)
             print(where_to_look(url, collect=collect), file=sys.stderr, flush=True)
             if collect and not anything_found():
                 print(nothing_found(), file=sys.stderr, flush=True)
@@ -315,7 +317,7 @@ def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
         paths.log_file.chmod(0o600)
         said_from = output.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "openusage.cli", "telemetry", "daemon", "run"],
+            [sys.executable, "-P", "-m", "openusage.cli", "telemetry", "daemon", "run"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import pickle
 import queue
 import struct
 import subprocess
@@ -31,6 +32,8 @@ FROM_BYTES = 48 << 20
 """Less than this is read and stored in one process before another has started."""
 FRAMES_AHEAD = 16
 """Encoded chunks that wait in memory at most, about a MB each."""
+_PICKLED = b"\x80"
+"""How a pickle begins, and no msgpack of ours: it would be an empty object."""
 _LENGTH = struct.Struct("<I")
 
 
@@ -78,7 +81,11 @@ def chunks_ahead(
         now=env.now,
     )
     child = subprocess.Popen(
-        [sys.executable, "-m", "openusage.daemon.ahead"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        # -P: a module of the folder that we were started in is none of ours.
+        [sys.executable, "-P", "-m", "openusage.daemon.ahead"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for us; the child ends when we do
     )
     assert child.stdin is not None
     assert child.stdout is not None
@@ -87,7 +94,7 @@ def chunks_ahead(
     taking = threading.Thread(target=_take, args=(child.stdout, frames, left), name="read-ahead", daemon=True)
     try:
         with contextlib.suppress(BrokenPipeError), child.stdin as request:
-            request.write(msgspec.msgpack.encode(order))
+            request.write(_packed(order))
         taking.start()
         yield _decoded(frames, provider.SPEC.name)
     finally:
@@ -115,7 +122,7 @@ def _take(output: BinaryIO, frames: queue.Queue[bytes], left: threading.Event) -
 
 def _decoded(frames: queue.Queue[bytes], name: str) -> Iterator[Chunk]:
     while frame := frames.get():
-        value = _decode(frame)
+        value: Frame = pickle.loads(frame) if frame.startswith(_PICKLED) else _decode(frame)
         if isinstance(value, Done):
             return
         if isinstance(value, Failed):
@@ -137,7 +144,9 @@ def _error(failed: Failed) -> Exception:
 
 def main(requests: BinaryIO, answers: BinaryIO) -> None:
     """The child: read one order, write its frames."""
-    order = msgspec.msgpack.decode(requests.read(), type=Order)
+    request = requests.read()
+    pickled = request.startswith(_PICKLED)
+    order: Order = pickle.loads(request) if pickled else msgspec.msgpack.decode(request, type=Order)
     env = Env(home=Path(order.home), environ=order.environ, now=order.now)
     cursors = {cursor.path: cursor for cursor in order.cursors}
     last: Frame = Done()
@@ -155,9 +164,17 @@ def main(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _write(answers: BinaryIO, frame: Frame) -> None:
-    body = msgspec.msgpack.encode(frame)
+    body = _packed(frame)
     answers.write(_LENGTH.pack(len(body)) + body)
     answers.flush()
+
+
+def _packed(value: Order | Frame) -> bytes:
+    """msgpack; where a file's name is no UTF-8, which msgpack cannot hold, a pickle."""
+    try:
+        return msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        return pickle.dumps(value)
 
 
 if __name__ == "__main__":

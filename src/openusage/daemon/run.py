@@ -12,9 +12,10 @@ import datetime as dt
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,12 +27,13 @@ from openusage.daemon.answers import Answer, Answers
 from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
+from openusage.daemon.problems import Problems
 from openusage.daemon.schedule import Job, Progress, Schedule
 from openusage.daemon.server import API_VERSION, HookResult, application, bind
 from openusage.daemon.watch import watch
 from openusage.errors import SourceError, SourceUnavailable, StoreError
 from openusage.exporter import Exporter
-from openusage.format import age, size_bytes
+from openusage.format import age, printable, size_bytes
 from openusage.providers._contract import Env, ParsesHooks, Provider
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, UsageRequest
@@ -50,11 +52,26 @@ VENDOR_TIMEOUT_S = 8.0
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to its owner."""
+    """A uvicorn server that leaves signals to its owner and does not wake ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        while not self._ending.is_set():
+            await self.on_tick(0)  # 0: also renews the Date header
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1.0)
+
+    def end(self) -> None:
+        """Leave the loop now."""
+        self.should_exit = True
+        self._ending.set()
 
 
 class Daemon:
@@ -97,6 +114,7 @@ class Daemon:
         self._last_at: dt.datetime | None = None
         self._write_error = ""
         self._source_errors: list[str] = []
+        self._problems = Problems()
         self._changed: set[str] = set()
         self._first_done = False
         self._started_at = now()
@@ -146,6 +164,7 @@ class Daemon:
                 log_config=None,
                 access_log=False,
                 lifespan="off",
+                ws="none",
                 timeout_graceful_shutdown=1,
             )
         )
@@ -161,7 +180,7 @@ class Daemon:
         ended, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
         self._stopping.set()
         stop.set()
-        server.should_exit = True
+        server.end()
         await asyncio.wait(tasks, timeout=2.0)
         for task in tasks:
             task.cancel()
@@ -181,7 +200,7 @@ class Daemon:
                 if job is Job.COLLECT:
                     roots = self._roots
                     found = await self._collect()
-                    schedule.collected(loop.time(), found=found)
+                    schedule.collected(loop.time(), found=found, failed=bool(self._write_error))
                     if self._roots != roots:
                         moved.set()
                 elif job is Job.POLL:
@@ -199,6 +218,8 @@ class Daemon:
                 # and a burst before the first sweep is part of it: then look everywhere.
                 if changed and self._first_done and not _any_folder(changed):
                     await self._collect(changed)
+                    if self._write_error:
+                        schedule.collected(loop.time(), found=False, failed=True)
                 else:
                     schedule.wake(loop.time())
 
@@ -229,6 +250,7 @@ class Daemon:
             return False
         if not self._first_done and not self._stopping.is_set():
             self._first_done = True
+            await self._write(self._store.checkpoint)
             for exporter in self._exporters:
                 exporter.wake()
         return passed.found
@@ -239,6 +261,7 @@ class Daemon:
             accounts = self._collector.accounts()
             self._found = [(p.SPEC.id, a.id) for p, a in accounts]
             self._roots = sorted({root for _, a in accounts for root in a.roots})
+        self._problems.see(passed.problems, time.monotonic())
         if passed.found or passed.problems != (self._last.problems if self._last else []):
             log.info(
                 "collected %d new, %d changed, %s, %d problems, %.0f ms",
@@ -344,14 +367,14 @@ class Daemon:
             api_version=API_VERSION,
             started_at=self._started_at,
             machine=self._config.machine,
-            socket=str(self._config.socket),
-            database=str(self._config.database),
+            socket=printable(str(self._config.socket)),
+            database=printable(str(self._config.database)),
             size_bytes=health.size_bytes,
             accounts=list(self._accounts()),
             events=health.events,
             collecting=self._reading(),
             last_collected_at=self._last_at,
-            problems=(self._last.problems if self._last else []) + self._source_errors,
+            problems=self._problems.shown(time.monotonic()) + self._source_errors,
             notes=health.notes,
             exporters=[e.status() for e in self._exporters],
             first_read_done=self._first_done,

@@ -18,6 +18,8 @@ class Job(enum.StrEnum):
 
 MAX_COLLECT_BACKOFF = 8
 """Sweeps that find nothing grow apart up to this factor: the watcher does the work, a sweep is a net."""
+RETRY_S = 5.0
+"""Until a store that could not be written is tried again."""
 POLL_S = 300.0
 CHECKPOINT_S = 60.0
 PRUNE_S = 6 * 3600.0
@@ -52,7 +54,11 @@ class Schedule:
         self._due[Job.COLLECT] = now_s
         self._empty_sweeps = 0
 
-    def collected(self, now_s: float, *, found: bool) -> None:
+    def collected(self, now_s: float, *, found: bool, failed: bool = False) -> None:
+        """A sweep is through; one that failed to store what it found is tried again soon."""
+        if failed:
+            self._due[Job.COLLECT] = now_s + min(self._collect_s, RETRY_S)
+            return
         self._empty_sweeps = 0 if found else self._empty_sweeps + 1
         factor = min(MAX_COLLECT_BACKOFF, 2 ** max(0, self._empty_sweeps - 3))
         self._due[Job.COLLECT] = now_s + self._collect_s * factor

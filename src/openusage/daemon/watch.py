@@ -68,7 +68,7 @@ async def watch(
         except (OSError, RuntimeError, ExceptionGroup) as e:
             if not told:
                 why = e.exceptions[0] if isinstance(e, ExceptionGroup) else e
-                log.warning("cannot watch for changes (%s); looking every now and then instead", why)
+                log.warning("cannot watch for changes (%s); looking instead, and trying again", why)
                 told = True
             changed(set(watched))
             await _pause(again, pause_s)

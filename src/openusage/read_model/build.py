@@ -18,7 +18,7 @@ from openusage.read_model.counted import model_usage, put_counted
 from openusage.read_model.draft import BLOCK, TODAY, WEEK, Draft
 from openusage.read_model.fold import Usage, fold
 from openusage.read_model.spend import PREFERENCE, spend
-from openusage.read_model.windows import DAY_US, day_start, from_us, local_date, to_us
+from openusage.read_model.windows import from_us, rolling, to_us, today
 from openusage.wire import keys
 from openusage.wire.events import Behaviour, EventKind, QuotaReading
 from openusage.wire.keys import Family, metric
@@ -124,8 +124,6 @@ def _put_distinct(
     draft: Draft, ask: Questions, where: Filter, usage: Usage, window: Window, now: dt.datetime, tz: str
 ) -> None:
     """What cannot be added up over days: sessions and files."""
-    today = Window("today", to_us(day_start(local_date(now, tz), tz)))
-    week = Window("week", to_us(now) - 7 * DAY_US)
     counts: dict[tuple[int | None, int | None], int] = {}
 
     def sessions(span: Window) -> int:
@@ -135,9 +133,9 @@ def _put_distinct(
         return counts[bounds]
 
     if usage.today.requests:
-        draft.put_some(keys.SESSIONS_TODAY, sessions(today), "sessions", TODAY)
+        draft.put_some(keys.SESSIONS_TODAY, sessions(today(now, tz)), "sessions", TODAY)
     if usage.week.requests:
-        draft.put_some(keys.WEEK_SESSIONS, sessions(week), "sessions", WEEK)
+        draft.put_some(keys.WEEK_SESSIONS, sessions(rolling("7d", 7, now, tz)), "sessions", WEEK)
     if usage.window.requests:
         draft.put_some(keys.WINDOW_SESSIONS, sessions(window), "sessions")
         for client, count in _client_sessions(ask, where, usage, window, sessions(window)).items():

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from openusage.read_model.windows import DAY_US, cut, day_start, local_date, series_window, to_us
+from openusage.read_model.windows import DAY_US, cut, rolling, series_window, to_us, today
 from openusage.wire.events import EventKind, Outcome
 from openusage.wire.keys import Family, mcp_parts
 from openusage.wire.rollups import By, Filter, Questions, Rollup, Window
@@ -222,12 +222,12 @@ def fold(
             usage.all_time.add(row)
 
     now_us = to_us(now)
-    month = Window("month", now_us - 30 * DAY_US)
+    month = rolling("month", 30, now, tz)
     periods = {
         "window": shown,
         "series": series_window(shown, now, tz),
-        "today": Window("today", to_us(day_start(local_date(now, tz), tz))),
-        "week": Window("week", now_us - 7 * DAY_US),
+        "today": today(now, tz),
+        "week": rolling("week", 7, now, tz),
     }
     detailed_us = periods["series"].from_us
     if detailed_us is None or detailed_us <= now_us - 30 * DAY_US:

@@ -40,16 +40,34 @@ def local_date(time: dt.datetime, tz: str) -> dt.date:
 def window(name: str, now: dt.datetime, tz: str) -> Window:
     """The dashboard's window: `1d` since local midnight, `3d`, `7d`, `30d` rolling, `all`.
 
-    Open at the end: what a fast clock dated in the future was used, too. Raises `ValueError` for any
-    other name.
+    Raises `ValueError` for any other name.
     """
     if name == "all":
         return Window("all")
     if name == "1d":
-        return Window("1d", to_us(day_start(local_date(now, tz), tz)))
+        return today(now, tz)
     if name in ROLLING_DAYS:
-        return Window(name, to_us(now) - ROLLING_DAYS[name] * DAY_US)
+        return rolling(name, ROLLING_DAYS[name], now, tz)
     raise ValueError(f"no such window: {name!r} (1d, 3d, 7d, 30d, all)")
+
+
+def today(now: dt.datetime, tz: str) -> Window:
+    """Since local midnight, up to `end_us`."""
+    return Window("1d", to_us(day_start(local_date(now, tz), tz)), end_us(now, tz))
+
+
+def rolling(name: str, days: int, now: dt.datetime, tz: str) -> Window:
+    """The last so many times 24 hours, up to `end_us`."""
+    return Window(name, to_us(now) - days * DAY_US, end_us(now, tz))
+
+
+def end_us(now: dt.datetime, tz: str) -> int:
+    """Where windows end: with tomorrow.
+
+    What a clock that runs a little fast dated in the future was used, too. What is dated later than that was
+    written under a wrong date, and counts on that date only (and in `all`), not every day until then.
+    """
+    return to_us(day_start(local_date(now, tz) + dt.timedelta(days=2), tz))
 
 
 def series_window(shown: Window, now: dt.datetime, tz: str) -> Window:

@@ -280,6 +280,7 @@ class Store(Answers):
         if self._path is not None:
             with self._writing(), contextlib.suppress(apsw.BusyError, apsw.LockedError):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._db.release_memory()  # a first read fills the page cache; idling needs none of it
 
     def health(self) -> Health:
         """Sizes and what is wrong. O(events), milliseconds, after a change; else O(1)."""

@@ -145,6 +145,11 @@ class Wall(ScrollView, can_focus=True):
         """Where the tiles stand."""
         return self._grid
 
+    @property
+    def selected(self) -> str:
+        """The key of the selected tile."""
+        return self._selected
+
     def show(
         self, accounts: Sequence[Account], selected: str, said: list[str], *, alone: bool = False
     ) -> None:

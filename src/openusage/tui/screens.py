@@ -126,6 +126,7 @@ class OverviewScreen(_Framed):
 
     def action_open(self) -> None:
         """The selected account on its own."""
+        self.dashboard.board.selected = self.query_one(Wall).selected  # its message may be under way still
         if (account := self.dashboard.board.chosen()) is not None:
             self.app.push_screen(DetailScreen(account.key))
 

@@ -125,6 +125,10 @@ def _walk(
                 yield from _walk(path, (*parts, path), seen, problems)
             elif entry.name.endswith(".jsonl") and entry.is_file():
                 yield _file(path, entry, parts)
+            elif entry.name.endswith(".jsonl"):
+                problems.append(Problem(path=entry.path, offset=0, what="not a file, or a link to nowhere"))
+        except FileNotFoundError:
+            continue  # deleted meanwhile
         except OSError as e:
             problems.append(Problem(path=entry.path, offset=0, what=f"cannot be looked at: {e.strerror}"))
 
