@@ -695,8 +695,9 @@ def test_text_that_cannot_travel_is_repaired(messages: Any) -> None:
         (b"[" * 200_000, "not JSON"),
         (json.dumps(answer(timestamp="?")).encode(), "without a time"),
         (json.dumps(answer(id="")).encode(), "empty id"),
+        (json.dumps(answer(used=usage() | {"output_tokens": -87})).encode(), "token count"),
     ],
-    ids=["nul", "binary", "cut", "list", "deep", "time", "id"],
+    ids=["nul", "binary", "cut", "list", "deep", "time", "id", "count"],
 )
 def test_a_bad_line_is_told_with_its_place_and_the_others_count(home: Path, line: bytes, what: str) -> None:
     path = write(home, answer(), b"", line, answer(id="msg_B"))
@@ -966,7 +967,7 @@ def test_linked_projects_and_files_are_read_once(home: Path) -> None:
     kept = read_home(home)
     assert list(kept.cursors) == [str(path)]
     assert len(kept.events) == 1
-    assert kept.problems == []
+    assert [Path(problem.path).name for problem in kept.problems] == ["dangling.jsonl"]
 
 
 LOGIN = {

@@ -30,7 +30,7 @@ from openusage.cli.process import (
 from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, PeerError, UsageError
 
 if TYPE_CHECKING:
-    from openusage.client import SnapshotSource, UsageSource
+    from openusage.client import DaemonClient, Frame, SnapshotSource, UsageSource
     from openusage.daemon.run import Daemon
     from openusage.daemon.schedule import Progress
     from openusage.exporter import Target
@@ -47,6 +47,8 @@ DAEMON_START_S = 8.0
 """How long a dashboard waits for the daemon that it started."""
 DAEMON_RACE_S = 2.0
 """And how long when that one ended at once: another one may be about to serve."""
+FIRST_WORDS_S = 1.0
+"""And how long until that one says what it found."""
 SELF_EXPORT_S = 5.0
 """A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
 OWN_HUB_POLL_S = 1.0
@@ -225,9 +227,15 @@ def run_hub(
     server.start()
     url = server.url
     try:
-        with _collecting(settings, paths, url) if collect else contextlib.nullcontext():
+        with _collecting(settings, paths, url) if collect else contextlib.nullcontext(_no_notes) as notes:
             if with_screen:
-                return _screen(settings, paths, _hub_source(url, token), interval_s=OWN_HUB_POLL_S)
+                return _screen(
+                    settings,
+                    paths,
+                    OwnHub(_hub_source(url, token), notes),
+                    interval_s=OWN_HUB_POLL_S,
+                    empty_text=nothing_found() if collect else "",
+                )
             print(where_to_look(url, collect=collect), file=sys.stderr, flush=True)
             if collect and not anything_found():
                 print(nothing_found(), file=sys.stderr, flush=True)
@@ -244,19 +252,22 @@ def where_to_look(url: str, *, collect: bool) -> str:
 
 
 @contextlib.contextmanager
-def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[None]:
-    """This machine's daemon beside a hub, pushing to it. A daemon that runs already is used as it is."""
+def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable[[], list[str]]]:
+    """This machine's daemon beside a hub, pushing to it. A daemon that runs already is used as it is.
+
+    Gives what there is to say about this machine, such as how far the first read has come.
+    """
     own = _target(settings, paths, url, SELF_EXPORT_S)
     try:
         daemon = _daemon(settings, paths, targets=(own, *_targets(settings, paths)))
     except AlreadyRunning:
         with _forwarding(settings, paths, own):
-            yield
+            yield _no_notes
         return
     thread = daemon_thread(daemon.run)
     thread.start()
     try:
-        yield
+        yield daemon.notes
     finally:
         daemon.stop()
         thread.join(timeout=3.0)
@@ -294,6 +305,29 @@ def _forwarding(settings: Settings, paths: Paths, own: Target) -> Iterator[None]
         client.close()
 
 
+def _no_notes() -> list[str]:
+    return []
+
+
+class OwnHub:
+    """A hub in this process, with what the daemon beside it has to say."""
+
+    is_hub = True
+
+    def __init__(self, hub: SnapshotSource, notes: Callable[[], list[str]]) -> None:
+        self.label = hub.label
+        self._hub, self._notes = hub, notes
+
+    def fetch(self, window: str) -> Frame:
+        import msgspec
+
+        frame = self._hub.fetch(window)
+        return msgspec.structs.replace(frame, notes=[*frame.notes, *self._notes()])
+
+    def close(self) -> None:
+        self._hub.close()
+
+
 # -- screens -------------------------------------------------------------------------------------
 
 
@@ -305,7 +339,8 @@ def run_dashboard(settings: Settings, paths: Paths, *, window: str | None = None
     client = DaemonClient(paths.socket, now=now)
     if not client.healthy():
         _start_daemon(paths, client.healthy)
-    return _screen(settings, paths, client, window=window)
+        _await_first_words(client)
+    return _screen(settings, paths, client, window=window, empty_text=nothing_found())
 
 
 def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
@@ -337,6 +372,21 @@ def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
     )
 
 
+def _await_first_words(client: DaemonClient) -> None:
+    """Lets a new daemon read, or say that it reads, so that a screen does not begin with "nothing found"."""
+    import openusage.tui.app  # noqa: F401  (to be loaded anyway, and meanwhile the daemon gets on)
+
+    deadline = time.monotonic() + FIRST_WORDS_S
+    while time.monotonic() < deadline:
+        try:
+            status = client.status()
+        except PeerError:
+            return
+        if status.first_read_done or status.collecting:
+            return
+        time.sleep(0.05)
+
+
 def run_hub_view(
     settings: Settings, paths: Paths, *, url: str, interval_s: float | None = None, token: str = ""
 ) -> int:
@@ -363,6 +413,7 @@ def _screen(
     *,
     window: str | None = None,
     interval_s: float | None = None,
+    empty_text: str = "",
 ) -> int:
     from openusage.settings import update
     from openusage.tui.app import DashboardApp
@@ -380,7 +431,7 @@ def _screen(
         now=now,
         tz=load_zone(local_zone_name(os.environ)),
         save_window=None if source.is_hub else save_window,
-        empty_text="" if source.is_hub else nothing_found(),
+        empty_text=empty_text,
     )
     with contextlib.closing(source), on_signals(app.ask_to_end):
         app.run()

@@ -13,6 +13,7 @@ from openusage.errors import OpenUsageError, PeerRefused
 from openusage.tui.board import Decoder, Outcome
 
 _LONGEST_RETRY_S = 10.0
+_READING_S = 0.3
 
 
 class Poller:
@@ -75,7 +76,9 @@ class Poller:
         except OpenUsageError as error:
             return Outcome(window=window, error=error, retry_in_s=self._retry_s(error))
         accounts = self._decoder.accounts(frame)
-        return Outcome(window=window, frame=frame, accounts=accounts, retry_in_s=self._every_s)
+        # The first read is under way: how far it has come is worth a closer look.
+        every_s = min(self._every_s, _READING_S) if frame.notes and not accounts else self._every_s
+        return Outcome(window=window, frame=frame, accounts=accounts, retry_in_s=every_s)
 
     def _retry_s(self, error: OpenUsageError) -> float:
         asked = error.retry_after_s if isinstance(error, PeerRefused) else None

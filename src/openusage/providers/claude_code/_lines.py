@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from typing import Annotated
 
 import msgspec
@@ -19,6 +20,7 @@ MAX_COUNT = 1 << 53
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 Time = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+_LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
 NOTHING = msgspec.Raw(b"")
 
 
@@ -46,6 +48,8 @@ class Usage(msgspec.Struct, gc=False):
     cache_creation: Split | None = None
     server_tool_use: ServerTools | None = None
     speed: str | None = None
+    refused: bool = msgspec.field(default=False, name="")
+    """A count was given that is none: negative, beyond sense, no number. Our word, not the line's."""
 
 
 class ContentBlock(msgspec.Struct, gc=False):
@@ -156,7 +160,11 @@ def usage_of(value: object) -> Usage | None:
             count_of(tools.get("web_search_requests")), count_of(tools.get("web_fetch_requests"))
         ),
         speed=_text(value.get("speed")),
+        refused=any(value.get(name) is not None and count_of(value[name]) is None for name in _COUNTS),
     )
+
+
+_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def count_of(value: object) -> int | None:
@@ -174,7 +182,8 @@ def time_of(value: object) -> dt.datetime | None:
             return dt.datetime.fromtimestamp(number / scale, dt.UTC)
         if not isinstance(value, str):
             return None
-        time = dt.datetime.fromisoformat(value.strip())
+        # A leap second is told as :60, which Python's clock does not know.
+        time = dt.datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", value.strip()))
     except (ValueError, OverflowError, OSError):
         return None
     return time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)

@@ -156,6 +156,8 @@ class Transcript:
         is_side = line.isSidechain or self._source.is_agent
         where = self._where(line, line.timestamp, self._agent(line) if is_side else None)
         if message.usage is not None:
+            if message.usage.refused:
+                self._problem(tally, offset, "an answer with a token count that cannot be")
             new = answer_of(line, message, message.usage, where)
             if new is not None:
                 tally.answer(key_of(line, message, new), new)
