@@ -30,7 +30,7 @@ from openusage.cli.process import (
 from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, PeerError, UsageError
 
 if TYPE_CHECKING:
-    from openusage.client import DaemonClient, Frame, SnapshotSource, UsageSource
+    from openusage.client import Frame, SnapshotSource, UsageSource
     from openusage.daemon.run import Daemon
     from openusage.daemon.schedule import Progress
     from openusage.exporter import Target
@@ -47,10 +47,9 @@ DAEMON_START_S = 8.0
 """How long a dashboard waits for the daemon that it started."""
 DAEMON_RACE_S = 2.0
 """And how long when that one ended at once: another one may be about to serve."""
-FIRST_WORDS_S = 1.0
-"""And how long until that one says what it found."""
 SELF_EXPORT_S = 5.0
 """A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
+LOOKING = "Looking for coding tools on this machine …"
 OWN_HUB_POLL_S = 1.0
 """A hub's own screen asks it this often: what is unchanged is not even sent."""
 
@@ -232,7 +231,7 @@ def run_hub(
                 return _screen(
                     settings,
                     paths,
-                    OwnHub(_hub_source(url, token), notes),
+                    WithNotes(_hub_source(url, token), notes),
                     interval_s=OWN_HUB_POLL_S,
                     empty_text=nothing_found() if collect else "",
                 )
@@ -252,7 +251,7 @@ def where_to_look(url: str, *, collect: bool) -> str:
 
 
 @contextlib.contextmanager
-def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable[[], list[str]]]:
+def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable[[Frame], list[str]]]:
     """This machine's daemon beside a hub, pushing to it. A daemon that runs already is used as it is.
 
     Gives what there is to say about this machine, such as how far the first read has come.
@@ -266,8 +265,16 @@ def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable
         return
     thread = daemon_thread(daemon.run)
     thread.start()
+
+    def notes(frame: Frame) -> list[str]:
+        said = daemon.notes()
+        if said or frame.snapshots:
+            return said
+        status = daemon.status()
+        return [] if status.first_read_done and not status.accounts else [LOOKING]
+
     try:
-        yield daemon.notes
+        yield notes
     finally:
         daemon.stop()
         thread.join(timeout=3.0)
@@ -305,27 +312,8 @@ def _forwarding(settings: Settings, paths: Paths, own: Target) -> Iterator[None]
         client.close()
 
 
-def _no_notes() -> list[str]:
+def _no_notes(frame: Frame) -> list[str]:
     return []
-
-
-class OwnHub:
-    """A hub in this process, with what the daemon beside it has to say."""
-
-    is_hub = True
-
-    def __init__(self, hub: SnapshotSource, notes: Callable[[], list[str]]) -> None:
-        self.label = hub.label
-        self._hub, self._notes = hub, notes
-
-    def fetch(self, window: str) -> Frame:
-        import msgspec
-
-        frame = self._hub.fetch(window)
-        return msgspec.structs.replace(frame, notes=[*frame.notes, *self._notes()])
-
-    def close(self) -> None:
-        self._hub.close()
 
 
 # -- screens -------------------------------------------------------------------------------------
@@ -339,8 +327,12 @@ def run_dashboard(settings: Settings, paths: Paths, *, window: str | None = None
     client = DaemonClient(paths.socket, now=now)
     if not client.healthy():
         _start_daemon(paths, client.healthy)
-        _await_first_words(client)
-    return _screen(settings, paths, client, window=window, empty_text=nothing_found())
+
+    def notes(frame: Frame) -> list[str]:
+        nothing_yet = not (frame.snapshots or frame.notes)
+        return [LOOKING] if nothing_yet and not client.status().first_read_done else []
+
+    return _screen(settings, paths, WithNotes(client, notes), window=window, empty_text=nothing_found())
 
 
 def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
@@ -370,21 +362,6 @@ def _start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
         "The daemon does not start" + (f":\n{said[-600:]}" if said else "."),
         f"Its log is {paths.shown(paths.log_file)}.",
     )
-
-
-def _await_first_words(client: DaemonClient) -> None:
-    """Lets a new daemon read, or say that it reads, so that a screen does not begin with "nothing found"."""
-    import openusage.tui.app  # noqa: F401  (to be loaded anyway, and meanwhile the daemon gets on)
-
-    deadline = time.monotonic() + FIRST_WORDS_S
-    while time.monotonic() < deadline:
-        try:
-            status = client.status()
-        except PeerError:
-            return
-        if status.first_read_done or status.collecting:
-            return
-        time.sleep(0.05)
 
 
 def run_hub_view(
@@ -436,6 +413,23 @@ def _screen(
     with contextlib.closing(source), on_signals(app.ask_to_end):
         app.run()
     return ExitCode.FAILED if app.return_code else ExitCode.OK
+
+
+class WithNotes:
+    """A source, and what else there is to say beside its answers."""
+
+    def __init__(self, source: SnapshotSource, notes: Callable[[Frame], list[str]]) -> None:
+        self.label, self.is_hub = source.label, source.is_hub
+        self._source, self._notes = source, notes
+
+    def fetch(self, window: str) -> Frame:
+        import msgspec
+
+        frame = self._source.fetch(window)
+        return msgspec.structs.replace(frame, notes=[*frame.notes, *self._notes(frame)])
+
+    def close(self) -> None:
+        self._source.close()
 
 
 def anything_found() -> bool:

@@ -115,6 +115,10 @@ class Daemon:
         self._write_error = ""
         self._source_errors: list[str] = []
         self._problems = Problems()
+        """Places in the logs."""
+        self._troubles = Problems()
+        """Of the store, as `health` tells them."""
+        self._database_id = _file_id(config.database)
         self._changed: set[str] = set()
         self._first_done = False
         self._started_at = now()
@@ -261,6 +265,7 @@ class Daemon:
             accounts = self._collector.accounts()
             self._found = [(p.SPEC.id, a.id) for p, a in accounts]
             self._roots = sorted({root for _, a in accounts for root in a.roots})
+            self._troubles.see(self.health(), time.monotonic())
         self._problems.see(passed.problems, time.monotonic())
         if passed.found or passed.problems != (self._last.problems if self._last else []):
             log.info(
@@ -342,7 +347,16 @@ class Daemon:
         )
 
     def health(self) -> list[str]:
-        return list(self._store.health().notes)
+        return [*self._store.health().notes, *self._lost_database()]
+
+    def _lost_database(self) -> list[str]:
+        """Somebody took the file away below us: SQLite goes on writing to what nobody can open again."""
+        if _file_id(self._config.database) == self._database_id:
+            return []
+        return [
+            f"{printable(str(self._config.database))} was removed or replaced while the daemon runs. Restart the "
+            "daemon: it makes a new one and reads the logs again that still exist."
+        ]
 
     def notes(self) -> list[str]:
         """What a screen's status line should say."""
@@ -375,7 +389,7 @@ class Daemon:
             collecting=self._reading(),
             last_collected_at=self._last_at,
             problems=self._problems.shown(time.monotonic()) + self._source_errors,
-            notes=health.notes,
+            notes=self.health(),
             exporters=[e.status() for e in self._exporters],
             first_read_done=self._first_done,
         )
@@ -409,6 +423,14 @@ class Daemon:
         if not self._first_done:
             return []
         return list(self._answers.snapshots(self._config.window).values())
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _any_folder(paths: Collection[str]) -> bool:

@@ -146,9 +146,10 @@ class Board:
         self._hint, self._hint_until = sentence, now + dt.timedelta(seconds=_HINT_S)
 
     def notes(self, now: dt.datetime) -> list[str]:
-        """Further sentences: the answer to the last key, then the source's own."""
+        """Further sentences: the answer to the last key, then the source's own, which without any tile
+        stand where the tiles would be."""
         found = [self._hint] if self._hint_until is not None and now < self._hint_until else []
-        if self.error is None and self.frame is not None:
+        if self.error is None and self.frame is not None and self.accounts:
             found += [clean(note) for note in self.frame.notes]
         return found
 

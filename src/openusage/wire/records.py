@@ -1,9 +1,9 @@
 """Records between machines: what an exporter pushes to `POST /v1/records`, and what the hub answers.
 
-Every change of an event, reading or fact in a machine's store gets the next number of that store. A batch is a run
-of numbers `(after, upto]`; the hub answers the highest number up to which it has everything, and the exporter
-goes on from there. So an answer that got lost is asked again, a hub that was restored from a backup asks for what
-it misses, and nothing is kept twice on the machine: its outbox is one position.
+Every change of an event, reading or fact in a machine's store gets the next number of that store. A batch is
+a run of numbers `(after, upto]`; the hub answers the highest number up to which it has everything, and the
+exporter goes on from there. So an answer that got lost is asked again, a hub that was restored from a backup
+asks for what it misses, and nothing is kept twice on the machine: its outbox is one position.
 
 Batches are JSON, gzip-packed. Repeating one changes nothing, since records merge by key (`events.merge`).
 """
