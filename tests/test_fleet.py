@@ -193,3 +193,30 @@ def test_daily_agrees_with_and_without_a_daemon(tmp_path: Path) -> None:
         write_claude(tmp_path, claude_line("2", at="2026-11-21T11:00:00.000Z"))
         served = json.loads(run(tmp_path, "daily", "--json", "--tz", "UTC").stdout)
     assert served["totals"]["total_tokens"] == 2 * 1110 + 1200
+
+
+def test_a_hub_changes_nothing_about_collecting(tmp_path: Path) -> None:
+    """Without `export.target` nothing leaves the machine; with it the machine's own answers are the same."""
+    port = free_port()
+    pushing = worker(tmp_path, "pushing", port)
+    silent = tmp_path / "silent"
+    silent.mkdir()
+    for home in (pushing, silent):
+        write_claude(home, claude_line("1", at="2026-11-20T10:00:00.000Z"))
+        write_codex(home, at="2026-11-21T10:00:00.000Z")
+    hub_home = tmp_path / "hub"
+    hub_home.mkdir()
+    with ExitStack() as stack:
+        hub = Hub(hub_home, port, OPENUSAGE_HUB_TOKEN=TOKEN)
+        stack.callback(lambda: hub.process.__exit__())
+        for home in (pushing, silent):
+            stack.enter_context(Process(home, "telemetry", "daemon", OPENUSAGE_HUB_TOKEN=TOKEN))
+        until(lambda: len(hub.keys()) == 2, "the pushing machine is on the hub")
+        until(
+            lambda: run(silent, "telemetry", "daemon", "status").returncode == 0, "the silent daemon answers"
+        )
+        reports = [run(home, "daily", "--json", "-b", "--tz", "UTC").stdout for home in (pushing, silent)]
+        assert reports[0] == reports[1]
+        assert {key.split(":")[0] for key in hub.keys()} == {"pushing"}
+        status = json.loads(run(silent, "telemetry", "daemon", "status", "--json").stdout)
+        assert status["exporters"] == []
