@@ -61,7 +61,7 @@ def run(mb: float = MB) -> list[Row]:
             value=first_s,
             unit="s",
             floor=floor,
-            target="<= 5 x cat",
+            target=f"<= {2.5 * scale:g} s, or 5 x cat",
             met=first_s <= max(5 * floor, 2.5 * scale),
         ),
         _at_most("peak memory of the first read", statistics.median(peaks), "MB", 250),

@@ -1,0 +1,62 @@
+"""Usage by any one label: machine, model, day, … Pure: rows that a `UsageSource` gave -> `Table`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from openusage.reports.table import UNNAMED, Line, Table, by_model, line, unpriced_models
+from openusage.wire.rollups import By, Rollup
+
+TIMES = (By.DAY, By.HOUR)
+"""What is listed in its own order; everything else dearest first."""
+
+
+def asked_by(by: By) -> tuple[By, ...]:
+    """How the rows must be grouped for a table by `by`."""
+    return tuple(dict.fromkeys((by, By.MODEL, By.PROVIDER)))
+
+
+def build(
+    rows: Sequence[Rollup],
+    *,
+    by: By,
+    timezone: str,
+    kind: str = "",
+    breakdown: bool = False,
+    top_models: int = 0,
+) -> Table:
+    """One line a label; labels without usage have none.
+
+    `breakdown`: each line (and the totals) also by model, the `top_models` dearest and the rest as one.
+    """
+    groups: dict[str, list[Rollup]] = {}
+    for row in rows:
+        if row.events:
+            groups.setdefault(row.key.get(by) or UNNAMED, []).append(row)
+
+    def made(key: str, label: str, group: Sequence[Rollup]) -> Line:
+        made = line(key, label, group)
+        if breakdown and group:
+            return msgspec.structs.replace(made, breakdown=by_model(group, top_models))
+        return made
+
+    lines = [made(label, label, group) for label, group in groups.items()]
+    used = [row for group in groups.values() for row in group]
+    return Table(
+        kind=kind or by.value,
+        timezone=timezone,
+        rows=sorted(lines, key=_in_time if by in TIMES else _dearest_first),
+        totals=made("total", "TOTAL", used),
+        unpriced_models=unpriced_models(used),
+        by_model=breakdown,
+    )
+
+
+def _in_time(line: Line) -> tuple[int, int, str]:
+    return 0, 0, line.key
+
+
+def _dearest_first(line: Line) -> tuple[int, int, str]:
+    return -(line.cost_nano or 0), -line.total_tokens, line.key

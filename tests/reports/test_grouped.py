@@ -1,0 +1,52 @@
+"""Tables by any label."""
+
+from __future__ import annotations
+
+from openusage.reports import grouped
+from openusage.wire.rollups import By, Rollup
+
+
+def row(machine: str | None, model: str, cost_usd: float, tokens: int = 10) -> Rollup:
+    return Rollup(
+        key={"machine": machine, "model": model, "provider": "codex"},
+        events=1,
+        output=tokens,
+        cost_nano=round(cost_usd * 1e9),
+    )
+
+
+def test_labels_come_dearest_first_and_add_up() -> None:
+    rows = [row("build", "a", 1), row("laptop", "a", 2), row("laptop", "b", 3), row(None, "a", 0.5)]
+    table = grouped.build(rows, by=By.MACHINE, timezone="UTC")
+    assert [(line.label, line.cost_nano) for line in table.rows] == [
+        ("laptop", 5_000_000_000),
+        ("build", 1_000_000_000),
+        ("unknown", 500_000_000),
+    ]
+    assert table.totals.cost_nano == 6_500_000_000
+    assert table.kind == "machine"
+
+
+def test_of_equal_cost_the_larger_comes_first_then_the_name() -> None:
+    rows = [row("b", "m", 1, 5), row("a", "m", 1, 5), row("c", "m", 1, 9)]
+    assert [line.key for line in grouped.build(rows, by=By.MACHINE, timezone="UTC").rows] == ["c", "a", "b"]
+
+
+def test_hours_come_in_their_order() -> None:
+    rows = [
+        Rollup(key={"hour": hour, "model": "m", "provider": "codex"}, events=1, cost_nano=cost)
+        for hour, cost in (("2026-11-22T09", 1), ("2026-11-22T08", 9))
+    ]
+    table = grouped.build(rows, by=By.HOUR, timezone="UTC")
+    assert [line.key for line in table.rows] == ["2026-11-22T08", "2026-11-22T09"]
+
+
+def test_a_table_by_model_asks_for_the_model_once() -> None:
+    assert grouped.asked_by(By.MODEL) == (By.MODEL, By.PROVIDER)
+    assert grouped.asked_by(By.DAY) == (By.DAY, By.MODEL, By.PROVIDER)
+
+
+def test_an_empty_answer_is_an_empty_table() -> None:
+    table = grouped.build([], by=By.PROJECT, timezone="UTC", breakdown=True)
+    assert table.rows == []
+    assert table.totals.total_tokens == 0
