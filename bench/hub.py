@@ -1,4 +1,4 @@
-"""The hub against its floors: push, `GET /v1/snapshots`, 304, and memory with 200 machines.
+"""The hub against its floors: push, `GET /v1/snapshots`, 304, memory with 200 machines; and its history.
 
 A floor is another ASGI application on the very same server class: one that answers at once, one that reads
 the body and decodes it, one that sends the same bytes from a constant. Every server is a process of its own,
@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gzip
 import http.client
+import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import msgspec
@@ -25,10 +29,13 @@ import psutil
 import uvloop
 
 from bench.table import Row, render
-from openusage.hub import Board, HubServer
+from openusage.hub import Board, History, HubServer
 from openusage.hub.http import Receive, Scope, Send, answer, reply
 from openusage.hub.ingest import read_push
+from openusage.pricing import PriceBook
 from openusage.wire.envelope import PeerEnvelope, RemoteEnvelope
+from openusage.wire.events import EventKind, TokenCounts, UsageEvent
+from openusage.wire.records import MAX_RECORDS, RecordBatch
 from openusage.wire.snapshot import DayValue, Metric, ModelUsage, UsageSnapshot
 
 CONNECTIONS = 16
@@ -128,7 +135,13 @@ _decode = msgspec.json.Decoder(PeerEnvelope).decode
 def serve(kind: str, accounts: int) -> None:
     """One server of `kind` until its parent ends it. Prints the port once it serves."""
     board = full_board(accounts) if kind in ("view", "constant") else Board()
-    server = HubServer(board, "127.0.0.1", 0)
+    history = None
+    if kind == "history":
+        folder = tempfile.TemporaryDirectory()
+        history = History.open(
+            Path(folder.name) / "hub.db", now=lambda: dt.datetime.now(dt.UTC), price=PriceBook.load().price
+        )
+    server = HubServer(board, "127.0.0.1", 0, history=history)
     if kind == "constant":
         constant = answer(200, board.body()[1])
 
@@ -136,11 +149,13 @@ def serve(kind: str, accounts: int) -> None:
             await reply(send, constant)
 
         server.app = serve_constant
-    elif kind != "view" and kind != "hub":
+    elif kind not in ("view", "hub", "history"):
         server.app = {"empty": _empty, "decode": _decoding}[kind]
     server.bind()
     print(server.port, flush=True)
     server.serve()
+    if history is not None:
+        history.close()
 
 
 class Running(NamedTuple):
@@ -345,9 +360,84 @@ async def _send_each(port: int, requests: Iterator[bytes]) -> None:
     await writer.wait_closed()
 
 
+def session(r: random.Random) -> Iterator[UsageEvent]:
+    """40 messages of one hour of the last 30 days, in one project and with one model."""
+    start_us = time.time_ns() // 1000 - r.randrange(30 * 86_400) * 1_000_000
+    project, name = f"p{r.randrange(4)}", r.randbytes(8).hex()
+    model = r.choice(("claude-opus-4-5", "claude-sonnet-4-5"))
+    for n in range(40):
+        yield UsageEvent(
+            provider="claude_code",
+            account="claude-code",
+            kind=EventKind.MESSAGE,
+            event_key=r.randbytes(16),
+            at_us=start_us + n * 90_000_000,
+            tokens=TokenCounts(r.randrange(1000), r.randrange(1000), r.randrange(10**5), r.randrange(5000)),
+            project=project,
+            session=name,
+            model=model,
+        )
+
+
+def records(machine: int, count: int) -> Iterator[bytes]:
+    """Requests with all records of a machine, in the largest batches."""
+    r = random.Random(machine)
+    events = [event for _ in range(count // 40) for event in session(r)]
+    for after in range(0, count, MAX_RECORDS):
+        part = events[after : after + MAX_RECORDS]
+        batch = RecordBatch(
+            machine=f"machine-{machine:03}",
+            machine_id=f"{machine:032x}",
+            store_id="5" * 32,
+            sent_at=dt.datetime.now(dt.UTC),
+            after=after,
+            upto=after + len(part),
+            records=list(part),
+        )
+        body = gzip.compress(msgspec.json.encode(batch), 3)
+        lines = (
+            "POST /v1/records HTTP/1.1",
+            "Host: h",
+            "Content-Encoding: gzip",
+            f"Content-Length: {len(body)}",
+        )
+        yield "\r\n".join((*lines, "", "")).encode() + body
+
+
+def history_rows() -> list[Row]:
+    """100,000 records, new and again; then usage of 50 more machines with 2,000 each, not asked before."""
+    rows = []
+    sent = list(records(999, 20 * MAX_RECORDS))
+    with running("history") as hub:
+        for name, target in (("new", 100_000), ("repeated", 0)):
+            began = time.perf_counter()
+            uvloop.run(_send_each(hub.port, iter(sent)))
+            rate = 20 * MAX_RECORDS / (time.perf_counter() - began)
+            target_text, met = (f">= {target}", rate >= target) if target else ("", None)
+            rows.append(Row(name=f"records, {name}", value=rate, unit="/s", target=target_text, met=met))
+        for machine in range(50):
+            uvloop.run(_send_each(hub.port, records(machine, 2000)))
+        for by in ("machine", "model", "day,machine"):
+            took_ms = _once_ms(hub.port, f"/v1/usage?window=30d&by={by}")
+            name = f"GET usage by {by}"
+            rows.append(Row(name=name, value=took_ms, unit="ms", target="<= 150", met=took_ms <= 150))
+    return rows
+
+
+def _once_ms(port: int, path: str) -> float:
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    found = connection.getresponse()
+    found.read()
+    connection.close()
+    assert found.status == 200
+    return (time.perf_counter() - began) * 1e3
+
+
 def run(seconds: float = 2.0) -> list[Row]:
     """All rows; about 24 times `seconds`."""
-    return [*push_rows(seconds), *get_rows(seconds), *memory_rows()]
+    return [*push_rows(seconds), *get_rows(seconds), *memory_rows(), *history_rows()]
 
 
 def main() -> None:

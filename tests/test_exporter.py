@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import gzip
 import json
@@ -225,3 +226,51 @@ def test_a_snapshot_that_knows_nothing_is_not_worth_sending() -> None:
     empty = snapshot(status="UNKNOWN", metrics={})
     failed = snapshot(status="AUTH_REQUIRED", metrics={})
     assert worth_sending([empty, failed, snapshot()]) == [failed, snapshot()]
+
+
+async def test_reasons_that_take_turns_are_told_once_each(
+    httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = iter([500, 503] * 4)
+    httpserver.expect_request("/v1/push").respond_with_handler(lambda _: Response("{}", next(answers, 200)))
+    exporter = Exporter(target(httpserver.url_for("/")), lambda: [snapshot()], now=lambda: NOW)
+    async with running(exporter):
+        await until(lambda: exporter.status().state == "ok")
+    told = [r.getMessage() for r in caplog.records if "cannot push" in r.getMessage()]
+    assert [text.partition("answers ")[2][:3] for text in told] == ["500", "503"]
+
+
+async def test_a_hub_that_drips_its_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wait for a byte is short; all of them together are not."""
+    monkeypatch.setattr("openusage.exporter.target.TIMEOUT_S", 0.3)
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    exporter = Exporter(target(url), lambda: [snapshot()], now=lambda: NOW)
+    async with running(exporter):
+        await until(lambda: "no answer within" in exporter.status().last_error, 2)
+    server.close()
+
+
+async def test_the_end_does_not_wait_for_a_hub_that_hangs() -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    stop = asyncio.Event()
+    task = asyncio.create_task(Exporter(target(url), lambda: [snapshot()], now=lambda: NOW).run(stop))
+    await asyncio.sleep(0.2)
+    stop.set()
+    await asyncio.wait_for(task, 1)
+    server.close()

@@ -211,3 +211,15 @@ def test_every_number_stays_short_and_what_is_not_zero_never_reads_zero(value: f
         assert fmt.money(value) != "$0.00"
         assert fmt.percent(value) != "0 %"
         assert fmt.money_column([value, 20_000.0])[0] != "$0"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("plain ◐ ümläut.jsonl", "plain ◐ ümläut.jsonl"),
+        ("a\nb\t\x1b[31m", r"a\nb\t\x1b[31m"),
+        ("\udcff\u202e\u2028", r"\udcff\u202e\u2028"),
+    ],
+)
+def test_what_others_wrote_stays_on_its_line(name: str, shown: str) -> None:
+    assert fmt.printable(name) == shown

@@ -52,9 +52,8 @@ def make_home(base: Path, machine: Invented, hub: str, *, days: int = 30) -> Pat
     settings = home / ".config/openusage/settings.json"
     settings.parent.mkdir(parents=True)
     export = {"target": hub, "interval_seconds": 5, "machine_name": machine.name}
-    settings.write_bytes(
-        msgspec.json.format(msgspec.json.encode({"export": export, "data": {"time_window": "7d"}}))
-    )
+    tree = {"export": export, "data": {"time_window": "7d"}, "dashboard": {"hide_costs": False}}
+    settings.write_bytes(msgspec.json.format(msgspec.json.encode(tree)))
     return home
 
 

@@ -1,7 +1,8 @@
 """The pictures in README, taken from the real screens of the demo: `python -m tools.pictures`.
 
 Three invented machines push to a real hub; the dashboard is the one that `openusage` and `openusage hub-view`
-open. Textual draws it as SVG, Chromium turns that into PNG (the only thing that must be installed for this).
+open. What stands on its screen becomes an SVG, Chromium turns that into PNG (the only thing that must be
+installed for this).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import re
+import math
 import shutil
 import socket
 import subprocess
@@ -22,9 +23,13 @@ from openusage.cli.compose import now
 from openusage.client import DaemonClient, HubClient, SnapshotSource
 from openusage.errors import PeerError
 from openusage.tui.app import DashboardApp
-from tools.demo import MACHINES, make_home, workers
+from tools import drawing
+from tools.demo import MACHINES, environment, make_home, workers
+from tools.png import smaller
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+MOST_BYTES = 250_000
+HUB = "http://hub.lan:9190"
 SIZES = {"small": (80, 24), "medium": (120, 40), "large": (200, 60)}
 
 
@@ -45,16 +50,15 @@ def main() -> int:
         local = DaemonClient(homes[0] / ".local/state/openusage/telemetry.sock", now=now)
         _wait(hub, 5)
         _wait(local, 2)
+        one, all_ = _Shared(local), _Shared(hub)
         for name, size in SIZES.items():
-            _picture(chromium, local, size, f"dashboard-{name}")
-            _picture(chromium, hub, size, f"hub-view-{name}")
-        _picture(chromium, local, SIZES["medium"], "detail", "enter")
+            _picture(chromium, one, size, f"dashboard-{name}")
+            _picture(chromium, all_, size, f"hub-view-{name}")
+        _picture(chromium, one, SIZES["medium"], "detail", "right", "enter")
     return 0
 
 
 def _hub(port: int, home: Path) -> subprocess.Popen[bytes]:
-    from tools.demo import environment
-
     command = [sys.executable, "-m", "openusage.cli", "hub", "--headless", "--listen", f"127.0.0.1:{port}"]
     return subprocess.Popen(command, env=environment(home), stderr=subprocess.DEVNULL)
 
@@ -71,47 +75,54 @@ def _wait(source: SnapshotSource, tiles: int) -> None:
 
 
 def _picture(chromium: str, source: SnapshotSource, size: tuple[int, int], name: str, *keys: str) -> None:
-    svg = asyncio.run(_drawn(source, size, keys))
-    width, height = (float(n) for n in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
+    drawn = asyncio.run(_drawn(source, size, keys))
+    width, height = drawing.size(size[0], size[1])
+    scale = 1.5 if size == SIZES["large"] else 2
     with tempfile.TemporaryDirectory() as directory:
-        drawing = Path(directory) / "drawing.svg"
-        drawing.write_text(svg)
+        svg, png = Path(directory) / "drawing.svg", Path(directory) / "drawing.png"
+        svg.write_text(drawn)
         subprocess.run(
             [
                 chromium,
                 "--headless",
                 "--no-sandbox",
                 "--disable-gpu",
+                "--disable-lcd-text",
                 "--hide-scrollbars",
+                f"--force-device-scale-factor={scale:g}",
                 f"--user-data-dir={directory}/profile",
-                f"--window-size={int(width)},{int(height)}",
-                f"--screenshot={PICTURES / name}.png",
-                drawing.as_uri(),
+                f"--window-size={math.ceil(width)},{math.ceil(height)}",
+                f"--screenshot={png}",
+                svg.as_uri(),
             ],
             check=True,
             stderr=subprocess.DEVNULL,
         )
-    print(PICTURES / f"{name}.png")
+        small = smaller(png.read_bytes())
+    if len(small) > MOST_BYTES:
+        raise SystemExit(f"{name}.png has {len(small)} bytes, more than {MOST_BYTES}")
+    (PICTURES / f"{name}.png").write_bytes(small)
+    print(f"{PICTURES / name}.png, {len(small) // 1000} kB")
 
 
 async def _drawn(source: SnapshotSource, size: tuple[int, int], keys: tuple[str, ...]) -> str:
-    app = DashboardApp(_Shared(source), window="7d", refresh_s=60, hide_costs=False, now=now, tz=dt.UTC)
+    app = DashboardApp(source, window="7d", refresh_s=60, hide_costs=False, now=now, tz=dt.UTC)
     async with app.run_test(size=size) as pilot:
-        for _ in range(200):
+        while app.board.frame is None:
             await pilot.pause(0.02)
-            if app.board.frame is not None:
-                break
         for key in keys:
             await pilot.press(key)
         await pilot.pause(0.3)
-        return app.export_screenshot(title=f"openusage — {source.label}")
+        lines = [list(strip) for strip in app.screen._compositor.render_strips()]
+        title = f"openusage hub-view {HUB}" if source.is_hub else "openusage"
+        return drawing.svg(lines, size[0], title, str(app.current_theme.background))
 
 
 class _Shared:
     """A source that several applications use one after the other."""
 
     def __init__(self, source: SnapshotSource) -> None:
-        self.label = "hub http://hub.lan:9190" if source.is_hub else source.label
+        self.label = f"hub {HUB}" if source.is_hub else source.label
         self.is_hub = source.is_hub
         self.fetch = source.fetch
 

@@ -17,6 +17,7 @@ import msgspec
 
 from openusage import __version__
 from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
+from openusage.format import printable
 from openusage.net import reason
 from openusage.settings import hub_url
 from openusage.wire.envelope import decode_snapshots
@@ -204,7 +205,7 @@ def _refuse(answer: httpx.Response, who: str) -> None:
         message = f"{who} does not accept this token." if wrong else f"{who} wants a token."
         raise PeerRefused(message, "Set OPENUSAGE_HUB_TOKEN or pass --token.", status=status)
     if status < 400:
-        where = answer.headers.get("Location", "another address")
+        where = printable(answer.headers.get("Location", "another address")[:200])
         raise PeerRefused(f"{who} sends us to {where}.", "Use that address if you trust it.", status=status)
     raise PeerRefused(f"{who} answers {status}: {_error_text(answer)}", status=status)
 

@@ -9,7 +9,7 @@ def reason(error: Exception) -> str:
     for sign, words in _REASONS.items():
         if sign in text:
             return words
-    return str(error) or type(error).__name__
+    return str(error) or "the connection broke off"
 
 
 _REASONS = {
@@ -21,6 +21,11 @@ _REASONS = {
     "unreachable": "network unreachable",
     "all connection attempts failed": "connection refused",
     "disconnected": "closed the connection without an answer",
+    "incomplete": "broke off in the middle of its answer",
+    "peer closed": "broke off in the middle of its answer",
+    "reset by peer": "closed the connection without an answer",
+    "illegal": "does not speak HTTP",
+    "location header": "redirects to what is no address",
     "certificate": "its TLS certificate is not trusted",
     "ssl": "no TLS spoken there",
 }

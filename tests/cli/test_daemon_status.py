@@ -65,6 +65,31 @@ def test_the_exporters_state_is_seen() -> None:
     assert failing in text(exporters=[FAILING])
 
 
+@pytest.mark.parametrize(
+    ("state", "sent", "waiting", "error", "shown"),
+    [
+        ("off", 0, 0, "", "50.2k"),
+        ("sending", 412_000, 1_200_000, "", "50.2k; 412.0k sent, 1.2M waiting (26 %)"),
+        ("ok", 50_242, 0, "", "50.2k; 50.2k sent"),
+        ("unsupported", 0, 0, "", "50.2k; the hub keeps none"),
+        (
+            "failing",
+            10,
+            30,
+            "the hub answers 500",
+            "50.2k; 10 sent, 30 waiting (25 %), failing (the hub answers 500)",
+        ),
+    ],
+)
+def test_what_the_hub_has_of_the_records_is_seen(
+    state: str, sent: int, waiting: int, error: str, shown: str
+) -> None:
+    exporter = msgspec.structs.replace(
+        PUSHING, records_state=state, records_sent=sent, records_waiting=waiting, records_error=error
+    )
+    assert f"  Records:  {shown}" in text(exporters=[exporter]).splitlines()
+
+
 def test_a_long_read_is_seen() -> None:
     assert "Reading:  Reading history: 612 MB of 1.0 GB" in text(
         collecting="Reading history: 612 MB of 1.0 GB"

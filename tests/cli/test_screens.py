@@ -91,6 +91,21 @@ def test_the_dashboard_starts_a_daemon_that_outlives_it(tmp_path: Path) -> None:
         }
 
 
+def test_dashboards_that_start_at_once_share_one_daemon(tmp_path: Path) -> None:
+    """Each starts one, the first stays; when it dies, the screens say so and find the next one."""
+    write_claude(tmp_path, claude_line("1", at=just_now()))
+    with daemon_of(tmp_path) as pid, Terminal(tmp_path) as one, Terminal(tmp_path) as two:
+        one.shows("claude-sonnet-4-5")
+        two.shows("claude-sonnet-4-5")
+        first = pid()
+        os.kill(first, signal.SIGKILL)
+        one.shows("No daemon answers at ", "claude-sonnet-4-5")
+        with Process(tmp_path, "telemetry", "daemon"):
+            one.shows_no("No daemon answers")
+            two.shows_no("No daemon answers")
+            assert pid() != first
+
+
 def test_a_machine_without_tools_is_told_what_was_looked_for(tmp_path: Path) -> None:
     write_settings(tmp_path, ui={"refresh_interval_seconds": 1})
     with daemon_of(tmp_path), Terminal(tmp_path, size=(80, 24)) as terminal:
@@ -217,7 +232,7 @@ def test_a_captured_push_of_a_go_program_is_shown(tmp_path: Path) -> None:
         for text in ("Claude Code", "claude-opus-4-6", "7.7M", "Codex", "gpt-5.1-codex", "31 %", "github 17"):
             assert text in found
         hub.press("\x1b[C\r")
-        hub.shows("Limits", "Tokens by day", "api_server", "182,230 tokens of 272,000", "0.98.0")
+        hub.shows("Limits", "Tokens by day", "api_server", "182,230 tokens of 272,000")
         hub.press("q")
         assert hub.ends() == 0
         assert hub.left_on() == []

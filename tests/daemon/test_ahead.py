@@ -84,3 +84,21 @@ def test_the_child_ends_when_nobody_reads() -> None:
     child.stdout.close()
     _, errors = child.communicate(msgspec.msgpack.encode(order), timeout=20)
     assert b"Traceback" not in errors
+
+
+def test_names_that_are_no_text_travel_both_ways(tmp_path: Path) -> None:
+    """msgpack cannot hold them; a child that failed over one would never read the rest."""
+    home = tmp_path / "home\udcff"
+    file = home / ".claude/projects/-p\udcfe/s\udcfd.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no json\n")
+    here = Env(home=home, environ={"ODD": "\udcfc"}, now=NOW)
+    provider = load("claude_code")
+    (owner,) = provider.discover(here)
+    direct = list(provider.read(owner, {}, here))
+    cursors = {c.path: c for chunk in direct for c in chunk.cursors}
+    assert str(file) in cursors
+    with chunks_ahead(provider, owner, {}, here) as chunks:
+        assert list(chunks) == direct
+    with chunks_ahead(provider, owner, cursors, here) as chunks:
+        assert list(chunks) == []

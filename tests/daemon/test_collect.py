@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from openusage.daemon.collect import Collector
+from openusage.daemon.collect import KEPT_PROBLEMS, Collector
 from openusage.daemon.schedule import Progress
 from openusage.errors import AuthRequired, SourceUnavailable, StoreError
 from openusage.machine import Machine
@@ -163,3 +164,29 @@ def test_polling_gathers_records_and_failures(store: Store, tmp_path: Path) -> N
     records, errors = collector(store, tmp_path, refused, fine).poll()
     assert records == [event("1", "b")]
     assert [e.message for e in errors] == ["log in"]
+
+
+def test_impossible_records_are_told_and_the_others_are_stored(store: Store, tmp_path: Path) -> None:
+    old = msgspec.structs.replace(event("1", "a"), at_us=-1)
+    passed = collector(store, tmp_path, Fake("a", [Chunk(records=[old, event("2", "a")])])).run()
+    assert passed.inserted == 1
+    assert passed.problems == ["A: 1 record has a time or a count that cannot be, and no place in the sums"]
+
+
+def test_very_many_problems_are_counted_and_each_is_one_line(store: Store, tmp_path: Path) -> None:
+    odd = [Problem(path=f"/{n}\n\udcff", offset=0, what="cut") for n in range(KEPT_PROBLEMS + 3)]
+    problems = collector(store, tmp_path, Fake("a", [Chunk(problems=odd)])).run().problems
+    assert problems[0] == "/0\\n\\udcff, byte 0: cut"
+    assert problems[KEPT_PROBLEMS:] == ["A: 3 more places cannot be read"]
+
+
+def test_a_plan_that_fails_stops_nobody(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> Plan:
+        raise PermissionError("no")
+
+    blind = Fake("a", [Chunk(records=[event("1", "a")])])
+    monkeypatch.setattr(blind, "plan", unreadable)
+    fine = Fake("b", [Chunk(records=[event("1", "b")])])
+    assert collector(store, tmp_path, blind, fine).run().inserted == 2

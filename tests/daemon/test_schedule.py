@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openusage.daemon.schedule import MAX_POLL_PAUSE_S, Job, Progress, Schedule
+from openusage.daemon.schedule import MAX_POLL_PAUSE_S, RETRY_S, Job, Progress, Schedule
 
 
 def test_at_the_start_reading_and_asking_are_due() -> None:
@@ -73,3 +73,15 @@ def test_time_left_is_told_once_there_is_a_rate(done: int, elapsed: float, left:
 
 def _until(schedule: Schedule, job: Job) -> float:
     return schedule._due[job]
+
+
+def test_what_could_not_be_stored_is_tried_again_soon_and_not_ever_more_rarely() -> None:
+    schedule = Schedule(0.0, collect_s=30)
+    for _ in range(8):
+        schedule.collected(0.0, found=False)
+    for _ in range(3):
+        schedule.collected(0.0, found=False, failed=True)
+        assert _until(schedule, Job.COLLECT) == RETRY_S
+    hasty = Schedule(0.0, collect_s=1)
+    hasty.collected(0.0, found=False, failed=True)
+    assert _until(hasty, Job.COLLECT) == 1

@@ -154,3 +154,12 @@ def test_half_a_request_holds_up_nobody(ask: httpx.Client, tmp_path: Path) -> No
         half.connect(str(tmp_path / "d.sock"))
         half.sendall(b"POST /v1/usage HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
         assert ask.get("/healthz").status_code == 200
+
+
+def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    for path in (notes, tmp_path):
+        with pytest.raises(ListenError, match="no socket"):
+            bind(path)
+    assert notes.read_text() == "mine"

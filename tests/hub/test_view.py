@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from openusage.hub import Board
-from openusage.hub.http import Answer
+from openusage.hub.http import Answer, accepts_gzip
 from openusage.hub.ingest import read_push
-from openusage.hub.view import SnapshotsView, _accepts_gzip
+from openusage.hub.view import SnapshotsView
 from tests.hub.conftest import Clock, Hub
 from tests.hub.test_board import body, put
 
@@ -103,7 +103,7 @@ def test_head_is_get_without_the_body(hub: Hub) -> None:
     ],
 )
 def test_what_a_client_accepts(value: bytes, yes: bool) -> None:
-    assert _accepts_gzip(value) is yes
+    assert accepts_gzip(value) is yes
 
 
 def scope(*headers: tuple[bytes, bytes]) -> dict[str, Any]:

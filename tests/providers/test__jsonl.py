@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,21 @@ def test_without_a_mark_or_a_file_reading_goes_on(tmp_path: Path) -> None:
     assert is_continued(path, 4, None)
     path.unlink()
     assert is_continued(path, 4, mark)
+
+
+def test_a_file_written_over_with_as_much_starts_over(tmp_path: Path) -> None:
+    """Nothing was appended, so its time tells that something in it is another; its end may be the same."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"one\ntwo\n")
+    cursor = state(path).cursor(8)
+    path.write_bytes(b"uno\ntwo\n")
+    os.utime(path, ns=(cursor.mtime_ns + 1, cursor.mtime_ns + 1))
+    assert state(path).start(cursor) == 0
+    assert state(path).start(state(path).cursor(8)) is None
+
+
+def test_what_is_no_file_has_no_state(tmp_path: Path) -> None:
+    """Opening a pipe would wait for a writer for ever."""
+    os.mkfifo(tmp_path / "a.jsonl")
+    assert stat(tmp_path / "a.jsonl") is None
+    assert stat(tmp_path) is None

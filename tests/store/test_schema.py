@@ -32,6 +32,7 @@ def test_a_blank_database_gets_the_present_tables() -> None:
         "event",
         "fact",
         "floor",
+        "heard",
         "machine",
         "meta",
         "price_version",
@@ -99,18 +100,18 @@ def test_a_step_that_fails_leaves_the_old_version(tmp_path: Path, monkeypatch: p
     store.add([message("a")])
     store.close()
 
-    def m002_breaks(db: apsw.Connection) -> None:
+    def breaks(db: apsw.Connection) -> None:
         db.execute("ALTER TABLE machine ADD COLUMN colour")
         db.execute("DELETE FROM event")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "STEPS", (*schema.STEPS, m002_breaks))
-        patch.setattr(schema, "VERSION", 2)
+        patch.setattr(schema, "STEPS", (*schema.STEPS, breaks))
+        patch.setattr(schema, "VERSION", schema.VERSION + 1)
         with pytest.raises(KeyboardInterrupt):
             open_store(path)
     store = open_store(path)
-    assert store._db.pragma("user_version") == 1
+    assert store._db.pragma("user_version") == schema.VERSION
     assert "colour" not in columns(store._db)["machine"]
     assert store.usage(ALL)[0].events == 1
     store.close()

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from openusage.client import DaemonClient
 from openusage.errors import PeerError
+from openusage.paths import Paths
 from openusage.wire.local import DaemonStatus, ExporterStatus
-from tests.support.processes import Process, run, until
+from tests.support.processes import Process, environment, run, until
 
 
 class DaemonProcess(Process):
@@ -20,10 +21,14 @@ class DaemonProcess(Process):
     def __init__(self, home: Path, *args: str, **extra: str) -> None:
         super().__init__(home, "telemetry", "daemon", *args, **extra)
         self.home = home
-        self.socket = home / ".local/state/openusage/telemetry.sock"
+        self.socket = socket_of(home, **extra)
 
     def __enter__(self) -> Self:
-        self.wait_read()
+        try:
+            self.wait_read()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def wait_read(self) -> None:
@@ -47,6 +52,11 @@ class DaemonProcess(Process):
             return self.status().first_read_done
         except PeerError:
             return False
+
+
+def socket_of(home: Path, **extra: str) -> Path:
+    """Where a daemon of this home listens: the path of a test's home may be too long for a socket."""
+    return Paths.from_env(environment(home, **extra), home).socket
 
 
 def _now() -> dt.datetime:

@@ -43,7 +43,7 @@ class Process:
         self.output = home / f"output-{args[0]}-{time.monotonic_ns()}.txt"
         with self.output.open("wb") as f:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "openusage.cli", *args],
+                [sys.executable, "-P", "-m", "openusage.cli", *args],
                 env=environment(home, **extra),
                 stdin=subprocess.DEVNULL,
                 stdout=f,
@@ -76,10 +76,10 @@ class Process:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
 
-    def terminate(self) -> tuple[int, float]:
+    def terminate(self, by: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
         """Ask to end. Exit code and seconds taken."""
         started = time.monotonic()
-        self._process.terminate()
+        self._process.send_signal(by)
         code = self._process.wait(10)
         return code, time.monotonic() - started
 
@@ -87,7 +87,7 @@ class Process:
 def run(home: Path, *args: str, **extra: str) -> subprocess.CompletedProcess[str]:
     """`openusage …` to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "openusage.cli", *args],
+        [sys.executable, "-P", "-m", "openusage.cli", *args],
         env=environment(home, **extra),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -403,3 +403,95 @@ async def test_lines_are_as_high_as_they_are_many() -> None:
     async with running(FakeSource(LOCAL)) as (app, _):
         assert app.screen.query_one("#bar", Lines).size.height == 1
         assert app.screen.query_one("#top", Lines).size.height == 5
+
+
+async def test_the_days_stand_below_the_tiles_when_there_is_room_for_them() -> None:
+    async with running(FakeSource(LOCAL, hub=False), size=(200, 60)) as (app, pilot):
+        assert "COST BY DAY" in screen_text(app)
+        wall, days = app.screen.query_one(Wall), app.screen.query_one("#days", Lines)
+        assert wall.grid.height <= wall.size.height
+        assert days.region.bottom < app.size.height
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: days.size.height == 0)
+        assert "COST BY DAY" not in screen_text(app)
+        await pilot.resize_terminal(200, 60)
+        await until(pilot, lambda: "COST BY DAY" in screen_text(app))
+
+
+async def test_hidden_costs_leave_no_money_below_the_tiles() -> None:
+    async with running(FakeSource(LOCAL), size=(200, 60), hide_costs=True) as (app, _):
+        assert "TOKENS BY DAY" in screen_text(app)
+        assert "$" not in screen_text(app).replace("$7.02 left", "").replace("$12.98 used  of $20.00", "")
+
+
+async def test_tab_goes_from_card_to_card_and_back() -> None:
+    """The card is marked and at the top as far as the page can scroll; after the last comes the first."""
+    async with running(FakeSource(LOCAL)) as (app, pilot):
+        await pilot.press("enter")
+        page = app.screen.query_one(Page)
+        accent = app.view().palette.accent
+
+        def marked() -> list[str]:
+            """Titles of cards in a marked frame."""
+            found = []
+            for line in page.lines:
+                segments = [*line]
+                for at, segment in enumerate(segments):
+                    if segment.text == "╭─ " and segment.style == accent:
+                        found.append(segments[at + 1].text)
+            return found
+
+        assert marked() == []
+        seen = []
+        for _ in range(5):
+            await pilot.press("tab")
+            seen += marked()
+        assert seen == ["Limits", "Spending", "Cost by day", "Models", "Projects"]
+        start = next(y for y, line in enumerate(page.lines) if line.text.startswith("╭─ Projects ─"))
+        assert page.scroll_y == min(start, page.max_scroll_y) > 0
+        await pilot.press("shift+tab")
+        assert marked() == ["Models"]
+        for _ in range(4):
+            await pilot.press("shift+tab")
+        assert marked() == ["Diagnostics"]
+        await pilot.press("tab")
+        assert marked() == ["Limits"]
+        assert page.scroll_y == 0
+
+
+async def test_a_tile_that_was_just_moved_to_is_the_one_that_opens() -> None:
+    """Keys that come faster than the screen hears of the selection, as from a terminal's buffer."""
+    async with running(FakeSource(LOCAL)) as (app, pilot):
+        screen = app.screen
+        assert isinstance(screen, OverviewScreen)
+        screen.query_one(Wall).action_move("right")
+        screen.action_open()
+        await pilot.pause()
+        assert "OpenAI Codex CLI" in screen_text(app)
+
+
+async def test_another_thread_can_ask_it_to_end() -> None:
+    """As a signal does; also before the first frame."""
+    async with running(FakeSource(LOCAL)) as (app, pilot):
+        threading.Thread(target=app.ask_to_end).start()
+        await until(pilot, lambda: not app.is_running)
+    early = app_for(FakeSource(LOCAL))
+    early.ask_to_end()
+    async with early.run_test() as pilot:
+        await until(pilot, lambda: not early.is_running)
+
+
+async def test_what_is_said_instead_of_tiles_is_said_once() -> None:
+    note = "Reading history: 612 MB of 1.0 GB, Claude Code, 2 s left"
+    async with running(FakeSource([], notes=[note])) as (app, _):
+        assert screen_text(app).count(note) == 1
+    source = FakeSource(FLEET, hub=True)
+    source.error = PeerUnreachable("hub.lan:9190 does not answer (connection refused)")
+    async with running(source) as (app, _):
+        assert screen_text(app).count("does not answer") == 1
+
+
+async def test_a_first_read_is_looked_at_more_often() -> None:
+    source = FakeSource([], notes=["Reading history: 1 MB of 2 MB"])
+    async with running(source, refresh_s=60) as (_, pilot):
+        await until(pilot, lambda: len(source.windows) >= 3)

@@ -91,9 +91,43 @@ def test_a_gauge_is_neutral_amber_red_by_thresholds() -> None:
     assert styles == [palette.fill, palette.warn, palette.crit]
 
 
-def test_a_sparkline_tells_nothing_from_little() -> None:
-    parts = bars.sparkline([None, 0, 0.01, 4, 8], VIEW.palette)
-    assert "".join(text for text, _ in parts) == "··▁▅█"
+def spark(values: list[float | None], rows: int, bar: int) -> list[str]:
+    return ["".join(text for text, _ in line) for line in bars.sparkline(values, rows, bar, VIEW.palette)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "bar", "lines"),
+    [
+        (1, 1, ["__▁▄█"]),
+        (2, 1, ["    █", "__▁██"]),
+        (1, 2, ["__ __ ▁▁ ▄▄ ██"]),
+    ],
+)
+def test_a_sparkline_stands_on_its_baseline_and_tells_nothing_from_little(
+    rows: int, bar: int, lines: list[str]
+) -> None:
+    assert spark([None, 0, 0.01, 4, 8], rows, bar) == lines
+
+
+def test_the_last_bar_of_a_sparkline_is_the_bright_one() -> None:
+    (line,) = bars.sparkline([4, 8, 8], 1, 1, VIEW.palette)
+    assert line == [("▄█", VIEW.palette.fill), ("█", VIEW.palette.text)]
+
+
+@given(st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=40), st.integers(1, 2), st.integers(1, 2))
+@settings(max_examples=60)
+def test_a_sparkline_is_as_wide_as_its_bars(values: list[float | None], rows: int, bar: int) -> None:
+    lines = spark(values, rows, bar)
+    assert len(lines) == rows
+    assert {len(line) for line in lines} == {len(values) * bar + (len(values) - 1) * (bar - 1)}
+
+
+@pytest.mark.parametrize(
+    ("share", "bar"),
+    [(0, ""), (0.001, "╸"), (0.5, "━━"), (0.55, "━━"), (0.6, "━━╸"), (1, "━━━━"), (7, "━━━━")],
+)
+def test_a_thin_bar(share: float, bar: str) -> None:
+    assert bars.thin(share, 4) == bar
 
 
 def test_the_last_days_end_today_and_name_missing_ones() -> None:
@@ -103,9 +137,3 @@ def test_the_last_days_end_today_and_name_missing_ones() -> None:
         ("2026-11-21", None),
         ("2026-11-22", 5.0),
     ]
-
-
-def test_a_chart_column() -> None:
-    assert bars.column(0.75, 2) == ["▄", "█"]
-    assert bars.column(0.0001, 2) == [" ", "▁"]
-    assert bars.column(0, 2) == [" ", " "]

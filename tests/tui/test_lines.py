@@ -82,3 +82,24 @@ def test_wrapping_says_when_there_was_more() -> None:
     assert lines.wrapped("one two", 9, 2) == ["one two"]
     assert lines.wrapped("unbreakable", 5, 2) == ["unbr…"]
     assert lines.wrapped("", 5, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "short"),
+    [
+        ("gpt-5.1-codex-max", 17, "gpt-5.1-codex-max"),
+        ("gpt-5.1-codex-max", 14, "gpt-5.1-c…-max"),
+        ("gpt-5.1-codex-mini", 14, "gpt-5.1-c…mini"),
+        ("ビルド機のとても長い名前", 12, "ビルド機…前"),
+        ("abc", 1, "…"),
+        ("abc", 0, ""),
+    ],
+)
+def test_a_name_is_cut_where_it_tells_least(text: str, width: int, short: str) -> None:
+    assert lines.shortened(text, width) == short
+
+
+@given(st.text(max_size=40), st.integers(0, 40))
+@settings(max_examples=60)
+def test_a_shortened_name_is_never_too_wide(text: str, width: int) -> None:
+    assert cell_len(lines.shortened(lines.clean(text), width)) <= width

@@ -14,6 +14,7 @@ COMPLETE_VAR = "_OPENUSAGE_COMPLETE"
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code. Nothing gets past it but `SystemExit`."""
     args = sys.argv[1:] if argv is None else argv
+    _open_closed_streams()
     try:
         code = _run(args)
         if sys.stdout is not None:
@@ -48,6 +49,15 @@ def _run(args: list[str]) -> int:
     from openusage.cli.root import run
 
     return run(args)
+
+
+def _open_closed_streams() -> None:
+    """Started with `2>&-`, a socket or a log would be opened as file 2, and get what is said there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            file = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(file, True)
+            setattr(sys, name, os.fdopen(file, mode, encoding="utf-8", errors="replace"))
 
 
 if __name__ == "__main__":

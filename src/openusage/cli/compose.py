@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,7 @@ DAEMON_START_S = 8.0
 """How long a dashboard waits for the daemon that it started."""
 DAEMON_RACE_S = 2.0
 """And how long when that one ended at once: another one may be about to serve."""
+SAID_PROBLEMS = 3
 SELF_EXPORT_S = 5.0
 """A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
 LOOKING = "Looking for coding tools on this machine …"
@@ -189,6 +190,7 @@ def _target(settings: Settings, paths: Paths, url: str, interval_s: float) -> Ta
         machine_id=machine.id,
         interval_s=interval_s,
         include_identity=settings.export.include_identity,
+        records=settings.export.records,
     )
 
 
@@ -481,10 +483,18 @@ def usage_source(
             yield source
 
 
+def some_of(problems: Sequence[str]) -> list[str]:
+    """What a report says of places that it could not read."""
+    more = len(problems) - SAID_PROBLEMS
+    rest = [f"{more} more places could not be read."] if more > 0 else []
+    return [*problems[:SAID_PROBLEMS], *rest]
+
+
 @contextlib.contextmanager
 def _own_store(
     settings: Settings, paths: Paths, progress: Callable[[str], None] | None
 ) -> Iterator[UsageSource]:
+    from openusage.cli.diagnostics import say
     from openusage.daemon.collect import Collector
     from openusage.daemon.run import progress_text
     from openusage.machine import identify
@@ -496,12 +506,16 @@ def _own_store(
     machine = identify(paths.machine_id_file, settings.export.machine_name)
     store = Store.open(paths.database, machine=machine, price=_prices(paths), now=now_us)
     try:
-        Collector(
+        passed = Collector(
             store,
             _providers(settings),
             lambda: Env(home=Path.home(), environ=os.environ, now=now()),
             on_progress=(lambda p: progress(progress_text(p))) if progress else None,
         ).run()
+        if progress and passed.problems:
+            progress("")  # its line is theirs now
+        for text in some_of(passed.problems):
+            say(f"openusage: {text}")
         yield store
     finally:
         store.close()

@@ -21,7 +21,7 @@ def as_text(status: DaemonStatus, *, now: dt.datetime, details: bool) -> str:
         ("Machine", status.machine),
         ("Socket", status.socket),
         ("Database", f"{status.database} ({format.size_bytes(status.size_bytes)})"),
-        ("Records", format.count(status.events)),
+        ("Records", "; ".join([format.count(status.events), *_sent(status.exporters)])),
         ("Accounts", ", ".join(account for _, account in status.accounts) or "none found"),
         ("Reading", _reading(status, now)),
         *[("Hub", text) for text in _hubs(status.exporters, now)],
@@ -69,6 +69,21 @@ def _hubs(exporters: Sequence[ExporterStatus], now: dt.datetime) -> list[str]:
     if not exporters:
         return ["none (export.target is not set)"]
     return [_hub(exporter, now) for exporter in exporters]
+
+
+def _sent(exporters: Sequence[ExporterStatus]) -> list[str]:
+    """How far the records are at each hub that they are sent to."""
+    return [_records(exporter) for exporter in exporters if exporter.records_state != "off"]
+
+
+def _records(exporter: ExporterStatus) -> str:
+    if exporter.records_state == "unsupported":
+        return "the hub keeps none"
+    sent, waiting = exporter.records_sent, exporter.records_waiting
+    text = f"{format.count(sent)} sent"
+    if waiting:
+        text += f", {format.count(waiting)} waiting ({format.percent(100 * sent / (sent + waiting))})"
+    return f"{text}, failing ({exporter.records_error})" if exporter.records_error else text
 
 
 def _hub(exporter: ExporterStatus, now: dt.datetime) -> str:

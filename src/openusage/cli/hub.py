@@ -20,21 +20,36 @@ import click
     is_flag=True,
     help="Listen on other interfaces without a token. Only behind a firewall of your own.",
 )
+@click.option(
+    "--database",
+    metavar="FILE",
+    help="Where the history of all machines is kept. Default: hub.database of settings.json, else hub.db in "
+    "the state folder. `memory` keeps it only while the hub runs.",
+)
 @click.option("--collect", is_flag=True, help="Also read this machine's tools, as a daemon would.")
-def command(listen: str | None, headless: bool, allow_public: bool, collect: bool) -> int:
+def command(
+    listen: str | None, headless: bool, allow_public: bool, database: str | None, collect: bool
+) -> int:
     """Gather the usage of many machines, and show it.
 
     Daemons push to it when their settings.json names it in export.target. With OPENUSAGE_HUB_TOKEN in the
     environment every push and every fetch must carry that token.
     """
+    import msgspec
+
     from openusage.cli import compose
     from openusage.cli.surroundings import surroundings
 
     here = surroundings()
+    settings = here.settings
+    if database is not None:
+        settings = msgspec.structs.replace(
+            settings, hub=msgspec.structs.replace(settings.hub, database=database)
+        )
     return compose.run_hub(
-        here.settings,
+        settings,
         here.paths,
-        listen=listen or here.settings.hub.listen_addr,
+        listen=listen or settings.hub.listen_addr,
         headless=headless,
         allow_public=allow_public,
         collect=collect,

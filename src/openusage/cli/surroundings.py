@@ -28,6 +28,8 @@ def surroundings() -> Surroundings:
         home = Path.home()
     except RuntimeError as e:
         raise OpenUsageError("Your home folder is not known.", "Set HOME.") from e
+    if not os.environ.get("HOME", str(home)).startswith("/"):
+        raise OpenUsageError(f'HOME is "{os.environ["HOME"]}", which is no whole path.', "Set HOME.")
     paths = Paths.from_env(os.environ, home)
     settings = load(paths.settings_file, paths.shown(paths.settings_file))
     return Surroundings(os.environ, paths, settings, os.environ.get(HUB_TOKEN_ENV, "").strip())

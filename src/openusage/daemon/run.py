@@ -122,7 +122,7 @@ class Daemon:
         self._changed: set[str] = set()
         self._first_done = False
         self._started_at = now()
-        self._exporters = [Exporter(t, self._to_export, now=now) for t in config.targets]
+        self._exporters = [Exporter(t, self._to_export, now=now, records=store) for t in config.targets]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._serving = threading.Event()
@@ -255,9 +255,16 @@ class Daemon:
         if not self._first_done and not self._stopping.is_set():
             self._first_done = True
             await self._write(self._store.checkpoint)
+            self._tell_exporters()
+        elif passed.found:
+            self._tell_exporters()
+        return passed.found
+
+    def _tell_exporters(self) -> None:
+        """There are records to send. Not before the first pass is through: sending would slow it down."""
+        if self._first_done:
             for exporter in self._exporters:
                 exporter.wake()
-        return passed.found
 
     def _pass(self, changed: Collection[str] | None) -> Pass:
         passed = self._collector.run(changed)
@@ -286,6 +293,7 @@ class Daemon:
         records, errors = await aside(self._collector.poll)
         if records:
             await self._write(lambda: self._store.add(records))
+            self._tell_exporters()
         failures = [e.message for e in errors]
         for text in failures:
             if text not in self._source_errors:
@@ -336,6 +344,7 @@ class Daemon:
         records = provider.parse_hook(payload, account or provider.SPEC.default_account, now_us)
         added = await self._write(lambda: self._store.add(records)) if records else None
         self._wake.set()
+        self._tell_exporters()
         stored = added.inserted + added.updated if added else 0
         return HookResult(
             source=source,
@@ -354,8 +363,8 @@ class Daemon:
         if _file_id(self._config.database) == self._database_id:
             return []
         return [
-            f"{printable(str(self._config.database))} was removed or replaced while the daemon runs. Restart the "
-            "daemon: it makes a new one and reads the logs again that still exist."
+            f"{printable(str(self._config.database))} was removed or replaced while the daemon runs. "
+            "Restart the daemon: it makes a new one and reads the logs again that still exist."
         ]
 
     def notes(self) -> list[str]:
@@ -368,6 +377,8 @@ class Daemon:
                 since = exporter.last_ok_at
                 last = f"; last push {age((self._now() - since).total_seconds())} ago" if since else ""
                 notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
+            elif exporter.records_state == "failing":
+                notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
         return notes + self._source_errors
 
     def _reading(self) -> str:

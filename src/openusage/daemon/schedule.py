@@ -18,7 +18,7 @@ class Job(enum.StrEnum):
 
 MAX_COLLECT_BACKOFF = 8
 """Sweeps that find nothing grow apart up to this factor: the watcher does the work, a sweep is a net."""
-RETRY_S = 5.0
+RETRY_S = 2.0
 """Until a store that could not be written is tried again."""
 POLL_S = 300.0
 CHECKPOINT_S = 60.0

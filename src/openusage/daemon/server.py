@@ -166,6 +166,8 @@ def bind(path: Path) -> socket.socket:
             raise AlreadyRunning(
                 f"A daemon already runs on {path}.", "See who: openusage telemetry daemon status"
             )
+        if path.exists() and not path.is_socket():
+            raise ListenError(f"Cannot listen on {path}: what lies there is no socket.", "Name another path.")
         path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # The umask closes the moment between bind and chmod in which others could connect.

@@ -13,6 +13,8 @@ import msgspec
 from openusage.hub.auth import Gate
 from openusage.hub.board import Board, Change
 from openusage.hub.http import (
+    NOT_GET,
+    NOT_POST,
     Answer,
     Budget,
     Crowded,
@@ -22,7 +24,9 @@ from openusage.hub.http import (
     Send,
     TooLarge,
     answer,
+    body_headers,
     error,
+    refuse,
     reply,
     reply_unread,
 )
@@ -33,8 +37,6 @@ MAX_BODIES_BYTES = 16 * MAX_BODY
 """Bytes of bodies under way together: 64 MiB, or 16 of the largest, or 450 usual ones."""
 _SLOW_BYTES = 65_536
 """Loose bodies from here on are repaired in a thread, one at a time."""
-_SMALL_REST = 65_536
-"""An unread body up to here does not cost its sender the connection."""
 
 _OK = answer(200, b'{"ok":true}', [(b"accept-encoding", b"gzip")])
 _TOO_LARGE = error(413, "request body too large", headers=[(b"accept-encoding", b"gzip")])
@@ -42,8 +44,6 @@ _UNKNOWN_CODING = error(415, "unsupported content encoding", headers=[(b"accept-
 _CROWDED = error(503, "too many requests at once", headers=[(b"retry-after", b"2")])
 _NOT_FOUND = error(404, "not found")
 _BROKEN = error(500, "internal error")
-_NOT_POST = error(405, "method not allowed", headers=[(b"allow", b"POST")])
-_NOT_GET = error(405, "method not allowed", headers=[(b"allow", b"GET, HEAD")])
 _SLASHES = re.compile("//+")
 _log = logging.getLogger("openusage.hub")
 
@@ -103,19 +103,14 @@ class HubApp:
             query = b"?" + scope["query_string"] if scope["query_string"] else b""
             await reply(send, answer(307, b"", [(b"location", path.encode("ascii") + query)]))
         else:
-            await _refuse(_NOT_FOUND, scope, receive, send)
+            await refuse(_NOT_FOUND, scope, receive, send)
 
     async def _push(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            return await _refuse(_NOT_POST, scope, receive, send)
+            return await refuse(NOT_POST, scope, receive, send)
         if (refusal := self.gate.check(scope)) is not None:
-            return await _refuse(refusal, scope, receive, send)
-        declared, coding = 0, b""
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                declared = int(value)
-            elif name == b"content-encoding":
-                coding = (coding + b"," + value if coding else value).strip().lower()
+            return await refuse(refusal, scope, receive, send)
+        declared, coding = body_headers(scope)
         if coding not in (b"", b"identity", b"gzip", b"x-gzip"):
             return await reply_unread(receive, send, _UNKNOWN_CODING)
         if declared > MAX_BODY:
@@ -150,9 +145,9 @@ class HubApp:
 
     async def _snapshots(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
-            return await _refuse(_NOT_GET, scope, receive, send)
+            return await refuse(NOT_GET, scope, receive, send)
         if (refusal := self.gate.check(scope)) is not None:
-            return await _refuse(refusal, scope, receive, send)
+            return await refuse(refusal, scope, receive, send)
         await reply(send, await self._view.respond(scope))
 
     async def _health(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,7 +156,7 @@ class HubApp:
             names = self._board.names()
             if names is not self._healthz[0]:
                 self._healthz = names, _health(names)
-        await _refuse(self._healthz[1], scope, receive, send)
+        await refuse(self._healthz[1], scope, receive, send)
 
 
 def _health(names: tuple[str, ...] | None) -> Answer:
@@ -169,14 +164,6 @@ def _health(names: tuple[str, ...] | None) -> Answer:
     if names is not None:
         said["machines"] = names
     return answer(200, msgspec.json.encode(said))
-
-
-async def _refuse(what: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-    """An answer that does not care for the body; a large one ends the connection."""
-    for name, value in scope["headers"]:
-        if name == b"transfer-encoding" or (name == b"content-length" and int(value) > _SMALL_REST):
-            return await reply_unread(receive, send, what)
-    await reply(send, what)
 
 
 def printable(name: str) -> str:

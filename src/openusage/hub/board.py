@@ -61,7 +61,12 @@ class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The hub's clock."""
     age_s: float
     live: bool
-    snapshots: int
+    accounts: tuple[Pair, ...]
+    """Those of its newest snapshots."""
+
+    @property
+    def snapshots(self) -> int:
+        return len(self.accounts)
 
 
 @dataclass(slots=True)
@@ -91,8 +96,9 @@ class Board:
         max_total: int = MAX_TOTAL,
     ) -> None:
         self._monotonic = monotonic
-        self._now = now
-        self._stale_after_s = stale_after_s
+        self.now = now
+        """The wall clock, as an aware time."""
+        self.stale_after_s = stale_after_s
         self._max_total = max_total
         self._lock = threading.Lock()
         self._live: dict[Identity, _Machine] = {}
@@ -158,6 +164,19 @@ class Board:
         self._tell(stale)
         return sorted(known, key=lambda m: (m.label, not m.live, m.machine_id, m.name))
 
+    def remember(
+        self, identity: Identity, label: str, received_at: dt.datetime, *, version: str = ""
+    ) -> None:
+        """A machine from before this start: not live, but its label is its own when it comes back."""
+        with self._lock:
+            if identity in self._live or identity in self._gone:
+                return
+            age_s = (self.now() - received_at).total_seconds()
+            self._gone[identity] = _Machine(
+                label=label, received_at=received_at, heard_s=self._monotonic() - age_s, version=version
+            )
+            self._bound_gone()
+
     def _put(self, identity: Identity, batch: Batch) -> tuple[Change | None, str]:
         old = self._live.get(identity)
         label = old.label if old is not None else self._label_for(identity)
@@ -183,16 +202,16 @@ class Board:
             machine.block = block
         machine.size = size
         machine.heard_s = self._monotonic()
-        machine.received_at = self._now()
+        machine.received_at = self.now()
         machine.sent_at = batch.sent_at
         machine.version = batch.version
-        self._next_stale_s = min(self._next_stale_s, machine.heard_s + self._stale_after_s)
+        self._next_stale_s = min(self._next_stale_s, machine.heard_s + self.stale_after_s)
         if old is not None:
             return None, label
         return Change.APPEARED if self._gone.pop(identity, None) is None else Change.RETURNED, label
 
     def _admit(self, identity: Identity, label: str) -> _Machine:
-        machine = self._live[identity] = _Machine(label=label, received_at=self._now())
+        machine = self._live[identity] = _Machine(label=label, received_at=self.now())
         self._labels.add(label)
         self._names = None
         return machine
@@ -207,7 +226,7 @@ class Board:
         former = self._gone.get(identity)
         if former is not None and former.label not in self._labels:
             return former.label
-        return _free(identity[1], self._labels.__contains__)[0]
+        return free_name(identity[1], self._labels.__contains__)[0]
 
     def _keys_for(self, identity: Identity, label: str, chosen: Mapping[Pair, Fragment]) -> dict[Pair, str]:
         """A key for each pair: the one it has, else a free one; in the order of the keys."""
@@ -223,7 +242,7 @@ class Board:
         for pair in chosen:
             if pair not in keys:
                 wanted = f"{label}:{pair[0]}:{pair[1]}"
-                key, tried[wanted] = _free(wanted, taken, tried.get(wanted, 1))
+                key, tried[wanted] = free_name(wanted, taken, tried.get(wanted, 1))
                 keys[pair] = key
                 given.add(key)
         return dict(sorted(keys.items(), key=lambda item: item[1]))
@@ -233,10 +252,10 @@ class Board:
         now_s = self._monotonic()
         if now_s < self._next_stale_s:
             return []
-        stale = [i for i, m in self._live.items() if now_s - m.heard_s >= self._stale_after_s]
+        stale = [i for i, m in self._live.items() if now_s - m.heard_s >= self.stale_after_s]
         labels = [self._forget(identity) for identity in stale]
         self._next_stale_s = min(
-            (m.heard_s + self._stale_after_s for m in self._live.values()), default=float("inf")
+            (m.heard_s + self.stale_after_s for m in self._live.values()), default=float("inf")
         )
         return labels
 
@@ -251,9 +270,12 @@ class Board:
             self._version += 1
         machine.block = b""
         self._gone[identity] = machine
+        self._bound_gone()
+        return machine.label
+
+    def _bound_gone(self) -> None:
         while len(self._gone) > _MAX_GONE:
             del self._gone[next(iter(self._gone))]
-        return machine.label
 
     def _join(self) -> bytes:
         parts = [b"{"]
@@ -272,7 +294,7 @@ def _unheard(change: Change, label: str) -> None:
     """Until somebody listens."""
 
 
-def _free(wanted: str, taken: Callable[[str], bool], n: int = 1) -> tuple[str, int]:
+def free_name(wanted: str, taken: Callable[[str], bool], n: int = 1) -> tuple[str, int]:
     """`wanted`, or with the lowest visible suffix from `n` on that is free; and that number."""
     name = wanted if n == 1 else f"{wanted}~{n}"
     while taken(name):
@@ -316,7 +338,7 @@ def _info(identity: Identity, machine: _Machine, now_s: float, *, live: bool) ->
         received_at=machine.received_at,
         age_s=now_s - machine.heard_s,
         live=live,
-        snapshots=len(machine.keys),
+        accounts=tuple(machine.keys),
     )
 
 

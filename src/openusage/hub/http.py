@@ -6,7 +6,8 @@ A framework costs these three paths a fifth of their rate; other paths may use o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +20,9 @@ Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI application for one path."""
 Header = tuple[bytes, bytes]
 
+_SMALL_REST = 65_536
+"""An unread body up to here does not cost its sender the connection."""
+_GZIP_LEVEL = 4
 CLOSE: Header = (b"connection", b"close")
 _LINGER_S = 1.0
 """So long a refused sender's further bytes are thrown away, that it may read the answer before the end."""
@@ -55,6 +59,79 @@ def error(status: int, text: str, detail: str = "", headers: Iterable[Header] = 
     """`{"error": text}`, and the place when there is one to name."""
     said = {"error": text, "detail": detail} if detail else {"error": text}
     return answer(status, msgspec.json.encode(said), headers)
+
+
+NOT_POST = error(405, "method not allowed", headers=[(b"allow", b"POST")])
+NOT_GET = error(405, "method not allowed", headers=[(b"allow", b"GET, HEAD")])
+
+
+def body_headers(scope: Scope) -> tuple[int, bytes]:
+    """(declared length or 0, codings in lower case) of a request's body."""
+    declared, coding = 0, b""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            declared = int(value)
+        elif name == b"content-encoding":
+            coding = (coding + b"," + value if coding else value).strip().lower()
+    return declared, coding
+
+
+def asked_for(scope: Scope) -> tuple[bytes, bool]:
+    """(tags the client knows, whether it takes gzip)."""
+    known = b""
+    takes_gzip = False
+    for name, value in scope["headers"]:
+        if name == b"if-none-match":
+            known = known + b"," + value if known else value
+        elif name == b"accept-encoding":
+            takes_gzip = takes_gzip or accepts_gzip(value)
+    return known, takes_gzip
+
+
+def match_tag(known: bytes, tags: Sequence[bytes]) -> bytes:
+    """The first of `tags` among those the client knows; empty when there is none."""
+    if known in tags:
+        return known
+    for tag in known.split(b","):
+        tag = tag.strip().removeprefix(b"W/")
+        if tag in tags:
+            return tag
+        if tag == b"*":
+            return tags[0]
+    return b""
+
+
+def not_modified(headers: Iterable[Header]) -> Answer:
+    return Answer(
+        {"type": "http.response.start", "status": 304, "headers": list(headers)},
+        {"type": "http.response.body", "body": b""},
+    )
+
+
+def accepts_gzip(value: bytes) -> bool:
+    """Whether an `Accept-Encoding` allows gzip: named or by `*`, and not with q=0."""
+    if value == b"gzip":
+        return True
+    weights: dict[bytes, bool] = {}
+    for offer in value.lower().split(b","):
+        coding, _, parameter = offer.partition(b";")
+        q = parameter.replace(b" ", b"")
+        weights[coding.strip()] = not (q.startswith(b"q=0") and not q.strip(b"q=0."))
+    return weights.get(b"gzip", weights.get(b"*", False))
+
+
+def zipped(body: bytes) -> bytes:
+    """`body` as gzip."""
+    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+async def refuse(what: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    """An answer that does not care for the body; a large one ends the connection."""
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and int(value) > _SMALL_REST):
+            return await reply_unread(receive, send, what)
+    await reply(send, what)
 
 
 async def reply(send: Send, what: Answer) -> None:

@@ -147,8 +147,8 @@ def read_repaired(body: bytes) -> Batch:
     return _batch(repaired, [_fragment(memoryview(_encode(s)), s) for s in repaired.snapshots])
 
 
-def gunzip(body: bytes) -> bytes:
-    """`body` decompressed. Raises `PushRefused`; never holds more than `MAX_BODY` + 1 bytes of it."""
+def gunzip(body: bytes, limit: int = MAX_BODY) -> bytes:
+    """`body` decompressed. Raises `PushRefused`; never holds more than `limit` + 1 bytes of it."""
     out = bytearray()
     rest = body
     for _ in range(_MAX_MEMBERS):
@@ -156,11 +156,11 @@ def gunzip(body: bytes) -> bytes:
             break
         member = zlib.decompressobj(wbits=31)
         try:
-            out += member.decompress(rest, MAX_BODY + 1 - len(out))
+            out += member.decompress(rest, limit + 1 - len(out))
         except zlib.error as e:
             raise PushRefused(400, "invalid JSON", f"not a gzip stream: {e}") from None
-        if len(out) > MAX_BODY:
-            raise PushRefused(413, "request body too large", f"more than {MAX_BODY} bytes decompressed")
+        if len(out) > limit:
+            raise PushRefused(413, "request body too large", f"more than {limit} bytes decompressed")
         if not member.eof:
             raise PushRefused(400, "invalid JSON", "the gzip stream is cut off")
         rest = member.unused_data

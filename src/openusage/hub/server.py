@@ -24,8 +24,10 @@ from openusage.errors import ListenError
 from openusage.hub.app import MAX_BODIES_BYTES, HubApp
 from openusage.hub.auth import Gate
 from openusage.hub.board import Board
+from openusage.hub.history import History
 from openusage.hub.http import Handler
 from openusage.hub.listen import bind, show
+from openusage.hub.routes import history_routes
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -175,13 +177,22 @@ class HubServer:
         token: str = "",
         *,
         healthz_machines: bool = True,
+        history: History | None = None,
         routes: Mapping[str, Handler] | None = None,
         patience: Patience | None = None,
         max_bodies: int = MAX_BODIES_BYTES,
     ) -> None:
+        """With a `history` it takes records and answers questions about them; the caller closes it, after
+        `stop`. `routes`: see `HubApp`."""
         self.board = board
+        gate = Gate(token)
+        remembered = history_routes(history, board, gate) if history is not None else {}
         self.app: Handler = HubApp(
-            board, Gate(token), healthz_machines=healthz_machines, routes=routes, max_bodies=max_bodies
+            board,
+            gate,
+            healthz_machines=healthz_machines,
+            routes={**remembered, **(routes or {})},
+            max_bodies=max_bodies,
         )
         self._host = host
         self._port = port

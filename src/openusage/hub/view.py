@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import zlib
 from collections.abc import Callable
 
 from openusage.hub.board import Board
-from openusage.hub.http import Answer, Header, Scope, answer
+from openusage.hub.http import Answer, Header, Scope, answer, asked_for, match_tag, not_modified, zipped
 
 _INLINE_BYTES = 65_536
 """Bodies up to here are compressed at once, in under a millisecond; larger ones in a thread."""
 _GZIP_EVERY_S = 1.0
-_GZIP_LEVEL = 4
 _ALWAYS: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary", b"accept-encoding"))
 
 
@@ -35,18 +33,12 @@ class SnapshotsView:
 
     async def respond(self, scope: Scope) -> Answer:
         """The answer to a GET or HEAD that may see the snapshots."""
-        known = b""
-        accepts_gzip = False
-        for name, value in scope["headers"]:
-            if name == b"if-none-match":
-                known = known + b"," + value if known else value
-            elif name == b"accept-encoding":
-                accepts_gzip = accepts_gzip or _accepts_gzip(value)
+        known, takes_gzip = asked_for(scope)
         self._renew(self._board.version())
-        if known and (tag := self._match(known)):
-            return _not_modified(tag)
-        if accepts_gzip and (zipped := await self._gzipped()):
-            return zipped
+        if known and (tag := match_tag(known, (self._tag, self._zip_tag))):
+            return not_modified((*_ALWAYS, (b"etag", tag)))
+        if takes_gzip and (packed := await self._gzipped()):
+            return packed
         return self._whole()
 
     def _renew(self, version: int) -> None:
@@ -56,18 +48,6 @@ class SnapshotsView:
             self._tag = f'"{self._process}-{version}"'.encode()
             self._zip_tag = f'"{self._process}-{version}-gzip"'.encode()
             self._plain = self._zipped = None
-
-    def _match(self, known: bytes) -> bytes:
-        """The tag of ours among those the client knows; empty when there is none."""
-        if known in (self._tag, self._zip_tag):
-            return known
-        for tag in known.split(b","):
-            tag = tag.strip().removeprefix(b"W/")
-            if tag in (self._tag, self._zip_tag):
-                return tag
-            if tag == b"*":
-                return self._tag
-        return b""
 
     def _whole(self) -> Answer:
         if self._plain is None:
@@ -82,7 +62,7 @@ class SnapshotsView:
             return self._zipped
         body = self._whole().body["body"]
         if len(body) <= _INLINE_BYTES:
-            self._zipped = self._zip_answer(_gzip(body), self._zip_tag)
+            self._zipped = self._zip_answer(zipped(body), self._zip_tag)
             return self._zipped
         if self._zipping is None and self._monotonic() - self._zipped_s >= _GZIP_EVERY_S:
             self._zipped_s = self._monotonic()
@@ -95,37 +75,13 @@ class SnapshotsView:
     async def _zip_in_thread(self, body: bytes, version: int, tag: bytes) -> Answer:
         """Serves those who asked for this version, even when the board has moved on meanwhile."""
         try:
-            zipped = self._zip_answer(await asyncio.to_thread(_gzip, body), tag)
+            packed = self._zip_answer(await asyncio.to_thread(zipped, body), tag)
         finally:
             self._zipping = None
         if version == self._version:
-            self._zipped = zipped
-        return zipped
+            self._zipped = packed
+        return packed
 
     @staticmethod
-    def _zip_answer(zipped: bytes, tag: bytes) -> Answer:
-        return answer(200, zipped, (*_ALWAYS, (b"content-encoding", b"gzip"), (b"etag", tag)))
-
-
-def _not_modified(tag: bytes) -> Answer:
-    return Answer(
-        {"type": "http.response.start", "status": 304, "headers": [*_ALWAYS, (b"etag", tag)]},
-        {"type": "http.response.body", "body": b""},
-    )
-
-
-def _accepts_gzip(value: bytes) -> bool:
-    """Whether an `Accept-Encoding` allows gzip: named or by `*`, and not with q=0."""
-    if value == b"gzip":
-        return True
-    weights: dict[bytes, bool] = {}
-    for offer in value.lower().split(b","):
-        coding, _, parameter = offer.partition(b";")
-        q = parameter.replace(b" ", b"")
-        weights[coding.strip()] = not (q.startswith(b"q=0") and not q.strip(b"q=0."))
-    return weights.get(b"gzip", weights.get(b"*", False))
-
-
-def _gzip(body: bytes) -> bytes:
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+    def _zip_answer(packed: bytes, tag: bytes) -> Answer:
+        return answer(200, packed, (*_ALWAYS, (b"content-encoding", b"gzip"), (b"etag", tag)))

@@ -59,6 +59,8 @@ def hub_url(text: str) -> str:
 
 def read_text(path: Path, name: str) -> str | None:
     """The file's text; None when there is no file, or nothing in it."""
+    if path.is_fifo():
+        raise SettingsError(f"{name}: is a pipe, not a file")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

@@ -106,6 +106,9 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     """How the hub names this machine; empty: its host name."""
     include_identity: bool = False
     """Also send e-mail addresses, account names and host paths. By default they stay on this machine."""
+    records: Literal["full", "no_projects", "off"] = "full"
+    """What a hub gets beside the newest state, for its history: every message and tool call with its figures,
+    the same with pseudonyms for projects, or nothing. Prompts, answers and paths never leave this machine."""
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +118,9 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
     """Address and port; `:9190` is every interface, which needs OPENUSAGE_HUB_TOKEN or `--allow-public`."""
     stale_timeout_seconds: Annotated[float, Meta(ge=1, le=604_800)] = 300.0
     """A machine not heard of for so long leaves `/v1/snapshots`."""
+    database: str = ""
+    """File that keeps the history of all machines; empty: `hub.db` in the state folder. `memory` keeps it
+    only while the hub runs."""
     healthz_machines: bool = True
     """List machine names at `/healthz`, which never asks for a token."""
 

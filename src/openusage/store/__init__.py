@@ -1,8 +1,21 @@
 """Records in, rollups and answers out; the only SQL on our own data."""
 
 from openusage.store.events import Priced
+from openusage.store.numbers import Run
 from openusage.store.questions import Answers, Machine
+from openusage.store.results import AddResult, Health, Met
 from openusage.store.retention import PruneResult
-from openusage.store.store import AddResult, Health, Reader, Store
+from openusage.store.store import Reader, Store
 
-__all__ = ["AddResult", "Answers", "Health", "Machine", "Priced", "PruneResult", "Reader", "Store"]
+__all__ = [
+    "AddResult",
+    "Answers",
+    "Health",
+    "Machine",
+    "Met",
+    "Priced",
+    "PruneResult",
+    "Reader",
+    "Run",
+    "Store",
+]

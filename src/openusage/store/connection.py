@@ -28,7 +28,8 @@ class WriterLock:
     """The exclusive lock beside the database: one writer, and its pid for those who come second.
 
     Held by the open file, so it ends with the process, however it ends. The pid stays in the file when the
-    writer did not close: then the database is looked at more closely.
+    writer did not close: then the database is looked at more closely. The second line is the mark that the
+    last writer also left in the database: a database with another one was put there by somebody else.
     """
 
     def __init__(self, database: Path) -> None:
@@ -36,6 +37,7 @@ class WriterLock:
         self._path = database.with_name(database.name + ".lock")
         self._file: IO[str] | None = None
         self.was_left_open = False
+        self.mark = ""
 
     def take(self) -> None:
         """Takes the lock.
@@ -51,7 +53,7 @@ class WriterLock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
-            holder = file.read().strip() or "unknown"
+            holder = file.readline().strip() or "unknown"
             file.close()
             raise AlreadyRunning(
                 f"the store {self._database} is in use by process {holder}",
@@ -60,8 +62,14 @@ class WriterLock:
         except OSError as e:
             file.close()
             raise StoreError(f"{self._path} cannot be locked: {e.strerror}", _ROOM_HINT) from e
-        self.was_left_open = bool(file.read().strip())
+        self.was_left_open = bool(file.readline().strip())
+        self.mark = file.readline().strip()
         self._file = file
+        self._write(str(os.getpid()))
+
+    def leave(self, mark: str) -> None:
+        """Keeps the mark that the database has now."""
+        self.mark = mark
         self._write(str(os.getpid()))
 
     def release(self) -> None:
@@ -83,7 +91,7 @@ class WriterLock:
         with contextlib.suppress(OSError):  # a full disk: the lock itself holds without the pid
             self._file.seek(0)
             self._file.truncate()
-            self._file.write(text)
+            self._file.write(f"{text}\n{self.mark}\n")
             self._file.flush()
 
 

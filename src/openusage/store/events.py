@@ -14,7 +14,8 @@ import apsw
 import msgspec
 
 from openusage.store import sums
-from openusage.store.labels import LabelBook, clean
+from openusage.store.labels import LabelBook, Labels, clean
+from openusage.store.numbers import Numbers
 from openusage.store.schema import COUNTS, LARGEST_COUNT, LATEST_US
 from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent, carrier_rank, merge
 
@@ -32,7 +33,7 @@ PriceOf: TypeAlias = Callable[[UsageEvent], Priced | None]
 """The price of a message; `None`: not known."""
 
 Row: TypeAlias = tuple[Any, ...]
-"""Columns of `event` after its id, see `COLUMNS`."""
+"""A row of `event`, see `COLUMNS`."""
 
 COLUMNS = (
     "event_key",
@@ -46,10 +47,11 @@ COLUMNS = (
     "carried",
     "cost_computed_nano",
     "price_id",
+    "id",
 )
-_PRICE_AT = len(COLUMNS) - 2
-"""Where the columns that come from the price begin; those before are the event itself."""
-_SERIES, _SESSION = COLUMNS.index("series_id"), COLUMNS.index("session_id")
+_PRICE_AT = len(COLUMNS) - 3
+"""Where the columns that come from the price begin; those before are the event itself. Last is its number."""
+SERIES_AT, SESSION_AT = COLUMNS.index("series_id"), COLUMNS.index("session_id")
 
 _ONE = f"({', '.join('?' * len(COLUMNS))})"
 _INSERT = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES {_ONE} ON CONFLICT (event_key) DO NOTHING"
@@ -58,7 +60,7 @@ _AT_ONCE = 250
 logs meanwhile would make the writer wait up to 5 ms for each row. Short enough for the statement cache."""
 _INSERT_MANY = _INSERT.replace(_ONE, ",".join([_ONE.replace(" ", "")] * _AT_ONCE))
 _UPDATE = f"UPDATE event SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ?"
-_FIND = f"SELECT id, {', '.join(COLUMNS)} FROM event WHERE event_key = ?"
+_FIND = f"SELECT {', '.join(COLUMNS)} FROM event WHERE event_key = ?"
 
 
 class EventCount(msgspec.Struct):
@@ -82,15 +84,17 @@ class EventTable:
         self._series = book.series
         self._session = book.session
 
-    def add(self, events: Iterable[UsageEvent], machine: str, raw_from_us: int) -> EventCount:
+    def add(
+        self, events: Iterable[UsageEvent], machine: str, raw_from_us: int, numbers: Numbers
+    ) -> EventCount:
         """Stores what is new, merges what is known. O(events), not of what is stored."""
         count = EventCount()
         batch = once(events)
         if not batch:
             return count
         self._drop_settled(batch, machine, count)
-        rows = [self._row(event, machine) for event in batch.values()]
-        last_id: int = self._db.execute("SELECT ifnull(max(id), 0) FROM event").get
+        last_id = numbers.last
+        rows = [self._row(event, machine, number) for number, event in enumerate(batch.values(), last_id + 1)]
         before = self._db.total_changes()
         whole = len(rows) - len(rows) % _AT_ONCE
         for start in range(0, whole, _AT_ONCE):
@@ -98,23 +102,23 @@ class EventTable:
         self._db.executemany(_INSERT, rows[whole:])
         count.inserted = self._db.total_changes() - before
         if count.inserted:
+            numbers.last += len(rows)
             sums.add_new(self._db, last_id)
         if count.inserted < len(rows):
             new = {key for (key,) in self._db.execute("SELECT event_key FROM event WHERE id > ?", (last_id,))}
             known = [row for row in rows if row[0] not in new]
-            self._merge(known, batch, machine, raw_from_us, count)
+            self._merge(known, batch, machine, raw_from_us, numbers, count)
         return count
 
     def reprice(self, raw_from_us: int) -> int:
         """Prices the messages that had no price when they came, and now have one. O(unpriced messages)."""
-        found = f"SELECT id, {', '.join(COLUMNS)} FROM event WHERE kind_number = 0 AND price_id IS NULL"
+        found = f"SELECT {', '.join(COLUMNS)} FROM event WHERE kind_number = 0 AND price_id IS NULL"
         changed: list[tuple[int, Row, bool]] = []
         stored: list[Any] = self._db.execute(found).fetchall()
-        for number, *columns in stored:
-            row = tuple(columns)
+        for row in stored:
             cost, price_id = self._cost(self._event(row))
             if price_id is not None:
-                changed.append((number, (*row[:_PRICE_AT], cost, price_id), False))
+                changed.append((row[-1], (*row[:_PRICE_AT], cost, price_id, row[-1]), False))
         self._change(changed, raw_from_us)
         return len(changed)
 
@@ -147,14 +151,14 @@ class EventTable:
         batch: dict[bytes, UsageEvent],
         machine: str,
         raw_from_us: int,
+        numbers: Numbers,
         count: EventCount,
     ) -> None:
         changed: list[tuple[int, Row, bool]] = []
         copies: list[tuple[bytes, str]] = []
         owned: list[tuple[bytes, str]] = []
         stored: list[Any] = self._db.executemany(_FIND, [(row[0],) for row in rows]).fetchall()
-        for (number, *columns), row in zip(stored, rows, strict=True):
-            old = tuple(columns)
+        for old, row in zip(stored, rows, strict=True):
             if old[:_PRICE_AT] == row[:_PRICE_AT]:
                 continue
             new, owner, other = self._merged(old, batch[old[0]], machine)
@@ -163,13 +167,10 @@ class EventTable:
                 owned.append((old[0], owner))
                 copies.append((old[0], other))
             if new[:_PRICE_AT] != old[:_PRICE_AT]:
-                changed.append(
-                    (
-                        number,
-                        new,
-                        old[1] != new[1] or old[_SERIES : _SESSION + 1] != new[_SERIES : _SESSION + 1],
-                    )
+                leaves = (
+                    old[1] != new[1] or old[SERIES_AT : SESSION_AT + 1] != new[SERIES_AT : SESSION_AT + 1]
                 )
+                changed.append((old[-1], (*new[:-1], numbers.next()), leaves))
         before = self._db.total_changes()
         if copies:
             self._db.executemany("INSERT INTO copy VALUES (?, ?) ON CONFLICT DO NOTHING", copies)
@@ -183,11 +184,11 @@ class EventTable:
         """The new row, the machine it belongs to, and the other machine that has it (or the same)."""
         kept = self._event(old)
         newcomer = _clean(newcomer)
-        here = self._book.labels_of(old[_SERIES])[0] or ""
+        here = self._book.labels_of(old[SERIES_AT])[0] or ""
         ranked = sorted(((carrier_rank(kept), here), (carrier_rank(newcomer), machine)))
         owner, other = ranked[0][1], ranked[1][1]
         event = merge(kept, newcomer)
-        return self._row(event, owner), owner, other
+        return self._row(event, owner, old[-1]), owner, other
 
     def _change(self, changed: list[tuple[int, Row, bool]], raw_from_us: int) -> None:
         if not changed:
@@ -195,9 +196,13 @@ class EventTable:
         self._db.executemany("INSERT INTO touched VALUES (?, ?)", [(n, moves) for n, _, moves in changed])
         sums.take_touched(self._db)
         self._db.executemany(_UPDATE, [(*row, n) for n, row, _ in changed])
+        self._db.execute("DELETE FROM touched")
+        self._db.executemany(
+            "INSERT INTO touched VALUES (?, ?)", [(row[-1], moves) for _, row, moves in changed]
+        )
         sums.add_touched(self._db, raw_from_us)
 
-    def _row(self, event: UsageEvent, machine: str) -> Row:
+    def _row(self, event: UsageEvent, machine: str, number: int) -> Row:
         kind = event.kind
         tokens = event.tokens
         cost, price_id = self._cost(event) if kind is EventKind.MESSAGE else (None, None)
@@ -223,6 +228,7 @@ class EventTable:
             event.carried,
             cost,
             price_id,
+            number,
         )
 
     def _cost(self, event: UsageEvent) -> tuple[int | None, int | None]:
@@ -233,38 +239,39 @@ class EventTable:
 
     def _event(self, row: Row) -> UsageEvent:
         """The event as it was stored."""
-        (key, at_us, _, series, session, i, o, r, w5, w1, think, plus, minus, searches, fetches, cost) = row[
-            :16
-        ]
-        file_key, estimated, carried = row[16:_PRICE_AT]
-        _, provider, account, kind, model, upstream, client, project, agent, tool, outcome, language = (
-            self._book.labels_of(series)
-        )
-        return UsageEvent(
-            provider=provider or "",
-            account=account or "",
-            at_us=at_us,
-            kind=EventKind(kind or ""),
-            event_key=key,
-            tokens=TokenCounts(i, o, r, w5, w1, think),
-            model=model,
-            upstream=upstream,
-            client=client,
-            project=project,
-            session=self._book.session_of(session),
-            agent=agent,
-            tool=tool,
-            outcome=Outcome(outcome) if outcome else None,
-            language=language,
-            lines_added=plus,
-            lines_removed=minus,
-            file_key=file_key,
-            web_searches=searches,
-            web_fetches=fetches,
-            cost_reported_nano=cost,
-            estimated=bool(estimated),
-            carried=carried,
-        )
+        return event_of(row, self._book.labels_of(row[SERIES_AT]), self._book.session_of(row[SESSION_AT]))
+
+
+def event_of(row: Row, labels: Labels, session: str | None) -> UsageEvent:
+    """The event of a row, and of what its labels and session are called."""
+    key, at_us, _, _, _, i, o, r, w5, w1, think, plus, minus, searches, fetches, cost = row[:16]
+    file_key, estimated, carried = row[16:_PRICE_AT]
+    _, provider, account, kind, model, upstream, client, project, agent, tool, outcome, language = labels
+    return UsageEvent(
+        provider=provider or "",
+        account=account or "",
+        at_us=at_us,
+        kind=EventKind(kind or ""),
+        event_key=key,
+        tokens=TokenCounts(i, o, r, w5, w1, think),
+        model=model,
+        upstream=upstream,
+        client=client,
+        project=project,
+        session=session,
+        agent=agent,
+        tool=tool,
+        outcome=Outcome(outcome) if outcome else None,
+        language=language,
+        lines_added=plus,
+        lines_removed=minus,
+        file_key=file_key,
+        web_searches=searches,
+        web_fetches=fetches,
+        cost_reported_nano=cost,
+        estimated=bool(estimated),
+        carried=carried,
+    )
 
 
 def once(events: Iterable[UsageEvent]) -> dict[bytes, UsageEvent]:

@@ -12,11 +12,14 @@ from typing import Any, TypeAlias
 import apsw
 import msgspec
 
-from openusage.store.readings import VALUES
+from openusage.store import numbers, outbox
+from openusage.store.meta import meta, meta_text
+from openusage.store.readings import VALUES, reading_of
 from openusage.store.schema import SUMS
 from openusage.store.slots import DAY_US, Grain, Piece, Table, day_name, hour_name, pieces
 from openusage.store.sums import EVENT_SUMS, ROLLUP_SUMS, TOKENS_SQL
-from openusage.wire.events import AccountFact, Behaviour, EventKind, QuotaReading, Scope
+from openusage.wire.events import AccountFact, EventKind, QuotaReading, Scope
+from openusage.wire.records import Outbox
 from openusage.wire.rollups import ANY, By, Filter, Moment, Rollup, Window
 
 Borrow: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
@@ -30,8 +33,21 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     first_us: int
     """When its first record came in."""
+    events: int = 0
+    """Events that count for it."""
+    first_event_us: int | None = None
+    last_event_us: int | None = None
+    """Times of the first and the last of them; `None`: there are none."""
     copies: int = 0
     """Events of it that count for another machine, which has them too (of the raw events kept)."""
+    version: str = ""
+    """Of its openusage, as it told when it was last heard."""
+    heard_us: int | None = None
+    """When it was last heard, by this machine's clock."""
+    skew_us: int | None = None
+    """How far its clock was ahead of ours then."""
+    backlog: int | None = None
+    """Records that waited there then."""
 
 
 class Answers:
@@ -118,7 +134,7 @@ class Answers:
         newest: dict[tuple[str, ...], QuotaReading] = {}
         with self._borrow() as db:
             for provider, account, key, machine, *value in db.execute(sql, values):
-                reading = _reading(provider, account, key, value)
+                reading = reading_of(provider, account, key, value)
                 shared = reading.scope is Scope.ACCOUNT
                 newest[provider, account, key, "" if shared else machine] = reading
         return list(newest.values())
@@ -140,7 +156,7 @@ class Answers:
                 f"SELECT {values} {joined} WHERE {whose} AND h.at_us >= ? ORDER BY h.at_us, machine",
                 (*names, since_us if last is None else last),
             )
-            return [_reading(provider, account, key, row) for row in rows]
+            return [reading_of(provider, account, key, row) for row in rows]
 
     def facts(self, where: Filter = ANY) -> list[AccountFact]:
         """The newest fact per provider, account and key. O(facts)."""
@@ -178,16 +194,46 @@ class Answers:
             return None if found is None else int(found)
 
     def machines(self) -> list[Machine]:
-        """All machines, by id. O(machines + events that several have)."""
+        """All machines, by id. O(machines + rows of `rollup_day`)."""
         sql = """
-            SELECT id, name, first_us, (SELECT count(*) FROM copy WHERE copy.machine = machine.id)
-            FROM machine ORDER BY id
+            SELECT m.id, m.name, m.first_us, ifnull(u.events, 0), u.first_us, u.last_us,
+                m.copies, m.version, m.heard_us, m.skew_us, m.backlog
+            FROM machine m LEFT JOIN (
+                SELECT s.machine, sum(r.events) AS events,
+                    min(r.first_us) AS first_us, max(r.last_us) AS last_us
+                FROM rollup_day r CROSS JOIN series s ON s.id = r.series_id GROUP BY 1
+            ) u ON u.machine = m.id ORDER BY m.id
             """
+        names = msgspec.structs.fields(Machine)
         with self._borrow() as db:
             return [
-                Machine(id=number, name=name, first_us=first_us, copies=copies)
-                for number, name, first_us, copies in db.execute(sql)
+                Machine(**{field.name: value for field, value in zip(names, row, strict=True)})
+                for row in db.execute(sql)
             ]
+
+    def outbox(self, after: int, limit: int) -> Outbox:
+        """This machine's records with a number above `after`, in the order of their numbers.
+
+        An event that changed appears once, under its newest number. What a hub's store has of other machines
+        is passed over. O(limit), whatever is stored.
+        """
+        with self._borrow() as db:
+            return outbox.read(db, self._own_machine, after, limit)
+
+    def outbox_count(self, upto: int) -> int:
+        """How many records have a number up to `upto`. O(those)."""
+        with self._borrow() as db:
+            return outbox.count(db, upto)
+
+    def secret(self) -> str:
+        """32 hex digits that never leave this machine: pseudonyms are made with them. O(1)."""
+        with self._borrow() as db:
+            return meta_text(db, "secret")
+
+    def heard(self, machine_id: str, store_id: str) -> int:
+        """Up to which number everything of another machine's store is here; 0: nothing. O(1)."""
+        with self._borrow() as db:
+            return numbers.heard(db, machine_id, store_id)
 
     def _pieces(
         self, db: apsw.Connection, window: Window, grain: Grain, tz: str, whole_days: bool
@@ -206,12 +252,6 @@ class Answers:
             tz,
             whole_days,
         )
-
-
-def meta(db: apsw.Connection, name: str) -> int:
-    """A number the store keeps about itself, 0 when it was never set."""
-    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return int(row[0]) if row else 0
 
 
 _TIME = {Table.EVENT: "at_us", Table.SLOT: "slot", Table.DAY: "day"}
@@ -301,21 +341,3 @@ def _key_order(named: tuple[dict[str, str | None], list[int]]) -> tuple[tuple[bo
 
 def _rollup(key: dict[str, str | None], figures: Sequence[int]) -> Rollup:
     return Rollup(key=key, **dict(zip((*SUMS, "first_us", "last_us"), figures, strict=True)))
-
-
-def _reading(provider: str, account: str, key: str, value: Sequence[Any]) -> QuotaReading:
-    at_us, unit, window, used, limit, remaining, resets_at_us, behaviour, scope = value
-    return QuotaReading(
-        provider=provider,
-        account=account,
-        key=key,
-        at_us=at_us,
-        unit=unit,
-        window=window,
-        used=used,
-        limit=limit,
-        remaining=remaining,
-        resets_at_us=resets_at_us,
-        behaviour=Behaviour(behaviour),
-        scope=Scope(scope),
-    )

@@ -8,15 +8,16 @@ again by `thin`, with the same outcome, so nothing depends on the order of arriv
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import apsw
 
 from openusage.store.labels import clean
+from openusage.store.numbers import Numbers
 from openusage.store.schema import LATEST_US
 from openusage.store.slots import DAY_US
-from openusage.wire.events import AccountFact, QuotaReading
+from openusage.wire.events import AccountFact, Behaviour, QuotaReading, Scope
 
 HOUR_US = 3_600_000_000
 HOURLY_AFTER_US = 48 * HOUR_US
@@ -29,17 +30,20 @@ Value: TypeAlias = tuple[Any, ...]
 """In the order of `VALUES`."""
 
 _NAMES = ", ".join(VALUES)
-_MARKS = ", ".join("?" * len(VALUES))
+_PUT = f"{_NAMES}, number"
+_MARKS = ", ".join("?" * (len(VALUES) + 1))
 _FIND = f"SELECT id, {_NAMES} FROM reading WHERE (provider, account, key, machine) = (?, ?, ?, ?)"
-_FIRST = f"INSERT INTO reading (provider, account, key, machine, {_NAMES}) VALUES (?, ?, ?, ?, {_MARKS})"
-_NEWEST = f"UPDATE reading SET ({_NAMES}) = ({_MARKS}) WHERE id = ?"
+_FIRST = f"INSERT INTO reading (provider, account, key, machine, {_PUT}) VALUES (?, ?, ?, ?, {_MARKS})"
+_NEWEST = f"UPDATE reading SET ({_PUT}) = ({_MARKS}) WHERE id = ?"
 _PAST = f"SELECT {_NAMES} FROM reading_history WHERE reading_id = ? AND at_us = ?"
-_KEEP = f"INSERT OR REPLACE INTO reading_history VALUES (?, {_MARKS})"
+_KEEP = f"INSERT OR REPLACE INTO reading_history (reading_id, {_PUT}) VALUES (?, {_MARKS})"
 _EARLIEST = "SELECT min(at_us) FROM reading_history WHERE reading_id = ? AND at_us >= ? AND at_us < ?"
 _CLEAR = "DELETE FROM reading_history WHERE reading_id = ? AND at_us >= ? AND at_us < ?"
 
 
-def add_readings(db: apsw.Connection, readings: Iterable[QuotaReading], machine: str, now_us: int) -> int:
+def add_readings(
+    db: apsw.Connection, readings: Iterable[QuotaReading], machine: str, now_us: int, numbers: Numbers
+) -> int:
     """Stores readings; how many of them changed something. O(readings), not of the history."""
     by_key: dict[tuple[str, str, str], dict[int, Value]] = {}
     for reading in readings:
@@ -49,17 +53,21 @@ def add_readings(db: apsw.Connection, readings: Iterable[QuotaReading], machine:
         value = _value(reading)
         known = values.get(value[0])
         values[value[0]] = value if known is None or _order(known) < _order(value) else known
-    return sum(_add_key(db, (*map(clean, key), machine), values, now_us) for key, values in by_key.items())
+    return sum(
+        _add_key(db, (*map(clean, key), machine), values, now_us, numbers) for key, values in by_key.items()
+    )
 
 
-def _add_key(db: apsw.Connection, key: tuple[str, ...], values: dict[int, Value], now_us: int) -> int:
+def _add_key(
+    db: apsw.Connection, key: tuple[str, ...], values: dict[int, Value], now_us: int, numbers: Numbers
+) -> int:
     top = values[max(values)]
     row = db.execute(_FIND, key).fetchone()
     is_newest = row is None or _order(tuple(row[1:])) < _order(top)
     if row is None:
-        db.execute(_FIRST, (*key, *top))
+        db.execute(_FIRST, (*key, *top, numbers.next()))
     elif is_newest:
-        db.execute(_NEWEST, (*top, row[0]))
+        db.execute(_NEWEST, (*top, numbers.next(), row[0]))
     number = db.last_insert_rowid() if row is None else row[0]
     known: list[Any] = db.executemany(_PAST, [(number, at_us) for at_us in values]).fetchall()
     past = {value[0]: value for value in known}
@@ -78,7 +86,7 @@ def _add_key(db: apsw.Connection, key: tuple[str, ...], values: dict[int, Value]
         if earliest is None or value[0] <= earliest:
             kept.append(value)
             db.execute(_CLEAR, (number, start, end))
-    db.executemany(_KEEP, [(number, *value) for value in kept])
+    db.executemany(_KEEP, [(number, *value, numbers.next()) for value in kept])
     return max(len(kept), int(is_newest))
 
 
@@ -140,17 +148,41 @@ def _order(value: Value) -> tuple[object, ...]:
 
 
 _FACT = """
-INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET value = excluded.value, at_us = excluded.at_us
+INSERT INTO fact (provider, account, key, machine, value, at_us, number) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET value = excluded.value, at_us = excluded.at_us, number = excluded.number
     WHERE (excluded.at_us, excluded.value) > (at_us, value)
 """
 
 
-def add_facts(db: apsw.Connection, facts: Iterable[AccountFact], machine: str) -> int:
+def add_facts(db: apsw.Connection, facts: Iterable[AccountFact], machine: str, numbers: Numbers) -> int:
     """Stores facts; how many of them changed something. O(facts)."""
     before = db.total_changes()
+    told = [f for f in facts if 0 <= f.at_us <= LATEST_US]
     rows = [
-        (f.provider, f.account, f.key, machine, f.value, f.at_us) for f in facts if 0 <= f.at_us <= LATEST_US
+        (clean(f.provider), clean(f.account), clean(f.key), machine, clean(f.value), f.at_us, number)
+        for number, f in enumerate(told, numbers.last + 1)
     ]
-    db.executemany(_FACT, [tuple(clean(v) if isinstance(v, str) else v for v in row) for row in rows])
-    return db.total_changes() - before
+    db.executemany(_FACT, rows)
+    changed = db.total_changes() - before
+    if changed:
+        numbers.last += len(rows)
+    return changed
+
+
+def reading_of(provider: str, account: str, key: str, value: Sequence[Any]) -> QuotaReading:
+    """The reading as it was stored; `value` in the order of `VALUES`."""
+    at_us, unit, window, used, limit, remaining, resets_at_us, behaviour, scope = value
+    return QuotaReading(
+        provider=provider,
+        account=account,
+        key=key,
+        at_us=at_us,
+        unit=unit,
+        window=window,
+        used=used,
+        limit=limit,
+        remaining=remaining,
+        resets_at_us=resets_at_us,
+        behaviour=Behaviour(behaviour),
+        scope=Scope(scope),
+    )

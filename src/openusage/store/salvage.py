@@ -5,7 +5,10 @@ What the new file may claim depends on what could be read whole:
 - all events: the sums of their time are made anew, exactly; older sums are taken as they were;
 - not all events, but all sums: the sums stand. The lost events are still in them, so no unknown event of a
   machine and tool known until then is counted again that is older than the newest sum (table `floor`);
-- neither: the sums of what could be read. Cursors are forgotten, so that the tools' logs are read again.
+- neither: the sums of what could be read.
+
+Unless all events were read, cursors and what was heard of other machines are forgotten, so that the tools'
+logs are read again and the others send theirs again. Numbers count under another store id, see `numbers`.
 """
 
 from __future__ import annotations
@@ -22,8 +25,8 @@ import apsw
 
 from openusage.store import sums
 from openusage.store.connection import make_private, open_reader, open_writer
-from openusage.store.questions import meta
-from openusage.store.schema import migrate, version_of
+from openusage.store.meta import meta, put_meta
+from openusage.store.schema import count_copies, migrate, version_of
 from openusage.store.slots import DAY_US, SLOT_US
 
 QUICK_LOOK_S = 0.02
@@ -53,6 +56,7 @@ TABLES: tuple[tuple[str, str], ...] = (
     ("event", "id"),
     ("copy", ""),
     ("cursor", ""),
+    ("heard", ""),
 )
 """What is saved, most precious first, and the whole number that its rows are ordered by. Days are derived."""
 
@@ -110,6 +114,7 @@ def _damage(path: Path, limit_s: float) -> str:
         return ""
     end = time.monotonic() + limit_s
     try:
+        _roll_back(path)
         db = open_reader(path)
         try:
             version_of(db, str(path))
@@ -122,6 +127,16 @@ def _damage(path: Path, limit_s: float) -> str:
     except (apsw.CorruptError, apsw.NotADBError) as e:
         return str(e)
     return "" if found == "ok" else " ".join(found.split())[:200]
+
+
+def _roll_back(path: Path) -> None:
+    """Undo a write that a kill cut off while the file was being made: readers may not, and would refuse."""
+    if Path(f"{path}-journal").exists():
+        db = open_writer(path)
+        try:
+            db.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        finally:
+            db.close()
 
 
 def _save(damaged: Path, path: Path, now_us: int) -> str:
@@ -159,7 +174,8 @@ def _settle(new: apsw.Connection, whole: dict[str, bool], now_us: int) -> str:
     else:
         sums.rebuild_days(new)
         newest = new.execute("SELECT max(last_us) FROM rollup").get
-        floor_us = 0 if newest is None else (int(newest) // SLOT_US + 1) * SLOT_US
+        # Not beyond now: a future-dated event must not keep what is yet to come out.
+        floor_us = 0 if newest is None else (min(int(newest), now_us) // SLOT_US + 1) * SLOT_US
         raw_from_us = max(raw_from_us, floor_us)
     if floor_us:
         new.execute(
@@ -167,9 +183,12 @@ def _settle(new: apsw.Connection, whole: dict[str, bool], now_us: int) -> str:
         )
     if not (events and whole["cursor"]):
         new.execute("DELETE FROM cursor")
+        new.execute("DELETE FROM heard")
+    new.execute("DELETE FROM meta WHERE name = 'store_id'")
+    count_copies(new)
     revision = meta(new, "revision") + 1 if whole["meta"] else now_us // 1_000_000
     for name, value in (("raw_from_us", raw_from_us), ("revision", revision)):
-        new.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        put_meta(new, name, value)
     count = new.execute("SELECT count(*) FROM event").get
     if events:
         return f"all {count} events were saved"

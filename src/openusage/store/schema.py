@@ -54,8 +54,8 @@ COUNTS = (
 LARGEST_COUNT = 10**15
 """No count of one event is larger: a day of tokens of all mankind, and 9,000 of them still add up exactly."""
 
-LATEST_US = 253_370_764_800_000_000
-"""The year 9999."""
+LATEST_US = 4_102_444_800_000_000
+"""The year 2100: whatever claims to be later is a broken clock, and would cost every question its days."""
 
 
 def m001_first_tables(db: apsw.Connection) -> None:
@@ -132,6 +132,68 @@ def m001_first_tables(db: apsw.Connection) -> None:
     )
 
 
+def m002_numbers(db: apsw.Connection) -> None:
+    """What travels to a hub is numbered (`numbers`), and a hub keeps what it knows of each machine.
+
+    Events have their number already: it is their id.
+    """
+    for table in ("reading", "reading_history", "fact"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN number INTEGER NOT NULL DEFAULT 0")
+    for table, keys in (
+        ("reading", ("id",)),
+        ("reading_history", ("reading_id", "at_us")),
+        ("fact", ("provider", "account", "key", "machine")),
+    ):
+        same = " AND ".join(f"{table}.{name} = old.{name}" for name in keys)
+        last = db.execute(
+            """
+            SELECT max(n) FROM (
+                SELECT 0 AS n UNION ALL SELECT max(id) FROM event
+                UNION ALL SELECT max(number) FROM reading UNION ALL SELECT max(number) FROM reading_history
+            )
+            """
+        ).get
+        db.execute(
+            f"""
+            UPDATE {table} SET number = ? + old.n FROM (
+                SELECT {", ".join(keys)}, row_number() OVER (ORDER BY at_us) AS n FROM {table}
+            ) AS old WHERE {same}
+            """,
+            (last,),
+        )
+        db.execute(f"CREATE INDEX {table}_number ON {table} (number)")
+    db.execute(
+        """
+        CREATE TABLE heard (
+            machine TEXT NOT NULL, store TEXT NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY (machine, store)
+        ) WITHOUT ROWID;
+        ALTER TABLE machine ADD COLUMN version TEXT NOT NULL DEFAULT '';
+        ALTER TABLE machine ADD COLUMN heard_us INTEGER;
+        ALTER TABLE machine ADD COLUMN skew_us INTEGER;
+        ALTER TABLE machine ADD COLUMN backlog INTEGER;
+        ALTER TABLE machine ADD COLUMN copies INTEGER NOT NULL DEFAULT 0;
+        CREATE TRIGGER copy_more AFTER INSERT ON copy BEGIN
+            UPDATE machine SET copies = copies + 1 WHERE id = new.machine;
+        END;
+        CREATE TRIGGER copy_less AFTER DELETE ON copy BEGIN
+            UPDATE machine SET copies = copies - 1 WHERE id = old.machine;
+        END;
+        """
+    )
+    count_copies(db)
+
+
+def count_copies(db: apsw.Connection) -> None:
+    """Counts anew what the triggers on `copy` keep up to date. O(copies)."""
+    db.execute(
+        """
+        UPDATE machine SET copies = 0;
+        UPDATE machine SET copies = c.n
+            FROM (SELECT machine, count(*) AS n FROM copy GROUP BY 1) AS c WHERE c.machine = machine.id;
+        """
+    )
+
+
 SUMS = (
     "events",
     *COUNTS,
@@ -142,7 +204,7 @@ SUMS = (
 )
 """Columns of a rollup, after its key and before `first_us`, `last_us`."""
 
-STEPS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first_tables,)
+STEPS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first_tables, m002_numbers)
 VERSION = len(STEPS)
 
 

@@ -10,13 +10,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import apsw
 import msgspec
 
 from openusage.errors import StoreError
 from openusage.store import cursors as cursor_table
+from openusage.store import numbers
 from openusage.store.connection import (
     ReaderPool,
     WriterLock,
@@ -27,8 +27,11 @@ from openusage.store.connection import (
 )
 from openusage.store.events import EventCount, EventTable, PriceOf, plausible
 from openusage.store.labels import LabelBook, clean
-from openusage.store.questions import Answers, meta
+from openusage.store.meta import meta
+from openusage.store.numbers import Numbers, Run
+from openusage.store.questions import Answers
 from openusage.store.readings import add_facts, add_readings
+from openusage.store.results import AddResult, Health, MachineName, Met
 from openusage.store.retention import (
     MOST_BATCHES,
     VACUUM_PAGES,
@@ -38,49 +41,9 @@ from openusage.store.retention import (
     raw_floor,
 )
 from openusage.store.salvage import heal, kept_note
-from openusage.store.schema import migrate, version_of
+from openusage.store.schema import VERSION, migrate, version_of
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import AccountFact, QuotaReading, Record, UsageEvent
-
-
-class MachineName(Protocol):
-    """A machine as the store needs to know it."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-
-
-class AddResult(msgspec.Struct, frozen=True):
-    """What one `add` did."""
-
-    inserted: int = 0
-    """Events not seen before."""
-    updated: int = 0
-    """Known events that this made fuller."""
-    unchanged: int = 0
-    """Known events, also those whose raw row was pruned."""
-    seen_elsewhere: int = 0
-    """Of the known ones: those that another machine has too. They count once."""
-    readings: int = 0
-    """Readings that were new."""
-    facts: int = 0
-    """Facts that were new."""
-    refused: int = 0
-    """Events with impossible figures (a negative count, a time before 1970): not stored."""
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the store is."""
-
-    size_bytes: int
-    wal_bytes: int
-    events: int
-    """Raw events kept."""
-    revision: int
-    notes: list[str] = []
-    """Sentences for people: what was damaged and saved, why the last write failed. Empty: all is well."""
 
 
 class Store(Answers):
@@ -110,7 +73,11 @@ class Store(Answers):
         self._met: set[str] = set()
         self._readers = ReaderPool(path) if path is not None else None
         super().__init__(self._readers.borrow if self._readers else self._borrow_own, machine.id)
-        self.meet(machine)
+        with self._writing(), self._transaction():
+            mark = numbers.settle(db, path, lock.mark if lock is not None else "")
+            self._know(machine.id, machine.name)
+        if lock is not None:
+            lock.leave(mark)
 
     @classmethod
     def open(
@@ -157,8 +124,13 @@ class Store(Answers):
         with explained(path):
             db = open_reader(path)
             try:
-                if version_of(db, str(path)) == 0:
+                version = version_of(db, str(path))
+                if version == 0:
                     raise StoreError(f"the store at {path} is empty", "a daemon fills it when it first reads")
+                if version < VERSION:
+                    raise StoreError(
+                        f"the store at {path} is of an older openusage", "a daemon brings it up to date"
+                    )
             finally:
                 db.close()
         return Reader(ReaderPool(path), machine_id)
@@ -172,6 +144,7 @@ class Store(Answers):
         records: Sequence[Record],
         *,
         machine: str | None = None,
+        run: Run | None = None,
         cursors: Sequence[FileCursor] = (),
         gone: Sequence[str] = (),
         provider: str = "",
@@ -179,26 +152,25 @@ class Store(Answers):
     ) -> AddResult:
         """Stores records of a machine (this one when not said) and how far their sources were read.
 
+        `run` says which numbers of the machine's own store they are; how far it was heard is kept with them.
+        A run that begins after that leaves a gap: nothing is stored, `AddResult.heard` says how far it was.
         All of it or nothing. O(records), whatever is stored already.
 
         Raises:
             StoreError: nothing was changed; it can be tried again.
         """
-        if not (records or cursors or gone):
+        if not (records or cursors or gone or run):
             return AddResult()
         events = [r for r in records if type(r) is UsageEvent]
+        owner = machine or self._machine
         refused = 0
         with self._writing():
             try:
-                result = self._add(
-                    events, records, machine or self._machine, cursors, gone, (provider, account)
-                )
+                result = self._add(events, records, owner, run, cursors, gone, (provider, account))
             except (apsw.ConstraintError, OverflowError):
                 possible = [event for event in events if plausible(event)]
                 refused = len(events) - len(possible)
-                result = self._add(
-                    possible, records, machine or self._machine, cursors, gone, (provider, account)
-                )
+                result = self._add(possible, records, owner, run, cursors, gone, (provider, account))
         return msgspec.structs.replace(result, refused=refused)
 
     def _add(
@@ -206,19 +178,29 @@ class Store(Answers):
         events: list[UsageEvent],
         records: Sequence[Record],
         machine: str,
+        run: Run | None,
         cursors: Sequence[FileCursor],
         gone: Sequence[str],
         owner: tuple[str, str],
     ) -> AddResult:
         db = self._db
         with self._transaction():
+            heard = None if run is None else numbers.heard(db, machine, run.store_id)
+            if run is not None and heard is not None:
+                if run.after > heard:
+                    return AddResult(heard=heard)
+                numbers.keep_heard(db, machine, run)
+                heard = max(heard, run.upto)
             self._know(machine, machine)
-            count = self._events.add(events, machine, meta(db, "raw_from_us")) if events else EventCount()
+            given = Numbers(db)
+            raw_from_us = meta(db, "raw_from_us")
+            count = self._events.add(events, machine, raw_from_us, given) if events else EventCount()
             readings = facts = 0
             if len(events) < len(records):
                 told = [r for r in records if isinstance(r, QuotaReading)]
-                readings = add_readings(db, told, machine, self._now())
-                facts = add_facts(db, [r for r in records if isinstance(r, AccountFact)], machine)
+                readings = add_readings(db, told, machine, self._now(), given)
+                facts = add_facts(db, [r for r in records if isinstance(r, AccountFact)], machine, given)
+            given.keep()
             cursor_table.save(db, *owner, cursors, gone)
             if count.inserted or count.updated or count.copies or readings or facts:
                 self._changed()
@@ -229,6 +211,7 @@ class Store(Answers):
             seen_elsewhere=count.seen_elsewhere,
             readings=readings,
             facts=facts,
+            heard=heard,
         )
 
     def cursors(self, provider: str, account: str) -> dict[str, FileCursor]:
@@ -236,10 +219,19 @@ class Store(Answers):
         with self._borrow() as db:
             return cursor_table.load(db, provider, account)
 
-    def meet(self, machine: MachineName) -> None:
-        """Makes a machine, or its new name, known."""
+    def meet(self, *machines: MachineName | Met) -> None:
+        """Makes machines known, their new names, what was seen of them. One transaction, no new revision."""
         with self._writing(), self._transaction():
-            self._know(machine.id, machine.name)
+            for machine in machines:
+                self._know(machine.id, machine.name)
+                if isinstance(machine, Met):
+                    seen = (machine.version, machine.heard_us, machine.skew_us, machine.backlog)
+                    self._db.execute(_SEEN, (*seen, clean(machine.id)))
+
+    def renew(self) -> str:
+        """Gives the store a new id: its records are new to every hub, which then gets all of them again."""
+        with self._writing(), self._transaction():
+            return numbers.new_store_id(self._db)
 
     def reprice(self) -> int:
         """Prices the messages that had no price when they came; how many. Those that have one keep it."""
@@ -312,7 +304,7 @@ class Store(Answers):
         if machine_id in self._met and name == machine_id:
             return
         self._db.execute(
-            "INSERT INTO machine VALUES (?1, ?2, ?3)"
+            "INSERT INTO machine (id, name, first_us) VALUES (?1, ?2, ?3)"
             " ON CONFLICT DO UPDATE SET name = ?2 WHERE ?2 NOT IN (id, name)",
             (clean(machine_id), clean(name), self._now()),
         )
@@ -356,6 +348,12 @@ class Store(Answers):
         """A store in memory has one connection only."""
         with self._mutex, explained(None):
             yield self._db
+
+
+_SEEN = """
+UPDATE machine SET version = CASE ?1 WHEN '' THEN version ELSE ?1 END, heard_us = ifnull(?2, heard_us),
+    skew_us = ifnull(?3, skew_us), backlog = ifnull(?4, backlog) WHERE id = ?5
+"""
 
 
 class Reader(Answers):

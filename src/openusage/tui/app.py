@@ -107,12 +107,14 @@ class DashboardApp(App[None]):
         return OverviewScreen()
 
     def on_mount(self) -> None:
-        self._own_loop = asyncio.get_running_loop()
-        if self._ending:
-            self.exit()
         self._poller.start()
         self.set_interval(1.0, self.tick)
         self.theme_changed_signal.subscribe(self, lambda _: self._redraw())
+
+    def on_ready(self) -> None:
+        self._own_loop = asyncio.get_running_loop()
+        if self._ending:
+            self.exit()
 
     def on_unmount(self) -> None:
         self._poller.stop()

@@ -50,6 +50,13 @@ def fill(share: float, width: int) -> str:
     return "█" * whole + (_EIGHTHS[rest] if rest else "")
 
 
+def thin(share: float, width: int) -> str:
+    """A light bar for a table's row: rows under each other do not run together. Above 0 it is never empty."""
+    halves = round(min(max(share, 0.0), 1.0) * width * 2)
+    halves = max(halves, 1) if share > 0 else 0
+    return "━" * (halves // 2) + "╸" * (halves % 2)
+
+
 def gauge_bar(
     gauge: Gauge, width: int, expected: Forecast | None, palette: Palette, levels: tuple[float, float]
 ) -> list[Part]:
@@ -68,29 +75,41 @@ def gauge_bar(
     return [*parts, (track, palette.faint)]
 
 
-def sparkline(values: Sequence[float | None], palette: Palette) -> list[Part]:
-    """One cell a value: `▁▂▃▄▅▆▇█` by share of the largest, `·` for nothing."""
-    top = max((v for v in values if v), default=0.0)
-    parts: list[Part] = []
-    for value in values:
-        mark, style = ("·", palette.faint)
-        if value and value > 0:
-            mark, style = _LEVELS[min(7, int(value / top * 8))], palette.fill
-        if parts and parts[-1][1] is style:
-            parts[-1] = (parts[-1][0] + mark, style)
+def sparkline(values: Sequence[float | None], rows: int, bar: int, palette: Palette) -> list[list[Part]]:
+    """`▂▃__▇█`: bars of `bar` cells on a baseline, by share of the largest, the last one brighter.
+
+    Bars of more than one cell stand apart. `rows` lines, the top one first.
+    """
+    top = max((v for v in values if v), default=0.0) or 1.0
+    gap = " " if bar > 1 else ""
+    lines: list[list[Part]] = []
+    for row in reversed(range(rows)):
+        parts: list[Part] = []
+        for index, value in enumerate(values):
+            used = bool(value and value > 0)
+            level = _level(value or 0.0, top, rows) - 8 * row if used else 0
+            mark, style = (" ", palette.fill) if row else ("_", palette.faint)
+            if level > 0:
+                mark = _LEVELS[min(level, 8) - 1]
+                style = palette.text if index == len(values) - 1 else palette.fill
+            parts.append((mark * bar + (gap if index < len(values) - 1 else ""), style))
+        lines.append(_merged(parts))
+    return lines
+
+
+def _level(value: float, top: float, rows: int) -> int:
+    """Eighths of a bar: above 0 it is never empty."""
+    return max(1, round(value / top * rows * 8))
+
+
+def _merged(parts: Sequence[Part]) -> list[Part]:
+    merged: list[Part] = []
+    for text, style in parts:
+        if merged and merged[-1][1] is style:
+            merged[-1] = (merged[-1][0] + text, style)
         else:
-            parts.append((mark, style))
-    return parts
-
-
-def column(share: float, height: int) -> list[str]:
-    """One column of a chart, top cell first. Above 0 it is never empty."""
-    eighths = round(min(max(share, 0.0), 1.0) * height * 8)
-    eighths = max(eighths, 1) if share > 0 else 0
-    return [
-        " " if (part := min(max(eighths - 8 * row, 0), 8)) == 0 else _LEVELS[part - 1]
-        for row in reversed(range(height))
-    ]
+            merged.append((text, style))
+    return merged
 
 
 def last_days(series: Sequence[tuple[str, float]], days: int, today: str) -> list[tuple[str, float | None]]:

@@ -24,6 +24,7 @@ from openusage.tui.grid import Box, Grid, arrange
 from openusage.tui.lines import blank
 from openusage.tui.sections.daily import Measure
 from openusage.tui.view import View
+from openusage.wire.sections import Sections
 
 _ALONE_WIDTH, _ALONE_HEIGHT = 100, 28
 
@@ -134,6 +135,7 @@ class Wall(ScrollView, can_focus=True):
         self._view = view
         self._accounts: list[Account] = []
         self._selected = ""
+        self._sizes = tile.Sizes()
         self._grid = Grid([], 1, 0)
         self._drawn: dict[int, list[Strip]] = {}
         self._said: list[str] = []
@@ -177,12 +179,15 @@ class Wall(ScrollView, can_focus=True):
         if self._alone:
             lines = len(self._page(region.width - bar))
             return Grid([Box(0, 0, region.width - bar, lines)], 1, lines)
-        heights = [tile.height(a.sections, view) for a in self._accounts]
-        most = [tile.most(a.sections, view) for a in self._accounts]
-        grid = arrange(heights, region.width, region.height, most)
+        tiles = self._sizes.of([a.sections for a in self._accounts], view)
+        grid = arrange(tiles, region.width, region.height)
         if grid.height > region.height:
-            grid = arrange(heights, region.width - bar, region.height, most)
+            grid = arrange(tiles, region.width - bar, region.height)
         return grid
+
+    def needs(self, accounts: Sequence[Sections], width: int, height: int) -> int:
+        """How many lines of an area tiles would take without growing beyond what is good."""
+        return arrange(self._sizes.of(accounts, self._view()), width, height, grow=False).height
 
     @property
     def _alone(self) -> bool:
@@ -192,7 +197,8 @@ class Wall(ScrollView, can_focus=True):
 
     def _page(self, width: int) -> list[Strip]:
         account, view = self._accounts[0].sections, self._view()
-        return [*detail.heading(account, width, view), *detail.draw(account, width, view, Measure.COST)]
+        sheet = detail.draw(account, width, view, Measure.COST)
+        return [*detail.heading(account, width, view), *sheet.lines]
 
     def on_resize(self) -> None:
         self.show(self._accounts, self._selected, self._said, alone=self._single)

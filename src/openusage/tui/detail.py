@@ -17,7 +17,7 @@ from openusage.tui.sections.daily import Measure
 from openusage.tui.view import View
 from openusage.wire.sections import Sections
 
-_CHART_HEIGHT = 8
+_CHART_HEIGHT = 11
 _PAIR_WIDTH = 110
 """From this width on, small cards stand side by side."""
 _LABEL = 14
@@ -31,21 +31,37 @@ class Card(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-def draw(account: Sections, width: int, view: View, measure: Measure) -> list[Strip]:
-    """All cards under each other; small ones in pairs when there is room."""
-    inner = width - 4
+class Sheet(msgspec.Struct, frozen=True):
+    """All cards, laid out."""
+
+    lines: list[Strip]
+    starts: list[int]
+    """The line each card begins at, from the first card to the last."""
+
+
+def draw(account: Sections, width: int, view: View, measure: Measure, chosen: int = -1) -> Sheet:
+    """All cards under each other; small ones in pairs when there is room. The `chosen` one is marked."""
+    palette = view.palette
     lines: list[Strip] = []
-    for card in _wide(account, inner, view, measure):
-        lines += framed(card, width, view.palette)
+    starts: list[int] = []
+
+    def place(card: Card) -> None:
+        starts.append(len(lines))
+        lines.extend(framed(card, width, palette, marked=len(starts) - 1 == chosen))
+
+    for card in _wide(account, width - 4, view, measure):
+        place(card)
     half = (width - 1) // 2
     if width < _PAIR_WIDTH:
-        for card in _small(account, inner, view):
-            lines += framed(card, width, view.palette)
+        for card in _small(account, width - 4, view):
+            place(card)
     else:
-        lines += _pairs(_small(account, half - 4, view), half, width, view.palette)
-    for card in _last(account, inner, view):
-        lines += framed(card, width, view.palette)
-    return lines
+        pairs = _pairs(_small(account, half - 4, view), half, width, palette, chosen - len(starts))
+        starts += [len(lines) + start for start in pairs.starts]
+        lines += pairs.lines
+    for card in _last(account, width - 4, view):
+        place(card)
+    return Sheet(lines, starts)
 
 
 def heading(account: Sections, width: int, view: View) -> list[Strip]:
@@ -59,12 +75,12 @@ def heading(account: Sections, width: int, view: View) -> list[Strip]:
     return lines + [strip([(" " + row, style)], width) for row in wrapped(text, width - 2, 2)]
 
 
-def framed(card: Card, width: int, palette: Palette) -> list[Strip]:
+def framed(card: Card, width: int, palette: Palette, *, marked: bool = False) -> list[Strip]:
     """A card with its border."""
     title = fit(card.title, max(width - 6, 1))
     note = f" {card.note} ─" if card.note and width - cell_len(title) - cell_len(card.note) > 12 else ""
     fill = "─" * max(0, width - 5 - cell_len(title) - cell_len(note))
-    edge = palette.faint
+    edge = palette.accent if marked else palette.faint
     note_parts: list[Part] = [(f" {card.note} ", palette.dim), ("─", edge)] if note else []
     top: list[Part] = [("╭─ ", edge), (title, palette.strong), (" " + fill, edge), *note_parts, ("╮", edge)]
     sides = strip([("│ ", edge)], 2), strip([(" │", edge)], 2)
@@ -72,16 +88,19 @@ def framed(card: Card, width: int, palette: Palette) -> list[Strip]:
     return [strip(top, width), *body, strip([("╰" + "─" * (width - 2) + "╯", edge)], width)]
 
 
-def _pairs(cards: Sequence[Card], half: int, width: int, palette: Palette) -> list[Strip]:
+def _pairs(cards: Sequence[Card], half: int, width: int, palette: Palette, chosen: int) -> Sheet:
     """Two columns; the next card goes below the shorter one."""
     columns: tuple[list[Strip], list[Strip]] = ([], [])
-    for card in cards:
-        min(columns, key=len).extend(framed(card, half, palette))
+    starts = []
+    for index, card in enumerate(cards):
+        column = min(columns, key=len)
+        starts.append(len(column))
+        column += framed(card, half, palette, marked=index == chosen)
     tall = max(map(len, columns), default=0)
     for column in columns:
         column += [blank(half)] * (tall - len(column))
     gap = blank(width - 2 * half)
-    return [Strip.join([one, gap, two]) for one, two in zip(*columns, strict=True)]
+    return Sheet([Strip.join([one, gap, two]) for one, two in zip(*columns, strict=True)], starts)
 
 
 def _wide(account: Sections, width: int, view: View, measure: Measure) -> list[Card]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from openusage.tui.tile import LEAST_HEIGHT, LEAST_WIDTH
+from openusage.tui.tile import LEAST_HEIGHT, LEAST_WIDTH, Heights
 
 GAP = 1
 _COMFORTABLE_WIDTH = 56
@@ -59,35 +59,41 @@ class Grid(msgspec.Struct, frozen=True):
         return min(beside, key=lambda i: (abs(self.boxes[i].y - here.y), i), default=index)
 
 
-def arrange(heights: Sequence[int], width: int, height: int, most: Sequence[int] = ()) -> Grid:
-    """Places for tiles that need `heights` lines, on a screen area of `width` × `height` cells.
+def arrange(tiles: Sequence[Heights], width: int, height: int, *, grow: bool = True) -> Grid:
+    """Places for tiles on a screen area of `width` × `height` cells.
 
-    When all fit, they grow to at most `most` lines.
+    All are shown at once when they fit with their least lines. Room that is left makes them higher, without
+    `grow` no higher than is good.
     """
-    count = len(heights)
+    count = len(tiles)
     if not count:
         return Grid([], 1, 0)
     narrow = max(1, min(count, (width + GAP) // (LEAST_WIDTH + GAP)))
     comfortable = max(1, min(count, (width + GAP) // (_COMFORTABLE_WIDTH + GAP)))
     for columns in range(comfortable, narrow + 1):
-        stacks = [list(heights[column::columns]) for column in range(columns)]
-        if max(map(sum, stacks)) <= height:
-            limits = [list((most or heights)[column::columns]) for column in range(columns)]
-            grown = [_grown(stack, limit, height) for stack, limit in zip(stacks, limits, strict=True)]
-            return _placed(grown, count, width)
+        stacks = [tiles[column::columns] for column in range(columns)]
+        if max(sum(tile.least for tile in stack) for stack in stacks) <= height:
+            return _placed([_fitted(stack, height, grow) for stack in stacks], count, width)
     for columns in (comfortable, narrow):
-        stacks = [_shrunk(list(heights[column::columns]), height) for column in range(columns)]
-        if min(height // len(stack) for stack in stacks) >= _LEAST_FITTED:
-            return _placed(stacks, count, width)
+        if height // -(-count // columns) >= _LEAST_FITTED:
+            stacks = [tiles[column::columns] for column in range(columns)]
+            return _placed([_fitted(stack, height, grow=False) for stack in stacks], count, width)
     pages = max(1, round(height / _SCROLLED_HEIGHT))
     cap = max(min(LEAST_HEIGHT, height), height // pages)
-    return _placed([[cap] * len(heights[c::comfortable]) for c in range(comfortable)], count, width)
+    return _placed([[cap] * len(tiles[c::comfortable]) for c in range(comfortable)], count, width)
 
 
-def _shrunk(stack: list[int], height: int) -> list[int]:
-    """The highest give up lines until all fit."""
+def _fitted(stack: Sequence[Heights], height: int, grow: bool) -> list[int]:
+    """Lines for tiles under each other: less than is good when they must, more when they can."""
+    lines = _shrunk([tile.good for tile in stack], height, [tile.least for tile in stack])
+    return _grown(lines, [tile.most for tile in stack], height) if grow else lines
+
+
+def _shrunk(stack: list[int], height: int, least: Sequence[int]) -> list[int]:
+    """The highest give up lines until all fit; first what they have above their `least`."""
     while sum(stack) > height and max(stack) > 1:
-        stack[stack.index(max(stack))] -= 1
+        ready = [i for i, floor in enumerate(least) if stack[i] > floor] or range(len(stack))
+        stack[max(ready, key=stack.__getitem__)] -= 1
     return stack
 
 

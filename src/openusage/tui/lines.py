@@ -65,6 +65,17 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"[:width]
 
 
+def shortened(text: str, width: int) -> str:
+    """A name, cut in its middle when it is longer: what tells `…-max` from `…-mini` stands at the end."""
+    if cell_len(text) <= width:
+        return text
+    tail = text
+    while cell_len(tail) > max(width - 1, 0) // 3:
+        tail = tail[1:]
+    head = set_cell_size(text, max(width - 1 - cell_len(tail), 0)).rstrip()
+    return fit(f"{head}…{tail}", width)
+
+
 def left(text: str, width: int) -> str:
     """Cut or padded on the right to exactly `width` cells."""
     text = fit(text, width)

@@ -13,8 +13,9 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from openusage import format as fmt
-from openusage.tui.bars import forecast, gauge_bar
+from openusage.tui.bars import forecast, gauge_bar, last_days
 from openusage.tui.lines import Part, cells, clean, fit, strip
+from openusage.tui.sections.daily import Measure, series
 from openusage.tui.sections.header import State, state
 from openusage.tui.view import View
 from openusage.wire.sections import Gauge, Sections
@@ -35,6 +36,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Accounts of flat plans whose cost is not in the sums."""
     unpriced: float = 0.0
     nearest: tuple[Sections, Gauge] | None = None
+    trend_pct: float | None = None
+    """How much more the whole days of the window's length hold than as many before them."""
 
 
 def summed(accounts: Sequence[Sections], view: View) -> Overview:
@@ -54,7 +57,32 @@ def summed(accounts: Sequence[Sections], view: View) -> Overview:
         hidden_costs=len(accounts) - len(priced),
         unpriced=_sum([a.totals.unpriced_requests for a in priced]) or 0.0,
         nearest=max(gauges, key=lambda pair: pair[1].used_pct, default=None),
+        trend_pct=_trend_pct(accounts, priced, windows[0], view) if len(windows) == 1 else None,
     )
+
+
+def _trend_pct(
+    accounts: Sequence[Sections], priced: Sequence[Sections], window: str, view: View
+) -> float | None:
+    """The last whole days against as many before them; today, which is not over, is in neither.
+
+    Of cost where the window's cost is shown, else of tokens. `None` when the daily series of any machine
+    begin later than those days, or there was nothing before.
+    """
+    length = int(window[:-1]) if window.endswith("d") and window[:-1].isdigit() else 0
+    spent = [a for a in priced if a.totals.window_cost_usd is not None]
+    measure = Measure.COST if spent else Measure.TOKENS
+    by_machine: dict[str, list[tuple[str, float]]] = {}
+    for account in spent or accounts:
+        by_machine.setdefault(account.machine, []).extend(series(account, measure))
+    now = before = 0.0
+    for points in by_machine.values():
+        dates = [date for date, _ in last_days([], 2 * length + 1, view.today)]
+        if length < 2 or not points or min(points)[0] > dates[0]:
+            return None
+        now += sum(value for date, value in points if dates[length] <= date < view.today)
+        before += sum(value for date, value in points if dates[0] <= date < dates[length])
+    return 100 * (now - before) / before if before > 0 else None
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
@@ -105,7 +133,10 @@ def _blocks(found: Overview, width: int, view: View) -> list[tuple[int, list[lis
     if found.window != "1d":
         blocks.append((column, _money("TODAY", found.today_usd, found.today_tokens, shown, view)))
     heading = fmt.window_words(found.window).upper() if found.window else "WINDOW"
-    blocks.append((column + 1, _money(heading, found.window_usd, found.window_tokens, shown, view)))
+    block = _money(heading, found.window_usd, found.window_tokens, shown, view)
+    if (tendency := _trend(found.trend_pct)) and cells(block[1]) + 2 + len(tendency) <= column + 1:
+        block[1] += [("  ", palette.dim), (tendency, palette.dim)]
+    blocks.append((column + 1, block))
     live = f"{found.live} of {found.accounts} live"
     burn: list[list[Part]] = [
         [("BURN NOW", palette.dim)],
@@ -120,6 +151,13 @@ def _blocks(found: Overview, width: int, view: View) -> list[tuple[int, list[lis
     elif found.hidden_costs and room >= 24:
         blocks.append((room, _flat(found, palette_room=room, view=view)))
     return blocks
+
+
+def _trend(pct: float | None) -> str:
+    """`▲ 12 %`, `▼ 6 %`; nothing when it is not known."""
+    if pct is None:
+        return ""
+    return f"{'▲' if pct >= 0 else '▼'} {fmt.percent(abs(pct))}"
 
 
 def _money(
@@ -147,7 +185,7 @@ def _limit(nearest: tuple[Sections, Gauge], room: int, view: View) -> list[list[
     if len(title) + cell_len(where) > room:
         title = "NEAREST  "
     figure = fmt.percent(gauge.used_pct)
-    bar = max(6, min(28, room - len(figure) - 2))
+    bar = max(6, min(40, room - len(figure) - 2))
     notes = [fmt.resets(gauge.resets_at, view.now)]
     if expected and expected.full_in_s is not None:
         notes.insert(0, f"full in {fmt.duration(expected.full_in_s)}")

@@ -26,6 +26,8 @@ class Palette(msgspec.Struct, frozen=True):
     good: Style
     warn: Style
     crit: Style
+    series: tuple[Style, ...]
+    """Parts of a stacked chart, told apart also in shades of grey; the last one is for all the others."""
     dark: bool
 
     def level(self, used_pct: float, warn_pct: float, crit_pct: float) -> Style:
@@ -81,6 +83,7 @@ PALETTES = {
         good=_style("#5fbf73"),
         warn=_style("#e3b341"),
         crit=_style("#f4695f", bold=True),
+        series=tuple(map(_style, ("#a8c5e8", "#6b9e93", "#b48ead", "#6d7fae", "#8f7a5e", "#4a535f"))),
         dark=True,
     ),
     LIGHT: Palette(
@@ -94,6 +97,7 @@ PALETTES = {
         good=_style("#1a7f37"),
         warn=_style("#8a5a00"),
         crit=_style("#c21f2b", bold=True),
+        series=tuple(map(_style, ("#3b5f8a", "#6aa396", "#8c6a92", "#93a3cf", "#b39c7a", "#b9c1ca"))),
         dark=False,
     ),
 }

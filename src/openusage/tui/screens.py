@@ -15,9 +15,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from openusage.tui import chrome, detail, overview
+from openusage.tui import chrome, days, detail, overview
 from openusage.tui.canvas import Lines, Page, Wall
 from openusage.tui.sections import daily
+from openusage.tui.view import View
+from openusage.wire.sections import Sections
 
 if TYPE_CHECKING:
     from openusage.tui.app import DashboardApp
@@ -80,6 +82,7 @@ class OverviewScreen(_Framed):
         yield Lines(id="bar")
         yield Lines(id="top")
         yield Wall(self.dashboard.view, id="wall")
+        yield Lines(id="days")
         yield Input(placeholder="account, tool, machine or status", id="filter", compact=True)
         yield Lines(id="keys")
 
@@ -97,6 +100,7 @@ class OverviewScreen(_Framed):
         board, view = app.board, app.view()
         self._draw_top()
         shown = board.visible()
+        self._draw_days([a.sections for a in shown], view)
         wall = self.query_one(Wall)
         chosen = board.chosen()
         wall.show(
@@ -114,6 +118,20 @@ class OverviewScreen(_Framed):
         sums = overview.summed([a.sections for a in app.board.visible()], view)
         top = [chrome.rule(width, view.palette), *overview.draw(sums, width, rows, view)]
         self.query_one("#top", Lines).show(top)
+
+    def _draw_days(self, accounts: list[Sections], view: View) -> None:
+        """The chart by day in the room that the tiles leave."""
+        width, height = self.size
+        above = len(self.query_one("#bar", Lines).lines) + len(self.query_one("#top", Lines).lines)
+        below = 1 + self.query_one("#filter", Input).has_class("-open")
+        room = height - above - below
+        drawn = []
+        if len(accounts) > 1 and room > days.LEAST_ROWS:
+            used = self.query_one(Wall).needs(accounts, width, room)
+            rows = days.rows(room - used, width)
+            stack = days.stacked(accounts, view) if rows else None
+            drawn = days.draw(stack, width, rows, view) if stack else []
+        self.query_one("#days", Lines).show(drawn)
 
     def tick(self) -> None:
         """Ages and countdowns: no tile moves, so only those in sight are looked at."""
@@ -174,6 +192,8 @@ class DetailScreen(_Framed):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "back", key_display="Esc"),
+        Binding("tab", "card(1)", "next card", key_display="Tab", tooltip="to the next card"),
+        Binding("shift+tab", "card(-1)", "card before", key_display="Shift+Tab", show=False),
         Binding("m", "measure", "cost/tokens/requests", tooltip="days by cost, tokens or requests"),
     ]
 
@@ -181,6 +201,8 @@ class DetailScreen(_Framed):
         super().__init__()
         self._key = key
         self._measure = daily.Measure.COST
+        self._card = -1
+        self._starts: list[int] = []
 
     def compose(self) -> ComposeResult:
         yield Lines(id="tiny")
@@ -207,11 +229,21 @@ class DetailScreen(_Framed):
             return
         rule = chrome.rule(width, view.palette)
         self.query_one("#top", Lines).show([rule, *detail.heading(account.sections, width, view)])
-        page.show(detail.draw(account.sections, max(width - 1, 20), view, self._measure))
+        sheet = detail.draw(account.sections, max(width - 1, 20), view, self._measure, self._card)
+        self._starts = sheet.starts
+        page.show(sheet.lines)
 
     def action_back(self) -> None:
         """To all accounts."""
         self.app.pop_screen()
+
+    def action_card(self, step: int) -> None:
+        """To the next card, or the one before; after the last comes the first."""
+        if not self._starts:
+            return
+        self._card = (max(self._card, -1 if step > 0 else 0) + step) % len(self._starts)
+        self.draw()
+        self.query_one(Page).scroll_to(y=self._starts[self._card], animate=False)
 
     def action_measure(self) -> None:
         """What the days' bars count."""

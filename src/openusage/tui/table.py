@@ -11,8 +11,8 @@ import msgspec
 from rich.cells import cell_len
 from textual.strip import Strip
 
-from openusage.tui.bars import fill
-from openusage.tui.lines import Part, fit, left, right, strip
+from openusage.tui.bars import thin
+from openusage.tui.lines import Part, left, right, shortened, strip
 from openusage.tui.palette import Palette
 
 _GAP = 2
@@ -67,9 +67,9 @@ def draw(
     head += [(" " * c.gap + right(c.title, c.width), palette.dim) for c in kept]
     lines = [strip(head, width)]
     for row, name in enumerate(names):
-        parts: list[Part] = [(left(fit(name, name_width), name_width), palette.text)]
+        parts: list[Part] = [(left(shortened(name, name_width), name_width), palette.text)]
         if bar_width:
-            bar = fill(shares[row], bar_width)
+            bar = thin(shares[row], bar_width)
             parts += [(bar, palette.bar), (" " * (gap - len(bar)), palette.text)]
         for c in kept:
             style = palette.strong if c.strong else palette.text

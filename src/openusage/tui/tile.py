@@ -6,14 +6,17 @@ model, daily line; then more of each. Sections keep their order on screen whatev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import cast
 
+import msgspec
 from rich.style import Style
 from textual.strip import Strip
 
 from openusage.tui.lines import Part, blank, cells, strip
 from openusage.tui.sections import (
+    Ranking,
     Section,
     clients,
     code,
@@ -30,11 +33,15 @@ from openusage.tui.sections import (
     tools,
     upstreams,
 )
-from openusage.tui.view import View
+from openusage.tui.view import Costs, View
 from openusage.wire.sections import Sections
 
 LEAST_WIDTH = 36
 LEAST_HEIGHT = 6
+_FLOOR = 4
+"""Of an account that has little more to say than what is wrong with it."""
+_LEAST_TABLE = 4
+_ENDLESS = 1000
 
 _ORDER: dict[str, ModuleType] = {
     "notice": notice,
@@ -78,8 +85,11 @@ _STEPS = (
 _STRETCH = (("models", 12), ("gauges", 20), ("credits", 12), ("models", 60))
 """Where room goes that the steps above did not need."""
 
-_DAILY_STRETCH = 3
-"""Lines by which the bars of the days grow when there is room."""
+_TABLES = ("projects", "tools", "mcp", "languages", "clients")
+"""Which rankings become tables when there is still room, and in which order."""
+
+_DAILY_ROWS = 2
+"""Height of the days' bars where nothing had to be left out."""
 
 _GROUPS = ({"notice", "money"}, {"gauges"}, {"models"})
 """A blank line goes below each of these when there is room."""
@@ -109,15 +119,50 @@ def shares(wants: dict[str, int], room: int, *, stretch: bool = False) -> dict[s
     return given
 
 
-def height(account: Sections, view: View) -> int:
-    """The height at which nothing of the steps is left out, border and blank lines included."""
-    given = shares(wanted(account, view), 1000)
-    return max(LEAST_HEIGHT, sum(given.values()) + len(_gaps(given)) + 2)
+class Heights(msgspec.Struct, frozen=True):
+    """How many lines a tile would like, its border included."""
+
+    least: int
+    """Nothing of the steps is left out; no blank lines."""
+    good: int
+    """Comfortable to read: blank lines between groups, higher bars."""
+    most: int
+    """Up to here it makes good use of room that is left."""
 
 
-def most(account: Sections, view: View) -> int:
-    """The height up to which a tile makes good use of room that is left."""
-    return height(account, view) + (_DAILY_STRETCH if daily.measures(account, view) else 0)
+def heights(account: Sections, view: View) -> Heights:
+    """Depends on the account's data and on whether its costs are shown."""
+    wants = wanted(account, view)
+    given = shares(wants, _ENDLESS)
+    least = sum(given.values()) + 2
+    good = least + _taller(given, account, view) + len(_gaps(given))
+    most = _used(_fitted(account, wants, _ENDLESS, view)) + 2
+    return Heights(max(_FLOOR, least), max(_FLOOR, good), max(_FLOOR, most))
+
+
+class Sizes:
+    """The heights of accounts, worked out once for the same data."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Sections, Costs, Heights]] = {}
+
+    def of(self, accounts: Sequence[Sections], view: View) -> list[Heights]:
+        known: dict[int, tuple[Sections, Costs, Heights]] = {}
+        for account in accounts:
+            found = self._known.get(id(account))
+            if found is None or found[1] is not view.costs:  # it is held here, so its id is its own
+                found = (account, view.costs, heights(account, view))
+            known[id(account)] = found
+        self._known = known
+        return [known[id(account)][2] for account in accounts]
+
+
+def _table_rows(name: str, account: Sections, view: View) -> int:
+    return cast(Ranking, _ORDER[name]).most_rows(account, view)
+
+
+def _taller(given: dict[str, int], account: Sections, view: View) -> int:
+    return _DAILY_ROWS - 1 if "daily" in given and daily.measures(account, view) else 0
 
 
 def _gaps(given: dict[str, int]) -> list[int]:
@@ -131,23 +176,67 @@ def _behind(names: list[str], group: int) -> bool:
     return any(name not in above for name in names)
 
 
+class _Fitted(msgspec.Struct):
+    """What a body of some height holds."""
+
+    given: dict[str, int]
+    """Lines of each section."""
+    gaps: list[int] = []
+    """Indexes into `_GROUPS` after which a blank line stands."""
+    tables: list[str] = []
+    """Rankings that are tables; a blank line sets each apart."""
+
+
+def _fitted(account: Sections, wants: dict[str, int], room: int, view: View) -> _Fitted:
+    given = shares(wants, room)
+    found = _Fitted(given, _gaps(given))
+    if sum(given.values()) + len(found.gaps) > room:
+        spare = room - sum(given.values())
+        found.gaps = found.gaps[len(found.gaps) - spare :] if spare > 0 else []
+        return found
+    found.given = given = shares(wants, room - len(found.gaps), stretch=True)
+    if _used(found) < room and _taller(given, account, view):
+        given["daily"] = _DAILY_ROWS
+    for name in _TABLES:
+        rows = _table_rows(name, account, view) if name in given else 0
+        found.tables.append(name)
+        while rows >= _LEAST_TABLE:
+            given[name] = rows
+            if _used(found) <= room:
+                break
+            rows -= 1
+        else:
+            found.tables.remove(name)
+            given.update({name: 1} if name in given else {})
+    return found
+
+
+def _used(found: _Fitted) -> int:
+    return sum(found.given.get(name, 1) for name in _sequence(found))
+
+
+def _sequence(found: _Fitted) -> list[str]:
+    """Names of sections from top to bottom; empty ones are blank lines."""
+    after = {max((n for n in _GROUPS[i] if n in found.given), key=list(_ORDER).index) for i in found.gaps}
+    names: list[str] = []
+    for name in filter(found.given.__contains__, _ORDER):
+        apart = name in found.tables or (names and names[-1] in found.tables)
+        if apart and names and names[-1]:
+            names.append("")
+        names.append(name)
+        if name in after:
+            names.append("")
+    return names
+
+
 def body(account: Sections, width: int, room: int, view: View) -> list[Strip]:
     """Exactly `room` lines."""
-    wants = wanted(account, view)
-    given = shares(wants, room)
-    gaps = _gaps(given)
-    spare = room - sum(given.values()) - len(gaps)
-    if spare > 0:
-        given = shares(wants, room - len(gaps), stretch=True)
-    gaps = gaps[: max(0, room - sum(given.values()))]
-    if "daily" in given:
-        given["daily"] += min(_DAILY_STRETCH, max(0, room - sum(given.values()) - len(gaps)))
+    found = _fitted(account, wanted(account, view), room, view)
     lines: list[Strip] = []
-    after = {max(list(_ORDER).index(n) for n in _GROUPS[i] if n in given) for i in gaps}
-    for index, name in enumerate(_ORDER):
-        if name in given:
-            lines += _section(name).draw(account, width, given[name], view)
-        if index in after:
+    for name in _sequence(found):
+        if name:
+            lines += _section(name).draw(account, width, found.given[name], view)
+        else:
             lines.append(blank(width))
     return (lines + [blank(width)] * room)[:room]
 

@@ -36,7 +36,8 @@ IDENTITY = frozenset(
 )
 """Attributes that are personal whatever they hold."""
 
-_EMAIL = r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}"
+# Bounded by what RFC 5321 allows: an open end would cost the square of a long word's length.
+_EMAIL = r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[A-Za-z]{2,}"
 _REST = r"[^\s,;:'\"]*"
 _HOME_PATH = (
     rf"(?:[A-Za-z]:)?[\\/]+(?:home|users|root|var[\\/]+root)(?![\w.-])(?:[\\/]+{_REST})?|~[\\/]{_REST}"

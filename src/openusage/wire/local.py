@@ -22,6 +22,14 @@ class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     """Pushes in a row that failed."""
     next_try_s: float = 0.0
+    records_state: str = "off"
+    """`off`, `waiting` (the logs are being read), `sending` (a back-fill), `ok`, `failing`; `unsupported`:
+    the hub keeps no records, it is asked again every hour."""
+    records_sent: int = 0
+    """Records of this machine that the hub has."""
+    records_waiting: int = 0
+    """Those it has not, at most."""
+    records_error: str = ""
 
 
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):

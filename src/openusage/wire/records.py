@@ -48,3 +48,17 @@ class RecordsReply(msgspec.Struct, frozen=True, kw_only=True):
     stored: int
     """The hub has everything of this store up to this number."""
     error: str = ""
+
+
+class Outbox(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store has to send, from a number on. Between a store and its exporter; it does not travel."""
+
+    store_id: str
+    after: int
+    upto: int
+    """`records` are all there is in `(after, upto]`."""
+    last: int
+    """The number given last in this store: a hub that says it has more has it from another one."""
+    waiting: int = 0
+    """Records above `upto`, at most: numbers are left out where an event changed again."""
+    records: list[Record] = []

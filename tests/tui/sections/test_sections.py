@@ -168,8 +168,8 @@ claude-sonnet-4-5  2.0k 900.0k   38.1M    2.1M $109.01""",
             100,
             """\
 MODEL  +1                                                IN     OUT  CACHE R  CACHE W   REQ     COST
-claude-opus-4-6    ████████████████████████████████    3.3k    1.4M    77.0M     3.2M  2.1k  $271.04
-claude-sonnet-4-5  ████████████▉                       2.0k  900.0k    38.1M     2.1M  1.6k  $109.01""",
+claude-opus-4-6    ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━    3.3k    1.4M    77.0M     3.2M  2.1k  $271.04
+claude-sonnet-4-5  ━━━━━━━━━━━━━                       2.0k  900.0k    38.1M     2.1M  1.6k  $109.01""",
         ),
     ],
 )
@@ -212,7 +212,7 @@ silent             –         –"""
         (code, CLAUDE, 36, "CODE      +12.0k −3.1k lines"),
         (code, CLAUDE, 60, "CODE      +12.0k −3.1k lines  412 files  377 prompts"),
         (credits, OPENROUTER, 60, "BALANCE   $7.02 left  $12.98 used  of $20.00"),
-        (daily, CLAUDE, 60, "DAILY     ▆·██▇▆▄··▁▃▄▆█·█▇▅▃▂▁▂·▅▆███·▅   cache hit 95.9 %"),
+        (daily, CLAUDE, 60, "DAILY     ▅_██▇▅▃__▁▂▄▆▇_█▇▅▃▁▁▁_▄▆▇██_▅   cache hit 95.9 %"),
     ],
 )
 def test_one_line_sections(section: ModuleType, account: Sections, width: int, line: str) -> None:
@@ -251,23 +251,24 @@ def test_days_are_the_viewers() -> None:
         tz=dt.timezone(dt.timedelta(hours=9)),
     )
     account = msgspec.structs.replace(BARE, daily_cost=[("2026-11-22", 1.0), ("2026-11-23", 2.0)])
-    assert daily.draw(account, 40, 1, view)[0].text.rstrip() == "DAILY     ·····▅█"
+    assert daily.draw(account, 40, 1, view)[0].text.rstrip() == "DAILY     __ __ __ __ __ ▄▄ ██"
 
 
 def test_the_chart_of_the_days() -> None:
+    """The axis ends at a round figure; today is named."""
     account = msgspec.structs.replace(
-        BARE, totals=Totals(window="7d"), daily_tokens=[("2026-11-20", 500.0), ("2026-11-22", 2000.0)]
+        BARE, totals=Totals(window="7d"), daily_tokens=[("2026-11-20", 500.0), ("2026-11-22", 1900.0)]
     )
-    lines = daily.chart(account, 50, 4, VIEW, daily.Measure.TOKENS)
+    lines = daily.chart(account, 50, 6, VIEW, daily.Measure.TOKENS)
     assert (
         "\n".join(line.text.rstrip() for line in lines)
         == """\
-    2.0k ┤                              ███
-         │                              ███
-    1.0k ┤                              ███
-         │                    ███       ███
-       0 └───────────────────────────────────
-               17 Nov    19 Nov    21 Nov"""
+  2.0k ┤                                    ▆▆▆▆
+       │                                    ████
+  1.0k ┤                                    ████
+       │                        ████        ████
+     0 └────────────────────────────────────────
+        16 Nov     18 Nov      20 Nov      today"""
     )
 
 
@@ -323,10 +324,10 @@ def test_parts_of_a_server_are_not_added_to_it() -> None:
         "\n".join(line.text.rstrip() for line in lines)
         == """\
 SERVER                        SHARE  REQ
-github         ███████████     71 %  214
-  search_code  ███████▊        50 %  150
-  get_issue    ███▎            21 %   64
-context7       ████▌           29 %   88"""
+github         ━━━━━━━━━━━     71 %  214
+  search_code  ━━━━━━━╸        50 %  150
+  get_issue    ━━━╸            21 %   64
+context7       ━━━━╸           29 %   88"""
     )
 
 
@@ -339,13 +340,13 @@ def test_shares_of_nothing_are_missing() -> None:
     "account", [CLAUDE, CODEX, GEMINI, OPENROUTER, BROKEN, BARE], ids=lambda a: a.provider_id
 )
 def test_the_detail_is_exactly_as_wide_as_asked(account: Sections, width: int) -> None:
-    lines = detail.draw(account, width, VIEW, daily.Measure.COST)
+    lines = detail.draw(account, width, VIEW, daily.Measure.COST).lines
     assert {line.cell_length for line in lines} <= {width}
     assert {line.cell_length for line in detail.heading(account, width, VIEW)} == {width}
 
 
 def test_the_detail_shows_every_section_and_what_none_claims() -> None:
-    found = "\n".join(line.text for line in detail.draw(CLAUDE, 100, VIEW, daily.Measure.COST))
+    found = "\n".join(line.text for line in detail.draw(CLAUDE, 100, VIEW, daily.Measure.COST).lines)
     for title in (
         "Limits",
         "Spending",
@@ -367,12 +368,12 @@ def test_the_detail_shows_every_section_and_what_none_claims() -> None:
 
 def test_the_detail_of_a_window_that_has_no_fixed_period_shows_its_cost() -> None:
     account = msgspec.structs.replace(BARE, totals=Totals(window="7d", window_cost_usd=3.0))
-    found = "".join(line.text for line in detail.draw(account, 80, VIEW, daily.Measure.COST))
+    found = "".join(line.text for line in detail.draw(account, 80, VIEW, daily.Measure.COST).lines)
     assert "7 d $3.00" in found
 
 
 def test_hidden_costs_leave_no_money_in_the_detail() -> None:
     view = msgspec.structs.replace(VIEW, costs=Costs.HIDE)
-    found = "".join(line.text for line in detail.draw(CLAUDE, 120, view, daily.Measure.COST))
+    found = "".join(line.text for line in detail.draw(CLAUDE, 120, view, daily.Measure.COST).lines)
     assert "$" not in found
     assert "Tokens by day" in found

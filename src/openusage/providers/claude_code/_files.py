@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from stat import S_ISREG
 
 import msgspec
 
@@ -170,6 +171,8 @@ def read_whole(path: Path) -> bytes | None:
         SourceUnavailable: it exists and cannot be read.
     """
     try:
+        if not S_ISREG(path.stat().st_mode):
+            raise SourceUnavailable(f"{path} is no file")
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -156,9 +156,16 @@ def _walk(folder: Path, problems: list[Problem], depth: int = 6) -> Iterator[tup
     try:
         with scandir(folder) as entries:
             for entry in entries:
-                if entry.is_file():
+                try:
+                    is_file, is_folder = entry.is_file(), entry.is_dir()
+                except OSError as e:  # a link to itself, say: the others of the folder are still read
+                    problems.append(
+                        Problem(path=entry.path, offset=0, what=f"cannot be looked at: {e.strerror}")
+                    )
+                    continue
+                if is_file:
                     yield entry.name, entry.path
-                elif depth and entry.is_dir():
+                elif depth and is_folder:
                     yield from _walk(Path(entry.path), problems, depth - 1)
     except FileNotFoundError:
         return

@@ -14,4 +14,9 @@ def rows(account: Sections, view: View) -> int:
 
 
 def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
-    return [ranking.one_line("CLIENTS", account.clients, ranking.by_share, width, view)][:rows]
+    cost = view.shows_cost(account)
+    return ranking.in_tile("CLIENTS", account.clients, ranking.by_share, width, rows, view, cost=cost)
+
+
+def most_rows(account: Sections, view: View) -> int:
+    return ranking.table_rows(account.clients)

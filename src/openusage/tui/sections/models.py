@@ -22,6 +22,9 @@ _KINDS = (
     ("REQ", "requests", 7),
 )
 
+_WHOLE_NAME = 22
+"""Names up to here stay whole rather than that the split is shown."""
+
 
 def rows(account: Sections, view: View) -> int:
     return len(account.models) + 1 if account.models else 0
@@ -61,7 +64,7 @@ def columns(account: Sections, shown: Sequence[ModelRow], width: int, view: View
         if any(getattr(m, field) is not None for m in account.models)
     ]
     longest = max(len(m.name) for m in shown)
-    room = width - min(longest, 16)
+    room = width - min(longest, _WHOLE_NAME)
     whole = [c for c in (*split, *cost) if c.priority <= 5]
     for gap in (2, 1):
         if len(whole) > len(cost) and sum(c.width + gap for c in whole) <= room:

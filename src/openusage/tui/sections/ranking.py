@@ -15,6 +15,8 @@ from openusage.wire.sections import Share
 
 LABEL_WIDTH = 10
 _LONGEST_NAME = 18
+_FIRST_FIGURE = 12
+"""Room for the first name's figure and for how many follow."""
 
 
 def _weighed(shares: Sequence[Share]) -> tuple[str, float]:
@@ -51,7 +53,9 @@ def one_line(
     palette = view.palette
     parts: list[Part] = [(left(label, LABEL_WIDTH), palette.dim)]
     room = width - LABEL_WIDTH
-    if end and cell_len(end) + 2 < room // 2:
+    first = min(cell_len(clean(shares[0].name) or "unknown"), _LONGEST_NAME) + 1 + len(figures(shares)[0])
+    first += 3 + len(str(len(shares) - 1)) if len(shares) > 1 else 0
+    if end and cell_len(end) + 2 + first <= room:
         room -= cell_len(end) + 2
     else:
         end = ""
@@ -74,15 +78,56 @@ def one_line(
     return strip(parts, width)
 
 
-def rows_table(title: str, shares: Sequence[Share], width: int, view: View, cost: bool) -> list[Strip]:
-    """All rows with bars and every figure that is reported; parts of a row below it, not added twice."""
+TABLE_ROWS = 3
+"""From this many rows on, head included, a ranking is worth a table."""
+_MOST_TABLE_ROWS = 7
+
+
+def table_rows(shares: Sequence[Share]) -> int:
+    """How many lines a ranking can use in a tile with much room; 1 when its line says all."""
+    return min(len(shares) + 1, _MOST_TABLE_ROWS) if len(shares) >= TABLE_ROWS else 1
+
+
+def in_tile(
+    label: str,
+    shares: Sequence[Share],
+    figures: Callable[[Sequence[Share]], list[str]],
+    width: int,
+    rows: int,
+    view: View,
+    *,
+    cost: bool = False,
+    end: str = "",
+) -> list[Strip]:
+    """One line; with more rows a table of the first ones."""
+    if rows < TABLE_ROWS:
+        return [one_line(label, shares, figures, width, view, end)][:rows]
+    left_out = len(shares) - (rows - 1)
+    title = "  ".join(filter(None, (label, f"+{left_out}" if left_out > 0 else "", end)))
+    return rows_table(title, shares[: rows - 1], width, view, cost, whole=shares, parts=False)
+
+
+def rows_table(
+    title: str,
+    shares: Sequence[Share],
+    width: int,
+    view: View,
+    cost: bool,
+    *,
+    whole: Sequence[Share] = (),
+    parts: bool = True,
+) -> list[Strip]:
+    """Rows with bars and every figure that is reported; parts of a row below it, not added twice.
+
+    `whole`: what the shares are shares of, when not all rows are drawn.
+    """
     if not shares:
         return []
-    rows = [row for share in shares for row in (share, *share.parts)]
-    inner = [part for share in shares for part in (False, *(True for _ in share.parts))]
-    field, whole = _weighed(shares)
+    rows = [row for share in shares for row in (share, *(share.parts if parts else ()))]
+    inner = [part for share in shares for part in (False, *(True for _ in (share.parts if parts else ())))]
+    field, sum_ = _weighed(whole or shares)
     found = [(getattr(row, field) or 0.0) if field else 0.0 for row in rows]
-    percents = [fmt.percent(100 * weight / whole) if whole else fmt.MISSING for weight in found]
+    percents = [fmt.percent(100 * weight / sum_) if sum_ else fmt.MISSING for weight in found]
     columns = [table.Column(title="SHARE", cells=percents, priority=1)]
     for heading, name, priority in (
         ("REQ", "requests", 2),

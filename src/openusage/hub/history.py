@@ -1,0 +1,401 @@
+"""The hub's memory: one store with many machines in it, one thread that writes, a few that answer.
+
+A hub is never without one. Where its database cannot be opened (read-only, no space, a newer version's,
+another hub's) it keeps history in memory, says so in `notes`, and tries again every half minute. Nothing is
+lost by that: a machine's outbox is a position, and a hub that has less than it had asks for what it misses.
+A database that is removed, replaced or found damaged while the hub runs is opened anew, for the same reason.
+A disk that fills up stops writing, not reading.
+
+Push and snapshots never come here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import apsw
+
+from openusage.errors import OpenUsageError, StoreError
+from openusage.machine import Machine
+from openusage.read_model.windows import to_us
+from openusage.store import Answers, Met, Store
+from openusage.store.events import PriceOf
+
+T = TypeVar("T")
+
+RETENTION_DAYS = 90
+MAX_JOBS = 64
+"""Writes that wait; whoever comes then is told to come again."""
+MAX_QUESTIONS = 64
+"""Questions under way."""
+MAX_MEMORY_EVENTS = 1_000_000
+"""What a hub without a database keeps: about 400 MB."""
+TICK_S = 30.0
+PRUNE_S = 6 * 3600.0
+PRUNE_AGAIN_S = 60.0
+"""While there is more to drop than one call drops."""
+_READERS = 2
+OWN = Machine("name:", "hub")
+"""A store belongs to a machine; the hub itself uses nothing and is left out of every list. No machine has
+this id: a name is never empty."""
+_FULL = 507
+_log = logging.getLogger("openusage.hub")
+
+
+class Unavailable(OpenUsageError):
+    """The hub cannot do it now; nothing was stored. `status` is the HTTP status, 503 or 507."""
+
+    def __init__(self, message: str, *, status: int = 503, retry_after_s: int = 5) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class _Job(NamedTuple):
+    work: Callable[[Store], Any]
+    outcome: Future[Any]
+
+
+class History:
+    """Made by `open`, ended by `close`. `write` and `ask` are called from an event loop."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        now: Callable[[], dt.datetime],
+        price: PriceOf,
+        retention_days: int = RETENTION_DAYS,
+        tick_s: float = TICK_S,
+        max_memory_events: int = MAX_MEMORY_EVENTS,
+    ) -> None:
+        self._path = path
+        self._now = now
+        self._price = price
+        self._retention_days = retention_days
+        self._tick_s = tick_s
+        self._max_memory_events = max_memory_events
+        self._why_memory = ""
+        self._write_error = ""
+        self._removed = ""
+        self._saved: list[str] = []
+        """What the store says of itself: what was damaged when it was opened."""
+        self._damaged = False
+        self._file: tuple[int, int] | None = None
+        self.store = self._open()
+        """Changes when the database has to be opened anew."""
+        self._process = secrets.token_hex(6)
+        self._opened = 0
+        """How often the store was replaced by another one: its revisions start anew."""
+        self._revision = self.store.revision()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._asking = 0
+        self._closed = False
+        self._written = False
+        self._prune_at_s = 0.0
+        self.on_tick: Callable[[Store, bool], None] | None = None
+        """Called in the writing thread every `tick_s`, and once at the end, then with True."""
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="openusage-hub-reader")
+        self._thread = threading.Thread(target=self._run, name="openusage-hub-writer", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | None,
+        *,
+        now: Callable[[], dt.datetime],
+        price: PriceOf,
+        retention_days: int = RETENTION_DAYS,
+    ) -> History:
+        """The history in `path`; `None` keeps it in memory. Never fails: see `notes`."""
+        return cls(path, now=now, price=price, retention_days=retention_days)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for people: what is not as it should be. Empty: all is well."""
+        return [n for n in (self._why_memory, self._removed, *self._saved, self._write_error) if n]
+
+    @property
+    def in_memory(self) -> bool:
+        """It ends with the process, wanted or not."""
+        return self._path is None or bool(self._why_memory)
+
+    @property
+    def is_busy(self) -> bool:
+        """A `write` would be refused now."""
+        return self._waiting >= MAX_JOBS
+
+    def state(self) -> str:
+        """Another text whenever the answers may differ. O(1), without the database."""
+        return f"{self._process}-{self._opened}-{self._revision}"
+
+    async def write(self, work: Callable[[Store], T]) -> T:
+        """What `work` returns, done by the one writer; one transaction is `work`'s own affair.
+
+        Raises:
+            Unavailable: too many are waiting, or the store cannot be written: nothing was.
+        """
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the hub is ending")
+            if self._waiting >= MAX_JOBS:
+                raise Unavailable("too many records at once")
+            self._waiting += 1
+        job = _Job(work, Future())
+        self._jobs.put(job)
+        return await asyncio.wrap_future(job.outcome)
+
+    async def ask(self, question: Callable[[Answers], T]) -> T:
+        """What `question` finds, in a reading thread; the writer goes on meanwhile.
+
+        Raises:
+            Unavailable: too many are asking, or the store cannot be read.
+        """
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the hub is ending")
+            if self._asking >= MAX_QUESTIONS:
+                raise Unavailable("too many questions at once", retry_after_s=2)
+            self._asking += 1
+        answer = self._readers.submit(self._answer, question)
+        answer.add_done_callback(self._answered)
+        return await asyncio.wrap_future(answer)
+
+    def close(self) -> None:
+        """Ends what is being written, refuses what waits, closes the database. A second time does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._jobs.put(None)
+        self._readers.shutdown(wait=True, cancel_futures=True)
+        self._thread.join()
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def _answer(self, question: Callable[[Answers], T]) -> T:
+        try:
+            return question(self.store.reader())
+        except StoreError as e:
+            _log.warning("history: cannot read: %s", e.message)
+            self._damaged |= _is_damage(e)
+            with self._lock:
+                if not self._closed:
+                    self._jobs.put(_Job(_look, Future()))  # the writer opens it anew, should it be gone
+            raise Unavailable("the hub cannot read its history now") from e
+
+    def _answered(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._asking -= 1
+
+    # -- writing: all of this in the one thread --------------------------------------------------
+
+    def _run(self) -> None:
+        self._look_over()
+        self._housekeep(lambda store: store.reprice())
+        tick_at_s = time.monotonic() + self._tick_s
+        while True:
+            try:
+                job = self._jobs.get(timeout=max(0.0, tick_at_s - time.monotonic()))
+            except queue.Empty:
+                pass
+            else:
+                if job is None:
+                    break
+                self._do(job)
+            if time.monotonic() >= tick_at_s:
+                tick_at_s = time.monotonic() + self._tick_s
+                self._tick()
+        self._finish()
+
+    def _do(self, job: _Job) -> None:
+        if job.work is _look:
+            return self._housekeep(_look)
+        with self._lock:
+            self._waiting -= 1
+        if not job.outcome.set_running_or_notify_cancel():
+            return
+        try:
+            if self.in_memory and self.store.health().events >= self._max_memory_events:
+                raise Unavailable("the hub's memory is full of records", status=_FULL, retry_after_s=600)
+            outcome = self._perform(job.work)
+            self._worked()
+        except BaseException as e:
+            job.outcome.set_exception(e)
+        else:
+            job.outcome.set_result(outcome)
+
+    def _perform(self, work: Callable[[Store], T]) -> T:
+        """`work` on a store that is there. Raises `Unavailable`, or what `work` raises of its own."""
+        if self._damaged or self._is_gone():
+            self._reopen()
+        try:
+            done = work(self.store)
+        except StoreError as e:
+            if not _is_damage(e):
+                raise self._cannot_write(e) from e
+            self._damaged = True
+            self._reopen()
+            try:
+                done = work(self.store)
+            except StoreError as again:
+                raise self._cannot_write(again) from again
+        self._revision = self.store.revision()
+        return done
+
+    def _worked(self) -> None:
+        self._written = True
+        if self._write_error:
+            _log.info("history: writing works again")
+            self._write_error = ""
+
+    def _probe(self, store: Store) -> None:
+        """A write as small as can be, to see whether writing works again."""
+        store.meet(Met(id=OWN.id, name=OWN.name, heard_us=to_us(self._now())))
+        self._worked()
+
+    def _cannot_write(self, error: StoreError) -> Unavailable:
+        if self._write_error != error.message:
+            _log.warning("history: cannot write: %s", error.message)
+        self._write_error = error.message
+        full = isinstance(error.__cause__, apsw.FullError)
+        return Unavailable(
+            "the hub cannot store records now", status=_FULL if full else 503, retry_after_s=60
+        )
+
+    def _tick(self) -> None:
+        if self._why_memory:
+            self._try_again()
+        if self._write_error:
+            self._housekeep(self._probe)
+        self._call_on_tick(ending=False)
+        if time.monotonic() >= self._prune_at_s:
+            self._prune_at_s = time.monotonic() + PRUNE_S
+            self._housekeep(self._prune)
+        if not self._written:
+            self._housekeep(lambda store: store.checkpoint())
+        self._written = False
+
+    def _call_on_tick(self, *, ending: bool) -> None:
+        on_tick = self.on_tick
+        if on_tick is not None:
+            self._housekeep(lambda store: on_tick(store, ending))
+
+    def _look_over(self) -> None:
+        with contextlib.suppress(StoreError):  # told when it is used
+            self._saved = self.store.health().notes
+
+    def _prune(self, store: Store) -> None:
+        if store.prune(to_us(self._now()), self._retention_days).backlog:
+            self._prune_at_s = time.monotonic() + PRUNE_AGAIN_S
+
+    def _housekeep(self, work: Callable[[Store], object]) -> None:
+        """Work that nobody waits for: its failure is told, and it comes again."""
+        try:
+            self._perform(work)
+        except Unavailable:
+            pass  # told by `_perform`, and in `notes` until it works
+        except Exception:
+            _log.exception("history: housekeeping failed")
+
+    def _finish(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is not None and job.outcome.set_running_or_notify_cancel():
+                job.outcome.set_exception(Unavailable("the hub is ending"))
+        self._call_on_tick(ending=True)
+        self._close_store()
+
+    # -- opening ---------------------------------------------------------------------------------
+
+    def _open(self) -> Store:
+        """The store in its file, else one in memory."""
+        try:
+            store = self._open_file(self._path)
+        except (OpenUsageError, OSError, apsw.Error) as e:
+            message = e.message if isinstance(e, OpenUsageError) else str(e)
+            self._why_memory = f"History is kept in memory only and ends with this hub: {message}."
+            _log.warning("history: %s", self._why_memory)
+            return self._open_file(None)
+        self._why_memory = ""
+        return store
+
+    def _open_file(self, path: Path | None) -> Store:
+        store = Store.open(path, machine=OWN, price=self._price, now=lambda: to_us(self._now()))
+        self._file = _identity(path)
+        return store
+
+    def _try_again(self) -> None:
+        """The file instead of memory, if it can be had by now. Machines send again what it does not have."""
+        try:
+            store = self._open_file(self._path)
+        except (OpenUsageError, OSError, apsw.Error):
+            return
+        self._close_store()
+        self._why_memory = ""
+        _log.info("history: the database can be used now")
+        self._replace(store)
+
+    def _is_gone(self) -> bool:
+        """Removed or replaced by another file: what is written now would be lost with it."""
+        return not self.in_memory and _identity(self._path) != self._file
+
+    def _reopen(self) -> None:
+        if self._is_gone():
+            self._removed = (
+                f"{self._path} was removed or replaced while the hub ran; the machines send again what they "
+                "still have."
+            )
+            _log.warning("history: %s", self._removed)
+        self._damaged = False
+        self._close_store()
+        self._replace(self._open())
+        self._look_over()
+
+    def _replace(self, store: Store) -> None:
+        self.store = store
+        self._opened += 1
+        self._revision = store.revision()
+
+    def _close_store(self) -> None:
+        with contextlib.suppress(StoreError, apsw.Error):  # a damaged one: what it had is in the file
+            self.store.close()
+
+
+def _look(store: Store) -> None:
+    """No work: lets the writer see whether its file is still there."""
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
+
+
+def _is_damage(error: StoreError) -> bool:
+    return isinstance(error.__cause__, apsw.CorruptError | apsw.NotADBError)

@@ -1,0 +1,209 @@
+"""`POST /v1/records`: the bytes of a batch -> a checked `RecordBatch` -> the store, all of it or nothing.
+
+A batch is unpacked, checked and stored in the writing thread, one after the other; until then only its bytes
+are held. One that was stored before is stored again, which changes nothing: an answer may have got lost.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import msgspec
+
+from openusage.hub.auth import Gate
+from openusage.hub.history import History, Unavailable
+from openusage.hub.http import (
+    NOT_POST,
+    Answer,
+    Budget,
+    Crowded,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    TooLarge,
+    answer,
+    body_headers,
+    error,
+    refuse,
+    reply,
+    reply_unread,
+)
+from openusage.hub.ingest import MAX_NAME, PushRefused, gunzip
+from openusage.hub.machines import Roll
+from openusage.store import Run, Store
+from openusage.store.events import plausible
+from openusage.store.schema import LARGEST_COUNT, LATEST_US
+from openusage.wire.events import AccountFact, QuotaReading, Record, UsageEvent
+from openusage.wire.records import (
+    MAX_PACKED_BYTES,
+    MAX_RECORDS,
+    MAX_UNPACKED_BYTES,
+    RecordBatch,
+    RecordsReply,
+)
+
+MAX_TEXT = 16_384
+"""Characters of any text of a record: no name of anything is longer."""
+MAX_BODIES_BYTES = 64 << 20
+"""Bodies under way and waiting together."""
+_LAST_NUMBER = 1 << 62
+_is_id = re.compile(r"[0-9a-f]{32}").fullmatch
+_GZIP: Header = (b"accept-encoding", b"gzip")
+_TOO_LARGE = error(413, "request body too large", headers=[_GZIP])
+_UNKNOWN_CODING = error(415, "unsupported content encoding", headers=[_GZIP])
+_CROWDED = error(503, "too many records at once", headers=[(b"retry-after", b"5")])
+_decode = msgspec.json.Decoder(RecordBatch).decode
+
+
+def read_batch(body: bytes, *, packed: bool) -> RecordBatch:
+    """The batch in `body`, every value of it one that can be. Raises `PushRefused`."""
+    plain = gunzip(body, MAX_UNPACKED_BYTES) if packed else body
+    if not plain or plain.isspace():
+        raise PushRefused(400, "empty body")
+    try:
+        batch = _decode(plain)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as e:
+        raise PushRefused(400, "invalid JSON", str(e)[:400]) from None
+    except RecursionError:
+        raise PushRefused(400, "invalid JSON", "nested too deeply") from None
+    if fault := _batch_fault(batch):
+        raise PushRefused(400, "invalid batch", fault)
+    for number, record in enumerate(batch.records):
+        if fault := _fault(record):
+            raise PushRefused(400, "invalid batch", f"$.records[{number}]{fault}")
+    return batch
+
+
+def take(store: Store, batch: RecordBatch) -> RecordsReply:
+    """Stores a batch; `error` is set when it begins after what is stored. Raises `StoreError`."""
+    run = Run(batch.store_id, batch.after, batch.upto)
+    stored = store.add(batch.records, machine=batch.machine_id, run=run).heard or 0
+    if batch.after > stored:
+        return RecordsReply(stored=stored, error=f"records {stored + 1} to {batch.after} are missing")
+    return RecordsReply(stored=stored)
+
+
+class RecordsCall:
+    """The handler."""
+
+    def __init__(self, history: History, roll: Roll, gate: Gate) -> None:
+        self._history = history
+        self._roll = roll
+        self._gate = gate
+        self._budget = Budget(MAX_BODIES_BYTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            return await refuse(NOT_POST, scope, receive, send)
+        if (refusal := self._gate.check(scope)) is not None:
+            return await refuse(refusal, scope, receive, send)
+        declared, coding = body_headers(scope)
+        if coding not in (b"", b"identity", b"gzip", b"x-gzip"):
+            return await reply_unread(receive, send, _UNKNOWN_CODING)
+        packed = coding in (b"gzip", b"x-gzip")
+        limit = MAX_PACKED_BYTES if packed else MAX_UNPACKED_BYTES
+        if declared > limit:
+            return await reply_unread(receive, send, _TOO_LARGE)
+        if self._history.is_busy:
+            return await reply_unread(receive, send, _CROWDED)
+        try:
+            body = await self._budget.read(receive, limit)
+        except TooLarge:
+            return await reply_unread(receive, send, _TOO_LARGE)
+        except Crowded:
+            return await reply_unread(receive, send, _CROWDED)
+        if body is None:
+            return None
+        try:
+            outcome = await self._take(body, packed=packed)
+        finally:
+            self._budget.give(len(body))
+        await reply(send, outcome)
+
+    async def _take(self, body: bytes, *, packed: bool) -> Answer:
+        try:
+            said = await self._history.write(partial(self._work, body, packed))
+        except PushRefused as e:
+            return error(e.status, e.message, e.detail, [_GZIP])
+        except Unavailable as e:
+            return error(e.status, e.message, headers=[(b"retry-after", str(e.retry_after_s).encode())])
+        return answer(409 if said.error else 200, msgspec.json.encode(said), [_GZIP])
+
+    def _work(self, body: bytes, packed: bool, store: Store) -> RecordsReply:
+        batch = read_batch(body, packed=packed)
+        said = take(store, batch)
+        self._roll.hear(batch, store)
+        return said
+
+
+def _batch_fault(batch: RecordBatch) -> str:
+    """What is wrong with a batch besides its records, with its place; empty: nothing."""
+    if not batch.machine or batch.machine.isspace():
+        return "$.machine: a name is required"
+    if max(len(batch.machine), len(batch.version)) > MAX_NAME:
+        return f"$.machine, $.version: more than {MAX_NAME} characters"
+    for name in ("machine_id", "store_id"):
+        if not _is_id(getattr(batch, name)):
+            return f"$.{name}: 32 hex digits are required"
+    if not 0 <= batch.after <= batch.upto <= _LAST_NUMBER:
+        return "$.after, $.upto: 0 <= after <= upto is required"
+    if not 0 <= batch.backlog <= _LAST_NUMBER:
+        return "$.backlog: not a count"
+    if len(batch.records) > MAX_RECORDS:
+        return f"$.records: more than {MAX_RECORDS}"
+    if len(batch.records) > batch.upto - batch.after:
+        return "$.records: more than the numbers from after to upto"
+    return ""
+
+
+def _fault(record: Record) -> str:
+    """What no tool can mean, with its place; empty: nothing."""
+    if type(record) is UsageEvent:
+        return "" if plausible(record) and _texts_hold(record) else _event_fault(record)
+    if not 0 <= record.at_us <= LATEST_US:
+        return ".at_us: not between 1970 and 9999"
+    if isinstance(record, QuotaReading):
+        resets = record.resets_at_us
+        if resets is not None and not 0 <= resets <= LATEST_US:
+            return ".resets_at_us: not between 1970 and 9999"
+        texts = (record.provider, record.account, record.key, record.unit, record.window)
+    elif isinstance(record, AccountFact):
+        texts = (record.provider, record.account, record.key, record.value, "")
+    return f": a text of more than {MAX_TEXT} characters" if max(map(len, texts)) > MAX_TEXT else ""
+
+
+def _texts_hold(event: UsageEvent) -> bool:
+    return (
+        len(event.provider) <= MAX_TEXT
+        and len(event.account) <= MAX_TEXT
+        and (event.model is None or len(event.model) <= MAX_TEXT)
+        and (event.upstream is None or len(event.upstream) <= MAX_TEXT)
+        and (event.client is None or len(event.client) <= MAX_TEXT)
+        and (event.project is None or len(event.project) <= MAX_TEXT)
+        and (event.session is None or len(event.session) <= MAX_TEXT)
+        and (event.agent is None or len(event.agent) <= MAX_TEXT)
+        and (event.tool is None or len(event.tool) <= MAX_TEXT)
+        and (event.language is None or len(event.language) <= MAX_TEXT)
+    )
+
+
+def _event_fault(event: UsageEvent) -> str:
+    """The place in an event that is not plausible."""
+    if not 0 <= event.at_us <= LATEST_US:
+        return ".at_us: not between 1970 and 9999"
+    if len(event.event_key) != 16:
+        return ".event_key: 16 bytes are required"
+    for place, holder in (("tokens.", event.tokens), ("", event)):
+        for name in holder.__struct_fields__:
+            value = getattr(holder, name)
+            if isinstance(value, str) and len(value) > MAX_TEXT:
+                return f".{name}: more than {MAX_TEXT} characters"
+            if isinstance(value, int) and not 0 <= value <= LARGEST_COUNT and name not in _WIDER:
+                return f".{place}{name}: not between 0 and {LARGEST_COUNT}"
+    return ".carried, .file_key: out of range"
+
+
+_WIDER = ("at_us", "file_key", "carried")
+"""Numbers of an event that are no counts."""

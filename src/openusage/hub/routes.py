@@ -1,0 +1,116 @@
+"""Paths of a hub that remembers, beside those of the contract: who may, which method, which answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import msgspec
+
+from openusage import __version__
+from openusage.errors import StoreError
+from openusage.hub.answers import FleetAnswers, Found, zip_tag
+from openusage.hub.auth import Gate
+from openusage.hub.board import Board
+from openusage.hub.fleet import Capabilities
+from openusage.hub.history import History, Unavailable
+from openusage.hub.http import (
+    NOT_GET,
+    Answer,
+    Handler,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    asked_for,
+    error,
+    not_modified,
+    refuse,
+    reply,
+    zipped,
+)
+from openusage.hub.machines import Roll, ask_kept
+from openusage.hub.records import RecordsCall
+from openusage.hub.usage import BadQuestion, parse
+
+_log = logging.getLogger("openusage.hub")
+_GZIP_FROM_BYTES = 1024
+_ALWAYS: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary", b"accept-encoding"))
+
+
+def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Handler]:
+    """Path -> handler. What `history` remembers of machines goes to the board."""
+    roll = Roll(board)
+    try:
+        roll.remember(ask_kept(history.store.reader()))
+    except StoreError as e:
+        _log.warning("history: cannot read what was kept: %s", e.message)
+    history.on_tick = roll.tell
+    desk = FleetAnswers(history, board, roll)
+
+    async def machines(scope: Scope, known: bytes) -> Found:
+        return await history.ask(desk.machines)
+
+    async def accounts(scope: Scope, known: bytes) -> Found:
+        return await history.ask(lambda ask: desk.accounts(ask, known))
+
+    async def usage(scope: Scope, known: bytes) -> Found:
+        asked = parse(scope["query_string"], board.now())
+        return await history.ask(partial(desk.usage, asked, known))
+
+    async def capabilities(scope: Scope, known: bytes) -> Found:
+        said = Capabilities(
+            version=__version__,
+            records=True,
+            usage=True,
+            machines=True,
+            accounts=True,
+            durable=not history.in_memory,
+        )
+        return Found(b"", msgspec.json.encode(said))
+
+    gets = {
+        "/v1/machines": machines,
+        "/v1/accounts": accounts,
+        "/v1/usage": usage,
+        "/v1/capabilities": capabilities,
+    }
+    handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in gets.items()}
+    return {**handlers, "/v1/records": RecordsCall(history, roll, gate)}
+
+
+async def _get(
+    gate: Gate,
+    find: Callable[[Scope, bytes], Awaitable[Found]],
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    if scope["method"] not in ("GET", "HEAD"):
+        return await refuse(NOT_GET, scope, receive, send)
+    if (refusal := gate.check(scope)) is not None:
+        return await refuse(refusal, scope, receive, send)
+    known, takes_gzip = asked_for(scope)
+    try:
+        outcome = _answer(await find(scope, known), takes_gzip)
+    except BadQuestion as e:
+        outcome = error(400, "bad query", e.message)
+    except Unavailable as e:
+        outcome = error(e.status, e.message, headers=[(b"retry-after", str(e.retry_after_s).encode())])
+    await reply(send, outcome)
+
+
+def _answer(found: Found, takes_gzip: bool) -> Answer:
+    headers = list(_ALWAYS)
+    if found.body is None:
+        return not_modified((*headers, (b"etag", found.tag)))
+    body, tag = found.body, found.tag
+    if takes_gzip and len(body) >= _GZIP_FROM_BYTES:
+        body = zipped(body)
+        tag = tag and zip_tag(tag)
+        headers.append((b"content-encoding", b"gzip"))
+    if tag:
+        headers.append((b"etag", tag))
+    return answer(200, body, headers)

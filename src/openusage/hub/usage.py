@@ -1,0 +1,228 @@
+"""`GET /v1/usage`: a query string -> a question, rows of the store -> the reply. Pure but for the asking."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from openusage.errors import UsageError
+from openusage.hub.fleet import TokenSums, UsageReply, UsageSums, UsageWindow
+from openusage.hub.repair import is_rfc3339
+from openusage.read_model.windows import ROLLING_DAYS, from_us, to_us, window
+from openusage.wire.envelope import aware
+from openusage.wire.events import EventKind
+from openusage.wire.rollups import By, Filter, Questions, Rollup, Window, add
+from openusage.zone import load_zone
+
+WINDOWS = ("1d", *ROLLING_DAYS, "all")
+DEFAULT_WINDOW = "30d"
+MAX_ROWS = 50_000
+_MAX_VALUES = 500
+"""Of one query, all parameters together."""
+_ONCE = ("window", "from", "to", "tz")
+_FILTERS = ("machine", "provider", "account", "model", "project", "kind")
+_ALLOWED = (*_ONCE, "by", *_FILTERS)
+_MINUTE_US = 60_000_000
+_LATEST = dt.datetime(9998, 12, 31, tzinfo=dt.UTC)
+_E = TypeVar("_E", By, EventKind)
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One question; equal ones have equal answers as long as the store's state is the same."""
+
+    window: Window
+    by: tuple[By, ...]
+    where: Filter
+    """Its machines are still as they were asked for: by name or id."""
+    tz: str
+
+
+class BadQuestion(UsageError):
+    """The query cannot be understood: the message names the parameter and what is allowed."""
+
+
+def parse(query: bytes, now: dt.datetime) -> Asked:
+    """The question in a query. Rolling windows begin at the last whole minute. Raises `BadQuestion`."""
+    given = _given(query)
+    once = {name: _single(name, given[name]) for name in _ONCE if name in given}
+    tz = once.get("tz", "UTC")
+    try:
+        load_zone(tz)
+    except UsageError as e:
+        raise BadQuestion(f"tz: {e.message} {e.hint}") from None
+    by = _words("by", (w for text in given.get("by", ()) for w in text.split(",")), By)
+    where = Filter(
+        machines=tuple(given.get("machine", ())),
+        providers=tuple(given.get("provider", ())),
+        accounts=tuple(given.get("account", ())),
+        kinds=_words("kind", given.get("kind", ()), EventKind),
+        projects=tuple(given.get("project", ())),
+        models=tuple(given.get("model", ())),
+    )
+    return Asked(window=_window(once, now, tz), by=by, where=where, tz=tz)
+
+
+def find_machines(asked: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Ids of machines that were asked for by name or id. `names`: id -> name. Raises `BadQuestion`."""
+    ids = {name: number for number, name in names.items()}
+    found = []
+    for text in asked:
+        number = ids.get(text) or (text if text in names else None)
+        if number is None:
+            known = ", ".join(sorted(ids)[:20]) or "none yet"
+            raise BadQuestion(f'machine: there is no "{text[:80]}"; a name or an id of: {known}')
+        found.append(number)
+    return tuple(dict.fromkeys(found))
+
+
+def answer(ask: Questions, asked: Asked, names: Mapping[str, str], copies: Mapping[str, int]) -> UsageReply:
+    """The reply. `names`: machine id -> name; `copies`: machine id -> how many it has."""
+    machines = find_machines(asked.where.machines, names)
+    where = msgspec.structs.replace(asked.where, machines=machines)
+    # By kind, too, so that requests, tool calls and turns are told apart in one pass.
+    rollups = ask.usage(asked.window, tuple(dict.fromkeys((*asked.by, By.KIND))), where, asked.tz)
+    groups: dict[tuple[str | None, ...], list[Rollup]] = {}
+    for rollup in rollups:
+        groups.setdefault(tuple(rollup.key[by] for by in asked.by), []).append(rollup)
+    if len(groups) > MAX_ROWS:
+        raise BadQuestion(f"by: more than {MAX_ROWS} rows; ask for a shorter window or fewer groups")
+    rows = [_row(asked.by, group, members, names) for group, members in groups.items()] if asked.by else []
+    return UsageReply(
+        window=UsageWindow(
+            name=asked.window.name, from_=_time(asked.window.from_us), to=_time(asked.window.to_us)
+        ),
+        tz=asked.tz,
+        by=[str(by) for by in asked.by],
+        rows=sorted(rows, key=_order),
+        totals=_sums({}, rollups),
+        sessions=ask.sessions(asked.window, where),
+        copies=sum(n for number, n in copies.items() if not machines or number in machines),
+    )
+
+
+def _given(query: bytes) -> dict[str, list[str]]:
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(query),
+            errors="strict",
+            max_num_fields=_MAX_VALUES,
+        )
+    except ValueError:
+        raise BadQuestion(
+            f"the query cannot be read: name=value&name=value in UTF-8, at most {_MAX_VALUES} of them"
+        ) from None
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name not in _ALLOWED:
+            raise BadQuestion(f'there is no parameter "{name[:80]}"; allowed: {", ".join(_ALLOWED)}')
+        given.setdefault(name, []).append(value)
+    return given
+
+
+def _single(name: str, values: list[str]) -> str:
+    if len(values) > 1:
+        raise BadQuestion(f"{name}: may be given once only")
+    return values[0]
+
+
+def _words(name: str, texts: Iterable[str], kind: type[_E]) -> tuple[_E, ...]:
+    """Each once, in the order given."""
+    found: dict[_E, None] = {}
+    for text in texts:
+        try:
+            found[kind(text.strip())] = None
+        except ValueError:
+            allowed = ", ".join(kind)
+            raise BadQuestion(f'{name}: "{text[:80]}" is none of: {allowed}') from None
+    return tuple(found)
+
+
+def _window(once: Mapping[str, str], now: dt.datetime, tz: str) -> Window:
+    if "from" not in once and "to" not in once:
+        name = once.get("window", DEFAULT_WINDOW)
+        if name not in WINDOWS:
+            raise BadQuestion(f'window: "{name[:80]}" is none of: {", ".join(WINDOWS)}; or give from and to')
+        whole_minute = from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
+        return window(name, whole_minute, tz)
+    if "window" in once:
+        raise BadQuestion("window: not together with from or to")
+    start, end = (_moment(name, once[name]) if name in once else None for name in ("from", "to"))
+    if start is not None and end is not None and end < start:
+        raise BadQuestion("to: lies before from")
+    return Window("custom", start, end)
+
+
+def _moment(name: str, text: str) -> int:
+    """UTC microseconds. In a query a `+` that was not escaped has become a blank."""
+    plain = text.strip().replace(" ", "+")
+    if not is_rfc3339(plain):
+        raise BadQuestion(f'{name}: "{text[:80]}" is no RFC 3339 time, such as 2026-11-22T07:00:00Z')
+    return to_us(min(aware(msgspec.convert(plain, dt.datetime)), _LATEST))
+
+
+def _time(at_us: int | None) -> dt.datetime | None:
+    return None if at_us is None else from_us(at_us)
+
+
+def _row(
+    by: Sequence[By], group: Sequence[str | None], members: Iterable[Rollup], names: Mapping[str, str]
+) -> UsageSums:
+    key = {str(name): label for name, label in zip(by, group, strict=True)}
+    number = key.get(By.MACHINE)
+    if number is None:
+        return _sums(key, members)
+    return _sums(key | {str(By.MACHINE): names.get(number, number)}, members, machine_id=number)
+
+
+def _order(row: UsageSums) -> list[tuple[bool, str]]:
+    return [(label is not None, label or "") for label in row.key.values()]
+
+
+def _sums(
+    key: dict[str, str | None], members: Iterable[Rollup], machine_id: str | msgspec.UnsetType = msgspec.UNSET
+) -> UsageSums:
+    """Sums over rollups that are each of one kind of event."""
+    members = list(members)
+    total = members[0] if len(members) == 1 else add(members)
+    count = {kind: sum(r.events for r in members if r.key[By.KIND] == kind) for kind in EventKind}
+    requests = count[EventKind.MESSAGE]
+    has_cost = requests == 0 or total.unpriced_events < requests
+    return UsageSums(
+        key=key,
+        machine_id=machine_id,
+        requests=requests,
+        tool_calls=count[EventKind.TOOL],
+        turns=count[EventKind.TURN],
+        tokens=TokenSums(
+            input=total.input,
+            output=total.output,
+            cache_read=total.cache_read,
+            cache_write_5m=total.cache_write_5m,
+            cache_write_1h=total.cache_write_1h,
+            reasoning=total.reasoning,
+            total=total.total_tokens,
+        ),
+        cost_usd=_usd(total.cost_nano) if has_cost else None,
+        cost_reported_usd=_usd(total.cost_reported_nano),
+        cost_computed_usd=_usd(total.cost_computed_nano),
+        unpriced_requests=total.unpriced_events,
+        unpriced_tokens=total.unpriced_tokens,
+        estimated_requests=total.estimated_events,
+        lines_added=total.lines_added,
+        lines_removed=total.lines_removed,
+        web_searches=total.web_searches,
+        web_fetches=total.web_fetches,
+        first_at=from_us(total.first_us) if total.events else None,
+        last_at=from_us(total.last_us) if total.events else None,
+    )
+
+
+def _usd(nano: int) -> float:
+    """The nearest number to so many nano-dollars: written, it has no more digits than they have."""
+    return nano / 1_000_000_000
