@@ -99,7 +99,7 @@ def test_dashboards_that_start_at_once_share_one_daemon(tmp_path: Path) -> None:
         two.shows("claude-sonnet-4-5")
         first = pid()
         os.kill(first, signal.SIGKILL)
-        one.shows("No daemon answers at ", "claude-sonnet-4-5")
+        one.shows("No daemon answers at", "claude-sonnet-4-5")
         with Process(tmp_path, "telemetry", "daemon"):
             one.shows_no("No daemon answers")
             two.shows_no("No daemon answers")

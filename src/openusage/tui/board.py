@@ -9,6 +9,7 @@ here.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -160,7 +161,7 @@ class Board:
             clock = fmt.clock(self.frame.fetched_at, tz)
             sentences.append(f"Showing data from {clock}, {fmt.age_words(since)} old.")
         if self.next_try_at is not None:
-            left = max(0.0, (self.next_try_at - now).total_seconds())
+            left = max(0, math.ceil((self.next_try_at - now).total_seconds()))
             sentences.append(f"Trying again in {fmt.duration(left)}.")
         return " ".join(filter(None, sentences))
 
