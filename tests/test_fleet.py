@@ -220,3 +220,51 @@ def test_a_hub_changes_nothing_about_collecting(tmp_path: Path) -> None:
         assert {key.split(":")[0] for key in hub.keys()} == {"pushing"}
         status = json.loads(run(silent, "telemetry", "daemon", "status", "--json").stdout)
         assert status["exporters"] == []
+
+
+def test_machines_with_copies_of_each_other_add_up_to_the_truth(tmp_path: Path) -> None:
+    """Homes overlap: the hub's totals are those of the union, also after it and a machine were killed."""
+    port = free_port()
+    shared = [claude_line(f"shared-{n}", at=f"2026-11-{10 + n}T10:00:00.000Z") for n in range(4)]
+    homes = [worker(tmp_path, name, port) for name in ("a", "b", "c")]
+    for n, home in enumerate(homes):
+        own = [claude_line(f"own-{n}-{i}", at="2026-11-20T10:00:00.000Z") for i in range(n + 1)]
+        write_claude(home, *shared, *own)
+    hub_home = tmp_path / "hub"
+    hub_home.mkdir()
+
+    def total() -> int:
+        report = run(tmp_path, "fleet", f"http://127.0.0.1:{port}", "--json", OPENUSAGE_HUB_TOKEN=TOKEN)
+        return int(json.loads(report.stdout)["totals"]["total_tokens"]) if report.returncode == 0 else -1
+
+    with ExitStack() as stack:
+        hub = Hub(hub_home, port, OPENUSAGE_HUB_TOKEN=TOKEN)
+        stack.callback(lambda: hub.process.__exit__())
+        daemons = [
+            stack.enter_context(Process(h, "telemetry", "daemon", OPENUSAGE_HUB_TOKEN=TOKEN)) for h in homes
+        ]
+        until(lambda: total() == (4 + 1 + 2 + 3) * 1110, "the union is on the hub")
+        hub.process.kill()
+        daemons[0].kill()
+        write_claude(homes[1], claude_line("while-away", at="2026-11-21T10:00:00.000Z"))
+        hub.start()
+        stack.enter_context(Process(homes[0], "telemetry", "daemon", OPENUSAGE_HUB_TOKEN=TOKEN))
+        until(lambda: total() == (4 + 1 + 2 + 3 + 1) * 1110, "what came meanwhile is there too")
+        by_machine = run(
+            tmp_path, "fleet", f"127.0.0.1:{port}", "--json", "--tz", "UTC", OPENUSAGE_HUB_TOKEN=TOKEN
+        )
+        rows = {row["key"]: row for row in json.loads(by_machine.stdout)["rows"]}
+        assert set(rows) == {"a", "b", "c"}
+        assert sum(row["total_tokens"] for row in rows.values()) == 11 * 1110
+        assert "on more than one machine and are counted once" in by_machine.stderr
+
+
+def test_fleet_says_what_is_wrong_with_a_hub(tmp_path: Path) -> None:
+    """Nobody there and a wrong token are sentences, with the exit status of an unreachable peer."""
+    assert "does not answer" in run(tmp_path, "fleet", "http://127.0.0.1:1").stderr
+    port = free_port()
+    hub = Hub(tmp_path, port, OPENUSAGE_HUB_TOKEN=TOKEN)
+    with hub.process:
+        refused = run(tmp_path, "fleet", f"http://127.0.0.1:{port}", OPENUSAGE_HUB_TOKEN="wrong")
+    assert refused.returncode == 3
+    assert "does not accept this token" in refused.stderr

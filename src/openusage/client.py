@@ -21,6 +21,7 @@ from openusage.format import printable
 from openusage.net import reason
 from openusage.settings import hub_url
 from openusage.wire.envelope import decode_snapshots
+from openusage.wire.fleet import UsageReply as FleetReply
 from openusage.wire.local import DaemonStatus, ReadModelReply, ReadModelRequest, UsageReply, UsageRequest
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.snapshot import UsageSnapshot
@@ -161,12 +162,7 @@ class HubClient:
 
     def fetch(self, window: str) -> Frame:
         headers = {"If-None-Match": self._etag} if self._etag and self._frame else {}
-        try:
-            answer = self._get("/v1/snapshots", headers)
-        except httpx.TimeoutException as e:
-            raise PeerUnreachable(f"{self._host} does not answer in time.") from e
-        except httpx.TransportError as e:
-            raise PeerUnreachable(f"{self._host} does not answer ({reason(e)}).") from e
+        answer = self._ask("/v1/snapshots", headers)
         if answer.status_code == 304 and self._frame:
             return msgspec.structs.replace(self._frame, fetched_at=self._now(), changed=False)
         _refuse(answer, self._host)
@@ -178,21 +174,84 @@ class HubClient:
         self._frame = Frame(snapshots=snapshots, fetched_at=self._now())
         return self._frame
 
+    def fleet(
+        self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
+    ) -> FleetReply:
+        """Sums over all machines that send their records. Raises `PeerRefused` where the hub keeps none."""
+        answer = self._ask("/v1/usage", params=_query(window, by, where, tz))
+        if answer.status_code == 404:
+            raise PeerRefused(f"{self._host} keeps no history.", "The Go program's hub does not.", status=404)
+        _refuse(answer, self._host)
+        return _decoded(answer, FleetReply, self._host)
+
     def close(self) -> None:
         self._http.close()
 
-    def _get(self, path: str, headers: dict[str, str]) -> httpx.Response:
+    def _ask(
+        self, path: str, headers: dict[str, str] | None = None, params: Sequence[tuple[str, str]] = ()
+    ) -> httpx.Response:
+        try:
+            return self._get(path, headers or {}, params)
+        except httpx.TimeoutException as e:
+            raise PeerUnreachable(f"{self._host} does not answer in time.") from e
+        except httpx.TransportError as e:
+            raise PeerUnreachable(f"{self._host} does not answer ({reason(e)}).") from e
+
+    def _get(self, path: str, headers: dict[str, str], params: Sequence[tuple[str, str]]) -> httpx.Response:
         """A GET whose body is refused once it grows past `MAX_ANSWER_BYTES`."""
-        with self._http.stream("GET", self._url + path, headers=headers) as answer:
+        with self._http.stream("GET", self._url + path, headers=headers, params=list(params)) as answer:
             body = bytearray()
             for part in answer.iter_bytes():
                 body += part
                 if len(body) > MAX_ANSWER_BYTES:
                     raise PeerConfused(f"{self._host} sends more than {MAX_ANSWER_BYTES >> 20} MB.")
-        kept = {
-            k: v for k, v in answer.headers.items() if k.lower() not in ("content-encoding", "content-length")
-        }
+        unpacked = ("content-encoding", "content-length")
+        kept = {k: v for k, v in answer.headers.items() if k.lower() not in unpacked}
         return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
+
+
+def _query(window: Window, by: Sequence[By], where: Filter, tz: str) -> list[tuple[str, str]]:
+    """A question as `GET /v1/usage` takes it."""
+    given = [("tz", tz)]
+    if window.name in ("1d", "3d", "7d", "30d", "all"):
+        given.append(("window", window.name))
+    for name, at_us in (("from", window.from_us), ("to", window.to_us)):
+        if window.name == "custom" and at_us is not None:
+            at = dt.datetime.fromtimestamp(at_us / 1_000_000, dt.UTC)
+            given.append((name, at.isoformat().replace("+00:00", "Z")))
+    if by:
+        given.append(("by", ",".join(by)))
+    for name, values in (
+        ("machine", where.machines),
+        ("provider", where.providers),
+        ("account", where.accounts),
+        ("kind", where.kinds),
+        ("project", where.projects),
+        ("model", where.models),
+    ):
+        given += [(name, str(value)) for value in values]
+    return given
+
+
+def rollups(reply: FleetReply) -> list[Rollup]:
+    """The rows of a fleet's answer as a store would give them: requests only."""
+    return [
+        Rollup(
+            key=row.key,
+            events=row.requests,
+            input=row.tokens.input,
+            output=row.tokens.output,
+            cache_read=row.tokens.cache_read,
+            cache_write_5m=row.tokens.cache_write_5m,
+            cache_write_1h=row.tokens.cache_write_1h,
+            reasoning=row.tokens.reasoning,
+            cost_nano=round((row.cost_usd or 0.0) * 1e9),
+            unpriced_events=row.unpriced_requests,
+            unpriced_tokens=row.unpriced_tokens,
+            estimated_events=row.estimated_requests,
+        )
+        for row in reply.rows
+    ]
 
 
 def _refuse(answer: httpx.Response, who: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "daily": ("openusage.cli.daily", "Tokens and cost by day."),
+    "fleet": ("openusage.cli.fleet", "Tokens and cost of all machines, from their hub."),
     "hub": ("openusage.cli.hub", "Gather the usage of many machines, and show it."),
     "hub-view": ("openusage.cli.hub_view", "Show a hub's machines; needs no daemon here."),
     "telemetry": ("openusage.cli.telemetry", "The daemon that reads this machine's tools."),

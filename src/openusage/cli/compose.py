@@ -216,18 +216,24 @@ def run_hub(
     token: str = "",
 ) -> int:
     """A hub, with its dashboard when there is a terminal; with `collect` this machine is in it."""
-    from openusage.hub import Board, HubServer, guard, parse_listen
+    from openusage.hub import Board, History, HubServer, database_path, guard
 
-    address = listen or settings.hub.listen_addr
-    guard(address, token=token, allow_public=allow_public)
-    host, port = parse_listen(address)
+    host, port = guard(listen or settings.hub.listen_addr, token=token, allow_public=allow_public)
     with_screen = not headless and screen_possible(os.environ)
     log_to_stderr(verbose=True) if not with_screen else log_to_file(paths.log_file)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
-    server = HubServer(board, host, port, token, healthz_machines=settings.hub.healthz_machines)
-    server.start()
-    url = server.url
+    history = History.open(
+        database_path(settings.hub.database, paths),
+        now=now,
+        price=_prices(paths),
+        retention_days=settings.data.retention_days,
+    )
+    server = HubServer(
+        board, host, port, token, healthz_machines=settings.hub.healthz_machines, history=history
+    )
     try:
+        server.start()
+        url = server.url
         with _collecting(settings, paths, url) if collect else contextlib.nullcontext(_no_notes) as notes:
             if with_screen:
                 return _screen(
@@ -244,6 +250,7 @@ def run_hub(
             return ExitCode.OK
     finally:
         server.stop()
+        history.close()
 
 
 def where_to_look(url: str, *, collect: bool) -> str:

@@ -11,12 +11,12 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from openusage.hub.fleet import AccountMember, AccountName, AccountState, MachineState, Quota
 from openusage.hub.machines import store_id
 from openusage.read_model import quota
 from openusage.read_model.windows import from_us, to_us
 from openusage.store import Answers
 from openusage.wire.events import AccountFact, QuotaReading, Scope
+from openusage.wire.fleet import AccountMember, AccountName, AccountState, MachineState, Quota
 from openusage.wire.rollups import Filter
 
 KEY = "account_key"

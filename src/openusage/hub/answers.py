@@ -15,12 +15,12 @@ import msgspec
 
 from openusage.hub.accounts import Told, ask_told, fold
 from openusage.hub.board import Board
-from openusage.hub.fleet import AccountsReply, MachinesReply
 from openusage.hub.history import History
 from openusage.hub.http import match_tag
 from openusage.hub.machines import NOTHING, Kept, Roll, ask_kept
 from openusage.hub.usage import Asked, answer
 from openusage.store import Answers
+from openusage.wire.fleet import AccountsReply, MachinesReply
 from openusage.wire.rollups import By
 
 _MOST_BYTES = 16 << 20

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import msgspec
 
 from openusage.hub.board import Board, Identity, MachineInfo, free_name
-from openusage.hub.fleet import AccountName, MachineState, State
 from openusage.hub.history import OWN
 from openusage.read_model.windows import from_us, to_us
 from openusage.store import Answers, Machine, Met, Store
 from openusage.wire.envelope import aware
+from openusage.wire.fleet import AccountName, MachineState, State
 from openusage.wire.records import RecordBatch
 from openusage.wire.rollups import By, Window
 

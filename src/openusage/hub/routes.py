@@ -13,7 +13,6 @@ from openusage.errors import StoreError
 from openusage.hub.answers import FleetAnswers, Found, zip_tag
 from openusage.hub.auth import Gate
 from openusage.hub.board import Board
-from openusage.hub.fleet import Capabilities
 from openusage.hub.history import History, Unavailable
 from openusage.hub.http import (
     NOT_GET,
@@ -34,6 +33,7 @@ from openusage.hub.http import (
 from openusage.hub.machines import Roll, ask_kept
 from openusage.hub.records import RecordsCall
 from openusage.hub.usage import BadQuestion, parse
+from openusage.wire.fleet import Capabilities
 
 _log = logging.getLogger("openusage.hub")
 _GZIP_FROM_BYTES = 1024

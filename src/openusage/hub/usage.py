@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from openusage.errors import UsageError
-from openusage.hub.fleet import TokenSums, UsageReply, UsageSums, UsageWindow
 from openusage.hub.repair import is_rfc3339
 from openusage.read_model.windows import ROLLING_DAYS, from_us, to_us, window
 from openusage.wire.envelope import aware
 from openusage.wire.events import EventKind
+from openusage.wire.fleet import TokenSums, UsageReply, UsageSums, UsageWindow
 from openusage.wire.rollups import By, Filter, Questions, Rollup, Window, add
 from openusage.zone import load_zone
 

@@ -1,0 +1,81 @@
+"""`openusage fleet`."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import click
+
+from openusage.cli.params import Day
+
+LABELS = ("machine", "provider", "account", "model", "project", "client", "day", "hour")
+
+
+@click.command()
+@click.argument("url", required=False)
+@click.option(
+    "--by", type=click.Choice(LABELS), default="machine", show_default=True, help="One line for each."
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the exact figures.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV; with --breakdown one line a label and model.")
+@click.option("-b", "--breakdown", is_flag=True, help="Each line also by model.")
+@click.option("--since", type=Day(), help="From this day on.")
+@click.option("--until", type=Day(), help="Up to this day, itself included.")
+@click.option("--tz", "--timezone", "tz", metavar="ZONE", help="Zone of the days. Default: this machine's.")
+@click.option("--machine", "machines", multiple=True, help="Only this machine; may be repeated.")
+@click.option("--provider", "providers", multiple=True, help="Only this tool (claude_code); may be repeated.")
+@click.option("--project", "projects", multiple=True, help="Only this project; may be repeated.")
+@click.option(
+    "--token",
+    help="The hub's token. Better in the environment: others on this machine can see a command line.",
+)
+def command(
+    url: str | None,
+    by: str,
+    as_json: bool,
+    as_csv: bool,
+    breakdown: bool,
+    since: dt.date | None,
+    until: dt.date | None,
+    tz: str | None,
+    machines: tuple[str, ...],
+    providers: tuple[str, ...],
+    projects: tuple[str, ...],
+    token: str | None,
+) -> int:
+    """Tokens and cost of all machines, from their hub.
+
+    Each message counts once, also when several machines have a copy of it. Asks the hub at URL; without one,
+    the hub that this machine pushes to (export.target), else the one on this machine.
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    if since and until and since > until:
+        raise click.UsageError(f"--since {since} is after --until {until}.")
+    import contextlib
+
+    from openusage.cli.compose import now
+    from openusage.cli.daily import emit, window_of
+    from openusage.cli.diagnostics import say
+    from openusage.cli.surroundings import surroundings
+    from openusage.client import HubClient, rollups
+    from openusage.reports import grouped
+    from openusage.wire.events import EventKind
+    from openusage.wire.rollups import By, Filter
+    from openusage.zone import local_zone_name
+
+    here = surroundings()
+    zone = tz or local_zone_name(here.environ)
+    window = window_of(since, until, zone)
+    hub = url or here.settings.export.target or "http://127.0.0.1:9190"
+    where = Filter(kinds=(EventKind.MESSAGE,), machines=machines, providers=providers, projects=projects)
+    with contextlib.closing(HubClient(hub, token=token or here.token, now=now)) as client:
+        reply = client.fleet(window, grouped.asked_by(By(by)), where, zone)
+    emit(
+        grouped.build(rollups(reply), by=By(by), timezone=zone, breakdown=breakdown),
+        as_json=as_json,
+        as_csv=as_csv,
+    )
+    if reply.copies:
+        say(f"{reply.copies} events were on more than one machine and are counted once.")
+    return 0
