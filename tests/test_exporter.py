@@ -274,3 +274,7 @@ async def test_the_end_does_not_wait_for_a_hub_that_hangs() -> None:
     stop.set()
     await asyncio.wait_for(task, 1)
     server.close()
+
+
+def test_a_target_does_not_tell_its_token() -> None:
+    assert "s3cret" not in repr(target("http://hub"))

@@ -110,6 +110,8 @@ def test_the_captured_codex_push() -> None:
         ("gpt-5.1-codex", 22, 4021),
         ("gpt-5-codex", 12, 2250),
     ]
+    assert s.totals.window_tokens == 1263694 == sum(value for _, value in s.daily_tokens)
+    assert sum(m.total_tokens for m in s.models) == 1263694
     assert ranking(s.tools) == {"shell": 73}
     assert dict(s.others)["context window"] == "182,230 tokens of 272,000 tokens"
 

@@ -47,6 +47,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     records: RecordsPolicy = "off"
     """`export.records`: what may leave this machine beside snapshots. Only whoever was asked sends more."""
 
+    def __repr__(self) -> str:
+        """Without the token: a value like this ends in logs and tracebacks."""
+        return f"Target({self.url!r}, machine={self.machine!r}, token={'set' if self.token else 'none'})"
+
     @property
     def push_url(self) -> str:
         return self.url.rstrip("/") + "/v1/push"

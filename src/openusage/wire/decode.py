@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from openusage.wire import keys, limits
+from openusage.wire import go, keys, limits
 from openusage.wire.keys import Family, Parsed
 from openusage.wire.models import model_rows
 from openusage.wire.sections import CodeStats, Sections, Share, ToolTotals, Totals
@@ -50,8 +50,8 @@ def decode(
     `display_key` is its key on a hub, which tells machine and account; `machine` says the machine outright.
     `now` decides whether a limit has started anew; without it, the snapshot's own time does.
     """
-    if snapshot.attributes.get("telemetry_view") == "canonical":
-        snapshot = _without_zero_costs(snapshot)
+    if go.is_go(snapshot):
+        snapshot = go.as_meant(snapshot)
     known_time = snapshot.timestamp != ZERO_TIME
     when = now or snapshot.timestamp
     found_machine, account = keys.split_display_key(display_key or snapshot.account_id, snapshot.provider_id)
@@ -96,23 +96,6 @@ def decode(
         attributes={k: v for k, v in snapshot.attributes.items() if k != keys.ATTR_RAW_NAMES},
         diagnostics=snapshot.diagnostics,
         others=table.others(),
-    )
-
-
-def _without_zero_costs(snapshot: UsageSnapshot) -> UsageSnapshot:
-    """For the Go program's snapshots, marked by that attribute: its sums cannot tell no price from free."""
-    series = {
-        k: s for k, s in snapshot.daily_series.items() if k not in keys.SERIES_COST or any(p.value for p in s)
-    }
-    return msgspec.structs.replace(
-        snapshot,
-        metrics={
-            k: m
-            for k, m in snapshot.metrics.items()
-            if m.used != 0 or keys.parse(k).field not in ("cost_usd", "cost", keys.WINDOW_COST)
-        },
-        model_usage=[msgspec.structs.replace(m, cost_usd=m.cost_usd or None) for m in snapshot.model_usage],
-        daily_series=series,
     )
 
 
