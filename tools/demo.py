@@ -10,6 +10,7 @@ import argparse
 import datetime as dt
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,8 @@ def main() -> int:
     del tree["export"]["target"]
     settings.write_bytes(msgspec.json.format(msgspec.json.encode(tree)))
     hub = [sys.executable, "-m", "openusage.cli", "hub", "--collect", "--listen", args.listen]
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # a closed window ends the invented machines, too
+        signal.signal(ending, lambda *_: sys.exit(0))
     with workers(others):
         try:
             return subprocess.run(
