@@ -624,7 +624,7 @@ def test_without_a_marker_nothing_is_skipped(machine: Machine) -> None:
 
 def test_the_first_meta_is_the_identity(machine: Machine) -> None:
     machine.write(*PARENT)
-    machine.write(*child(*REPLAY, forked_from_id=A, cwd="/home/ann/fork", originator="codex_vscode"), session=B)
+    machine.write(*child(*REPLAY, forked_from_id=A, cwd="/home/b/fork", originator="codex_vscode"), session=B)
     machine.read()
     own = machine.events(EventKind.MESSAGE)[-1]
     assert (own.session, own.project, own.client) == (B, "fork", "IDE")
