@@ -50,10 +50,7 @@ def command(
 
     Asks the daemon, or, where none runs, first reads what is new by itself.
     """
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other.")
-    if since and until and since > until:
-        raise click.UsageError(f"--since {since} is after --until {until}.")
+    refuse_contradictions(as_json, as_csv, since, until)
     from openusage.cli import compose
     from openusage.cli.surroundings import surroundings
     from openusage.reports import daily
@@ -71,6 +68,14 @@ def command(
     table = daily.build(rows, timezone=zone, breakdown=breakdown, top_models=top_models)
     emit(table, as_json=as_json, as_csv=as_csv)
     return 0
+
+
+def refuse_contradictions(as_json: bool, as_csv: bool, since: dt.date | None, until: dt.date | None) -> None:
+    """What no report can answer."""
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    if since and until and since > until:
+        raise click.UsageError(f"--since {since} is after --until {until}.")
 
 
 def window_of(since: dt.date | None, until: dt.date | None, zone_name: str) -> Window:

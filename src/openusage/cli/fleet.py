@@ -48,14 +48,10 @@ def command(
     Each message counts once, also when several machines have a copy of it. Asks the hub at URL; without one,
     the hub that this machine pushes to (export.target), else the one on this machine.
     """
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other.")
-    if since and until and since > until:
-        raise click.UsageError(f"--since {since} is after --until {until}.")
     import contextlib
 
     from openusage.cli.compose import now
-    from openusage.cli.daily import emit, window_of
+    from openusage.cli.daily import emit, refuse_contradictions, window_of
     from openusage.cli.diagnostics import say
     from openusage.cli.surroundings import surroundings
     from openusage.client import HubClient, rollups
@@ -64,6 +60,7 @@ def command(
     from openusage.wire.rollups import By, Filter
     from openusage.zone import local_zone_name
 
+    refuse_contradictions(as_json, as_csv, since, until)
     here = surroundings()
     zone = tz or local_zone_name(here.environ)
     window = window_of(since, until, zone)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from openusage import format
 from openusage.hub.auth import Gate
 from openusage.hub.board import Board, Change
 from openusage.hub.http import (
@@ -169,7 +170,7 @@ def _health(names: tuple[str, ...] | None) -> Answer:
 def printable(name: str) -> str:
     """A peer's text for a log line: no control or escape sequence, not endless."""
     shown = name if len(name) <= 80 else name[:79] + "…"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    return format.printable(shown)
 
 
 def _log_change(change: Change, label: str) -> None:

@@ -4,9 +4,7 @@ A hub is never without one. Where its database cannot be opened (read-only, no s
 another hub's) it keeps history in memory, says so in `notes`, and tries again every half minute. Nothing is
 lost by that: a machine's outbox is a position, and a hub that has less than it had asks for what it misses.
 A database that is removed, replaced or found damaged while the hub runs is opened anew, for the same reason.
-A disk that fills up stops writing, not reading.
-
-Push and snapshots never come here.
+A disk that fills up stops writing, not reading. Push and snapshots never come here.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from openusage.reports.table import UNNAMED, Line, Table, by_model, line, unpriced_models
+from openusage.reports.table import UNNAMED, Line, Table, by_model, dearest_first, line, unpriced_models
 from openusage.wire.rollups import By, Rollup
 
 TIMES = (By.DAY, By.HOUR)
@@ -47,7 +47,7 @@ def build(
     return Table(
         kind=kind or by.value,
         timezone=timezone,
-        rows=sorted(lines, key=_in_time if by in TIMES else _dearest_first),
+        rows=sorted(lines, key=_in_time if by in TIMES else dearest_first),
         totals=made("total", "TOTAL", used),
         unpriced_models=unpriced_models(used),
         by_model=breakdown,
@@ -56,7 +56,3 @@ def build(
 
 def _in_time(line: Line) -> tuple[int, int, str]:
     return 0, 0, line.key
-
-
-def _dearest_first(line: Line) -> tuple[int, int, str]:
-    return -(line.cost_nano or 0), -line.total_tokens, line.key

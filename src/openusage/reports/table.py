@@ -87,7 +87,7 @@ def by_model(rows: Sequence[Rollup], top: int = 0) -> list[Line]:
     groups: dict[str, list[Rollup]] = {}
     for row in rows:
         groups.setdefault(model_of(row), []).append(row)
-    lines = sorted((line(name, name, group) for name, group in groups.items()), key=_dearest_first)
+    lines = sorted((line(name, name, group) for name, group in groups.items()), key=dearest_first)
     if not top or len(lines) <= top:
         return lines
     rest = [row for rest_line in lines[top:] for row in groups[rest_line.key]]
@@ -104,5 +104,6 @@ def unpriced_models(rows: Iterable[Rollup]) -> list[str]:
     return sorted({model_of(row) for row in rows if row.unpriced_events})
 
 
-def _dearest_first(line: Line) -> tuple[int, int, str]:
+def dearest_first(line: Line) -> tuple[int, int, str]:
+    """Order of lines: cost, then tokens, both falling, then the name."""
     return -(line.cost_nano or 0), -line.total_tokens, line.key
