@@ -43,10 +43,10 @@ def _id(path: Path) -> str:
             return text
         ensure_private_dir(path.parent)
         made = uuid.uuid4().hex
-        # Of two processes that start at once one makes the file, the other reads what it made.
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        fresh.write_text(made + "\n")
-        fresh.chmod(0o600)
+        # Of two that start at once, processes or threads, one makes the file, the other reads what it made.
+        fresh = path.with_name(f"{path.name}.{made}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
+            f.write(made + "\n")
         if text:
             fresh.replace(path)
             return made
