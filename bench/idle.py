@@ -13,7 +13,7 @@ import psutil
 
 from bench.read import home
 from bench.table import Row, render
-from openusage.cli.compose import now
+from openusage.cli.compose.parts import now
 from openusage.client import DaemonClient
 from openusage.errors import PeerError
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from bench.table import Row, render
-from openusage.cli.compose import now, now_us
+from openusage.cli.compose.parts import now, now_us
 from openusage.daemon.collect import Collector
 from openusage.machine import Machine
 from openusage.pricing import PriceBook

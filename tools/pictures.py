@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from openusage.cli.compose import now
+from openusage.cli.compose.parts import now
 from openusage.client import DaemonClient, HubClient, SnapshotSource
 from openusage.errors import PeerError
 from openusage.tui.app import DashboardApp

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from openusage.cli import compose, process
+from openusage.cli import process
+from openusage.cli.compose import hub, parts, reports, screen
 from openusage.client import Frame
 from openusage.daemon.schedule import Progress
 from openusage.errors import AlreadyRunning, OpenUsageError, UsageError
@@ -53,7 +54,7 @@ def settings_of(paths: Paths, **tree: object) -> Settings:
 @contextlib.contextmanager
 def running_daemon(settings: Settings, paths: Paths) -> Iterator[None]:
     """This machine's daemon in a thread, after its first read."""
-    daemon = compose._daemon(settings, paths)
+    daemon = parts.make_daemon(settings, paths)
     thread = threading.Thread(target=daemon.run)
     thread.start()
     try:
@@ -71,7 +72,7 @@ def running_daemon(settings: Settings, paths: Paths) -> Iterator[None]:
 @pytest.mark.parametrize(("collect", "what"), [(False, ""), (True, ", collecting this machine")])
 def test_a_hub_without_a_screen_says_where_to_look(collect: bool, what: str) -> None:
     url = "http://127.0.0.1:9190"
-    assert compose.where_to_look(url, collect=collect) == (
+    assert hub.where_to_look(url, collect=collect) == (
         f"openusage: hub listening{what}: {url}  (look at it: openusage hub-view {url})"
     )
 
@@ -79,7 +80,7 @@ def test_a_hub_without_a_screen_says_where_to_look(collect: bool, what: str) -> 
 def test_nothing_found_names_every_tool_its_places_and_the_demo() -> None:
     from openusage.providers import load, names
 
-    said = compose.nothing_found()
+    said = parts.nothing_found()
     assert said.startswith("No coding tool found on this machine. Looked for:\n")
     assert "make demo" in said.splitlines()[-1]
     for name in names():
@@ -88,14 +89,14 @@ def test_nothing_found_names_every_tool_its_places_and_the_demo() -> None:
 
 
 def test_a_tool_counts_as_found_once_it_has_left_something(home: Path) -> None:
-    assert not compose.anything_found()
+    assert not parts.anything_found()
     write_claude(home, claude_line("1", at=NOW.isoformat()))
-    assert compose.anything_found()
+    assert parts.anything_found()
 
 
 def test_without_a_terminal_the_dashboard_names_what_works_without_one() -> None:
     with pytest.raises(UsageError, match="needs a terminal") as caught:
-        compose._need_terminal("openusage daily")
+        screen.need_terminal("openusage daily")
     assert caught.value.hint == "Without one: openusage daily"
     assert caught.value.exit_code == 2
 
@@ -104,51 +105,51 @@ def test_without_a_terminal_the_dashboard_names_what_works_without_one() -> None
 
 
 def test_no_hub_in_the_settings_is_no_target(paths: Paths) -> None:
-    assert compose._targets(Settings(), paths) == ()
+    assert parts.targets(Settings(), paths) == ()
 
 
 def test_the_hub_of_the_settings_is_the_target(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Token from the environment, name and interval from the settings, an id that stays."""
     monkeypatch.setenv("OPENUSAGE_HUB_TOKEN", " s3cret\n")
     export = {"target": "http://hub.lan:9190", "interval_seconds": 7, "machine_name": "box"}
-    (target,) = compose._targets(settings_of(paths, export=export), paths)
+    (target,) = parts.targets(settings_of(paths, export=export), paths)
     assert (target.url, target.token) == ("http://hub.lan:9190", "s3cret")
     assert (target.machine, target.interval_s, target.include_identity) == ("box", 7, False)
-    again = compose._targets(settings_of(paths, export=export), paths)
+    again = parts.targets(settings_of(paths, export=export), paths)
     assert again[0].machine_id == target.machine_id != ""
 
 
 def test_tools_by_name_when_nothing_is_to_be_detected(paths: Paths) -> None:
-    every = [p.SPEC.id for p in compose._providers(Settings())]
+    every = [p.SPEC.id for p in parts.providers(Settings())]
     assert {"claude_code", "codex"} <= set(every)
     accounts = [{"id": "codex-cli", "provider": "codex"}]
-    named = compose._providers(settings_of(paths, auto_detect=False, accounts=accounts))
+    named = parts.providers(settings_of(paths, auto_detect=False, accounts=accounts))
     assert [p.SPEC.id for p in named] == ["codex"]
 
 
 def test_a_second_daemon_is_refused_and_told_who_is_there(paths: Paths) -> None:
-    compose._refuse_second(paths.socket)
+    parts.refuse_second(paths.socket)
     with running_daemon(Settings(), paths):
         with pytest.raises(
             AlreadyRunning, match=rf"already running on .*\(process {os.getpid()}\)"
         ) as caught:
-            compose._refuse_second(paths.socket)
+            parts.refuse_second(paths.socket)
         assert "openusage telemetry daemon status" in caught.value.hint
-    compose._refuse_second(paths.socket)
+    parts.refuse_second(paths.socket)
 
 
 def test_a_socket_that_a_dead_daemon_left_refuses_nobody(paths: Paths) -> None:
     paths.socket.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(paths.socket))
-    compose._refuse_second(paths.socket)
+    parts.refuse_second(paths.socket)
 
 
 @pytest.mark.slow
 def test_a_daemon_that_does_not_start_says_why(paths: Paths) -> None:
     paths.database.mkdir(parents=True)  # a folder where the database should be
     with pytest.raises(OpenUsageError, match="The daemon does not start:\n") as caught:
-        compose._start_daemon(paths, lambda: False)
+        screen.start_daemon(paths, lambda: False)
     assert "openusage.db" in caught.value.message
     assert caught.value.hint == "Its log is ~/.local/state/openusage/daemon.log."
     assert paths.log_file.stat().st_mode & 0o777 == 0o600
@@ -165,7 +166,7 @@ def test_a_report_is_answered_with_and_without_a_daemon(paths: Paths, with_daemo
     write_claude(paths.home, claude_line("1", at=NOW.replace(hour=1).isoformat()))
     with running_daemon(Settings(), paths) if with_daemon else contextlib.nullcontext():
         for _ in range(2):
-            with compose.usage_source(Settings(), paths) as source:
+            with reports.usage_source(Settings(), paths) as source:
                 (total,) = source.usage(WEEK)
                 assert (total.events, total.output) == (1, 100)
 
@@ -173,7 +174,7 @@ def test_a_report_is_answered_with_and_without_a_daemon(paths: Paths, with_daemo
 def test_a_report_says_how_far_its_first_read_is(paths: Paths) -> None:
     write_claude(paths.home, claude_line("1", at=NOW.replace(hour=1).isoformat()))
     said: list[str] = []
-    with compose.usage_source(Settings(), paths, progress=said.append):
+    with reports.usage_source(Settings(), paths, progress=said.append):
         pass
     assert all(text.startswith("Reading history: ") for text in said)
     assert said
@@ -197,7 +198,7 @@ class Empty:
 
 def test_what_else_there_is_to_say_goes_with_every_frame() -> None:
     source = Empty()
-    said = compose.WithNotes(source, lambda frame: [f"{len(frame.snapshots)} tools"])
+    said = screen.WithNotes(source, lambda frame: [f"{len(frame.snapshots)} tools"])
     assert said.fetch("7d").notes == ["first", "0 tools"]
     assert (said.label, said.is_hub) == ("this machine", False)
     said.close()

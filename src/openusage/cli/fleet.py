@@ -50,7 +50,7 @@ def command(
     """
     import contextlib
 
-    from openusage.cli.compose import now
+    from openusage.cli.compose.parts import now
     from openusage.cli.daily import emit, refuse_contradictions, window_of
     from openusage.cli.diagnostics import say
     from openusage.cli.surroundings import surroundings

@@ -1,0 +1,163 @@
+"""A hub, alone or together with this machine's daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from openusage.cli.compose.parts import (
+    anything_found,
+    make_daemon,
+    nothing_found,
+    now,
+    prices,
+    target,
+    targets,
+)
+from openusage.cli.compose.screen import LOOKING, WithNotes, hub_source, show
+from openusage.cli.process import (
+    daemon_thread,
+    log_to_file,
+    log_to_stderr,
+    screen_possible,
+    wait_for_end,
+)
+from openusage.errors import AlreadyRunning, ExitCode
+
+if TYPE_CHECKING:
+    from openusage.client import Frame
+    from openusage.exporter import Target
+    from openusage.paths import Paths
+    from openusage.settings import Settings
+
+log = logging.getLogger("openusage.cli")
+
+SELF_EXPORT_S = 5.0
+"""A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
+OWN_HUB_POLL_S = 1.0
+"""A hub's own screen asks it this often: what is unchanged is not even sent."""
+
+
+def run_hub(
+    settings: Settings,
+    paths: Paths,
+    *,
+    listen: str | None = None,
+    headless: bool = False,
+    allow_public: bool = False,
+    collect: bool = False,
+    token: str = "",
+) -> int:
+    """A hub, with its dashboard when there is a terminal; with `collect` this machine is in it."""
+    from openusage.hub import Board, History, HubServer, database_path, guard
+
+    host, port = guard(listen or settings.hub.listen_addr, token=token, allow_public=allow_public)
+    with_screen = not headless and screen_possible(os.environ)
+    log_to_stderr(verbose=True) if not with_screen else log_to_file(paths.log_file)
+    board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
+    history = History.open(
+        database_path(settings.hub.database, paths),
+        now=now,
+        price=prices(paths),
+        retention_days=settings.data.retention_days,
+    )
+    server = HubServer(
+        board, host, port, token, healthz_machines=settings.hub.healthz_machines, history=history
+    )
+    try:
+        server.start()
+        url = server.url
+        with _collecting(settings, paths, url) if collect else contextlib.nullcontext(_no_notes) as notes:
+            if with_screen:
+                return show(
+                    settings,
+                    paths,
+                    WithNotes(hub_source(url, token), notes),
+                    interval_s=OWN_HUB_POLL_S,
+                    empty_text=nothing_found() if collect else "",
+                )
+            print(where_to_look(url, collect=collect), file=sys.stderr, flush=True)
+            if collect and not anything_found():
+                print(nothing_found(), file=sys.stderr, flush=True)
+            wait_for_end()
+            return ExitCode.OK
+    finally:
+        server.stop()
+        history.close()
+
+
+def where_to_look(url: str, *, collect: bool) -> str:
+    """The one line that a hub without a screen prints once it serves."""
+    what = "hub listening, collecting this machine" if collect else "hub listening"
+    return f"openusage: {what}: {url}  (look at it: openusage hub-view {url})"
+
+
+@contextlib.contextmanager
+def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable[[Frame], list[str]]]:
+    """This machine's daemon beside a hub, pushing to it. A daemon that runs already is used as it is.
+
+    Gives what there is to say about this machine, such as how far the first read has come.
+    """
+    own = target(settings, paths, url, SELF_EXPORT_S)
+    try:
+        daemon = make_daemon(settings, paths, targets=(own, *targets(settings, paths)))
+    except AlreadyRunning:
+        with _forwarding(settings, paths, own):
+            yield _no_notes
+        return
+    thread = daemon_thread(daemon.run)
+    thread.start()
+
+    def notes(frame: Frame) -> list[str]:
+        said = daemon.notes()
+        if said or frame.snapshots:
+            return said
+        status = daemon.status()
+        return [] if status.first_read_done and not status.accounts else [LOOKING]
+
+    try:
+        yield notes
+    finally:
+        daemon.stop()
+        thread.join(timeout=3.0)
+
+
+@contextlib.contextmanager
+def _forwarding(settings: Settings, paths: Paths, own: Target) -> Iterator[None]:
+    """Pushes what the running daemon knows."""
+    import asyncio
+
+    from openusage.client import DaemonClient
+    from openusage.exporter import Exporter
+    from openusage.wire.snapshot import UsageSnapshot
+
+    log.info("a daemon already runs on %s; its data is used", paths.socket)
+    client = DaemonClient(paths.socket, now=now)
+
+    def snapshots() -> list[UsageSnapshot]:
+        if not client.status().first_read_done:
+            return []
+        return list(client.fetch(settings.data.time_window).snapshots.values())
+
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    exporter = Exporter(own, snapshots, now=now)
+    thread = threading.Thread(
+        target=lambda: loop.run_until_complete(exporter.run(stop)), name="exporter", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=2.0)
+        client.close()
+
+
+def _no_notes(frame: Frame) -> list[str]:
+    return []
