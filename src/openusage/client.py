@@ -20,11 +20,15 @@ from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageEr
 from openusage.format import printable
 from openusage.net import reason
 from openusage.settings import hub_url
+from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
 from openusage.wire.fleet import UsageReply as FleetReply
 from openusage.wire.local import DaemonStatus, ReadModelReply, ReadModelRequest, UsageReply, UsageRequest
+from openusage.wire.pane import Pane
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.snapshot import UsageSnapshot
+from openusage.wire.stranger import pane_of
+from openusage.zone import load_zone
 
 T = TypeVar("T")
 
@@ -42,6 +46,25 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """Sentences for the status line: first read under way, exporter failing, store damaged."""
     changed: bool = True
     """False: nothing changed since the last fetch of the same window."""
+
+
+class PaneFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hub knew of its fleet at a moment."""
+
+    pane: Pane
+    fetched_at: dt.datetime
+    changed: bool = True
+    """False: nothing changed since the last fetch of the same question."""
+
+
+class PaneSource(Protocol):
+    """Polled by a fleet screen in a worker thread. Raises `PeerError`; the screen keeps the last frame."""
+
+    label: str
+
+    def pane(self, window: str, group: By, tz: str) -> PaneFrame:
+        """All machines over `1d`, `3d`, `7d`, `30d` or `all`, grouped as asked, in the viewer's zone."""
+        ...
 
 
 class SnapshotSource(Protocol):
@@ -151,6 +174,8 @@ class HubClient:
         self._now = now
         self._etag = ""
         self._frame: Frame | None = None
+        self._panes: dict[tuple[str, By, str], tuple[str, PaneFrame]] = {}
+        """Question -> (tag, the newest answer)."""
         self.label = f"hub {self._url}"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # No redirects: a token must never be carried to another host.
@@ -183,6 +208,28 @@ class HubClient:
             raise PeerRefused(f"{self._host} keeps no history.", "The Go program's hub does not.", status=404)
         _refuse(answer, self._host)
         return _decoded(answer, FleetReply, self._host)
+
+    def pane(self, window: str, group: By, tz: str) -> PaneFrame:
+        """The fleet at a glance; of a hub that keeps no history, what its snapshots say."""
+        question = window, group, tz
+        tag, last = self._panes.get(question, ("", None))
+        params = [("window", window), ("group", str(group)), ("tz", tz)]
+        answer = self._ask("/v1/fleet", {"If-None-Match": tag} if tag else {}, params)
+        if answer.status_code == 404:
+            return self._pane_of_snapshots(window, group, tz)
+        if answer.status_code == 304 and last is not None:
+            return msgspec.structs.replace(last, fetched_at=self._now(), changed=False)
+        _refuse(answer, self._host)
+        frame = PaneFrame(pane=_decoded(answer, Pane, self._host), fetched_at=self._now())
+        self._panes = {question: (answer.headers.get("ETag", ""), frame)}
+        return frame
+
+    def _pane_of_snapshots(self, window: str, group: By, tz: str) -> PaneFrame:
+        frame, now = self.fetch(window), self._now()
+        accounts = [decode(s, display_key=key, now=now) for key, s in frame.snapshots.items()]
+        today = now.astimezone(load_zone(tz)).date().isoformat()
+        pane = pane_of(accounts, window=window, group=group, tz=tz, today=today, now=now)
+        return PaneFrame(pane=pane, fetched_at=frame.fetched_at, changed=frame.changed)
 
     def close(self) -> None:
         self._http.close()

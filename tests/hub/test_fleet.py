@@ -517,6 +517,7 @@ def test_capabilities_say_what_there_is(hub: Fleet) -> None:
         "usage": True,
         "machines": True,
         "accounts": True,
+        "fleet": True,
         "durable": True,
     }
 

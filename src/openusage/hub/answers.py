@@ -20,7 +20,7 @@ from openusage.hub.http import match_tag
 from openusage.hub.machines import NOTHING, Kept, Roll, ask_kept
 from openusage.hub.usage import Asked, answer
 from openusage.store import Answers
-from openusage.wire.fleet import AccountsReply, MachinesReply
+from openusage.wire.fleet import AccountsReply, AccountState, MachinesReply
 from openusage.wire.rollups import By
 
 _MOST_BYTES = 16 << 20
@@ -50,7 +50,7 @@ class FleetAnswers:
 
     def machines(self, ask: Answers) -> Found:
         """Ages move all the time, so this one has no tag."""
-        kept = self._ask_kept(ask, self._history.state())
+        kept = self.kept(ask)
         said = MachinesReply(
             now=self._board.now(), machines=self._roll.states(kept), notes=self._history.notes
         )
@@ -58,22 +58,25 @@ class FleetAnswers:
 
     def accounts(self, ask: Answers, known: bytes) -> Found:
         """Made anew each time, because limits start anew by the clock; the tag is that of the bytes."""
+        body = _encode(AccountsReply(accounts=self.account_states(ask)))
+        return found(body, body, known)
+
+    def account_states(self, ask: Answers) -> list[AccountState]:
+        """All accounts at this moment."""
         state = self._history.state()
-        kept = self._ask_kept(ask, state)
+        kept = self.kept(ask)
         with self._lock:
             told = self._told
         if told[0] != state:
             told = state, ask_told(ask, kept.accounts | dict.fromkeys(kept.machines))
             with self._lock:
                 self._told = told
-        body = _encode(AccountsReply(accounts=fold(self._roll.states(kept), told[1], self._board.now())))
-        tag = _quoted(hashlib.blake2b(body, digest_size=12).hexdigest())
-        return Found(tag, None) if match_tag(known, _tags(tag)) else Found(tag, body)
+        return fold(self._roll.states(kept), told[1], self._board.now())
 
     def usage(self, asked: Asked, known: bytes, ask: Answers) -> Found:
         """Raises `BadQuestion` for a machine there is not."""
         state = self._history.state()
-        kept = self._ask_kept(ask, state)
+        kept = self.kept(ask)
         is_named = By.MACHINE in asked.by or asked.where.machines
         names = self._roll.names(kept) if is_named else {}
         named = hash(frozenset(names.items()))
@@ -89,7 +92,9 @@ class FleetAnswers:
             self._keep(tag, body)
         return Found(tag, body)
 
-    def _ask_kept(self, ask: Answers, state: str) -> Kept:
+    def kept(self, ask: Answers) -> Kept:
+        """What the store knows of all machines; asked once a state."""
+        state = self._history.state()
         with self._lock:
             if self._kept[0] == state:
                 return self._kept[1]
@@ -110,6 +115,12 @@ class FleetAnswers:
 def zip_tag(tag: bytes) -> bytes:
     """The tag of the same answer compressed."""
     return tag[:-1] + b'-gzip"'
+
+
+def found(body: bytes, core: bytes, known: bytes) -> Found:
+    """An answer whose tag is that of `core`, the part of it that does not change with time alone."""
+    tag = _quoted(hashlib.blake2b(core, digest_size=12).hexdigest())
+    return Found(tag, None) if match_tag(known, _tags(tag)) else Found(tag, body)
 
 
 def _tags(tag: bytes) -> tuple[bytes, bytes]:

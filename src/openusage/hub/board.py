@@ -14,7 +14,7 @@ import datetime as dt
 import enum
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -163,6 +163,11 @@ class Board:
             known += [_info(i, m, now_s, live=False) for i, m in self._gone.items()]
         self._tell(stale)
         return sorted(known, key=lambda m: (m.label, not m.live, m.machine_id, m.name))
+
+    def batches(self, labels: Container[str]) -> dict[str, bytes]:
+        """Label -> JSON of display key -> snapshot, of live machines; unchanged ones are equal bytes."""
+        with self._lock:
+            return {m.label: b"{%b}" % m.block for m in self._live.values() if m.label in labels}
 
     def remember(
         self, identity: Identity, label: str, received_at: dt.datetime, *, version: str = ""

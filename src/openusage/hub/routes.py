@@ -31,6 +31,8 @@ from openusage.hub.http import (
     zipped,
 )
 from openusage.hub.machines import Roll, ask_kept
+from openusage.hub.pane import PaneAnswers
+from openusage.hub.pane import parse as parse_pane
 from openusage.hub.records import RecordsCall
 from openusage.hub.usage import BadQuestion, parse
 from openusage.wire.fleet import Capabilities
@@ -49,6 +51,7 @@ def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Hand
         _log.warning("history: cannot read what was kept: %s", e.message)
     history.on_tick = roll.tell
     desk = FleetAnswers(history, board, roll)
+    panes = PaneAnswers(history, board, roll, desk)
 
     async def machines(scope: Scope, known: bytes) -> Found:
         return await history.ask(desk.machines)
@@ -60,6 +63,10 @@ def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Hand
         asked = parse(scope["query_string"], board.now())
         return await history.ask(partial(desk.usage, asked, known))
 
+    async def fleet(scope: Scope, known: bytes) -> Found:
+        wanted = parse_pane(scope["query_string"])
+        return await history.ask(partial(panes.pane, wanted, known))
+
     async def capabilities(scope: Scope, known: bytes) -> Found:
         said = Capabilities(
             version=__version__,
@@ -67,6 +74,7 @@ def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Hand
             usage=True,
             machines=True,
             accounts=True,
+            fleet=True,
             durable=not history.in_memory,
         )
         return Found(b"", msgspec.json.encode(said))
@@ -75,6 +83,7 @@ def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Hand
         "/v1/machines": machines,
         "/v1/accounts": accounts,
         "/v1/usage": usage,
+        "/v1/fleet": fleet,
         "/v1/capabilities": capabilities,
     }
     handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in gets.items()}

@@ -47,15 +47,16 @@ class BadQuestion(UsageError):
 
 def parse(query: bytes, now: dt.datetime) -> Asked:
     """The question in a query. Rolling windows begin at the last whole minute. Raises `BadQuestion`."""
-    given = _given(query)
-    once = {name: _single(name, given[name]) for name in _ONCE if name in given}
-    tz = once.get("tz", "UTC")
-    try:
-        load_zone(tz)
-    except UsageError as e:
-        raise BadQuestion(f"tz: {e.message} {e.hint}") from None
+    given = read_query(query, _ALLOWED)
+    once = {name: single(name, given[name]) for name in _ONCE if name in given}
+    tz = zone_name(once.get("tz", "UTC"))
     by = _words("by", (w for text in given.get("by", ()) for w in text.split(",")), By)
-    where = Filter(
+    return Asked(window=_window(once, now, tz), by=by, where=filter_of(given), tz=tz)
+
+
+def filter_of(given: Mapping[str, Sequence[str]]) -> Filter:
+    """Which events count. Raises `BadQuestion`."""
+    return Filter(
         machines=tuple(given.get("machine", ())),
         providers=tuple(given.get("provider", ())),
         accounts=tuple(given.get("account", ())),
@@ -63,7 +64,15 @@ def parse(query: bytes, now: dt.datetime) -> Asked:
         projects=tuple(given.get("project", ())),
         models=tuple(given.get("model", ())),
     )
-    return Asked(window=_window(once, now, tz), by=by, where=where, tz=tz)
+
+
+def zone_name(tz: str) -> str:
+    """`tz`, which there is. Raises `BadQuestion`."""
+    try:
+        load_zone(tz)
+    except UsageError as e:
+        raise BadQuestion(f"tz: {e.message} {e.hint}") from None
+    return tz
 
 
 def find_machines(asked: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
@@ -104,7 +113,8 @@ def answer(ask: Questions, asked: Asked, names: Mapping[str, str], copies: Mappi
     )
 
 
-def _given(query: bytes) -> dict[str, list[str]]:
+def read_query(query: bytes, allowed: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each parameter. Raises `BadQuestion` for one that is not allowed."""
     try:
         pairs = parse_qsl(
             query.decode("ascii"),
@@ -119,13 +129,14 @@ def _given(query: bytes) -> dict[str, list[str]]:
         ) from None
     given: dict[str, list[str]] = {}
     for name, value in pairs:
-        if name not in _ALLOWED:
-            raise BadQuestion(f'there is no parameter "{name[:80]}"; allowed: {", ".join(_ALLOWED)}')
+        if name not in allowed:
+            raise BadQuestion(f'there is no parameter "{name[:80]}"; allowed: {", ".join(allowed)}')
         given.setdefault(name, []).append(value)
     return given
 
 
-def _single(name: str, values: list[str]) -> str:
+def single(name: str, values: Sequence[str]) -> str:
+    """The one value. Raises `BadQuestion` when there are several."""
     if len(values) > 1:
         raise BadQuestion(f"{name}: may be given once only")
     return values[0]

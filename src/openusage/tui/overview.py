@@ -13,11 +13,12 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from openusage import format as fmt
-from openusage.tui.bars import forecast, gauge_bar, last_days
+from openusage.tui.bars import gauge_bar, last_days
 from openusage.tui.lines import Part, cells, clean, fit, strip
 from openusage.tui.sections.daily import Measure, series
 from openusage.tui.sections.header import State, state
 from openusage.tui.view import View
+from openusage.wire.forecast import forecast
 from openusage.wire.sections import Gauge, Sections
 
 

@@ -188,5 +188,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     usage: bool
     machines: bool
     accounts: bool
+    fleet: bool = False
+    """It answers `GET /v1/fleet`."""
     durable: bool
     """What it has outlives a restart."""

@@ -8,9 +8,10 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from openusage import format as fmt
-from openusage.tui.bars import Forecast, forecast, gauge_bar
+from openusage.tui.bars import gauge_bar
 from openusage.tui.lines import Part, clean, left, right, strip
 from openusage.tui.view import View
+from openusage.wire.forecast import Forecast, forecast
 from openusage.wire.sections import Gauge, Sections
 
 _LEAST_BAR = 8
