@@ -87,7 +87,7 @@ def daemon_thread(run: Callable[[], None]) -> threading.Thread:
 
 def progress_line() -> Callable[[Progress], None]:
     """One line on stderr that is written over, at most ten times a second."""
-    from openusage.daemon.run import progress_text
+    from openusage.daemon.schedule import progress_text
 
     last = 0.0
 

@@ -13,9 +13,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,8 +27,8 @@ from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
 from openusage.daemon.problems import Problems
-from openusage.daemon.schedule import Job, Progress, Schedule
-from openusage.daemon.server import API_VERSION, HookResult, application, bind
+from openusage.daemon.schedule import Job, Progress, Schedule, progress_text
+from openusage.daemon.server import API_VERSION, HookResult, Server, application, bind
 from openusage.daemon.watch import watch
 from openusage.errors import SourceError, SourceUnavailable, StoreError
 from openusage.exporter import Exporter
@@ -49,29 +48,6 @@ MIN_PASS_GAP_S = 0.2
 FRESH_S = 1.0
 """A report's question first collects, unless the last pass ended this recently."""
 VENDOR_TIMEOUT_S = 8.0
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to its owner and does not wake ten times a second."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ending = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def main_loop(self) -> None:
-        while not self._ending.is_set():
-            await self.on_tick(0)  # 0: also renews the Date header
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), 1.0)
-
-    def end(self) -> None:
-        """Leave the loop now."""
-        self.should_exit = True
-        self._ending.set()
 
 
 class Daemon:
@@ -162,7 +138,7 @@ class Daemon:
             stop.set()
         self._wake = asyncio.Event()
         moved = asyncio.Event()
-        server = _Server(
+        server = Server(
             uvicorn.Config(
                 application(self),
                 log_config=None,
@@ -446,15 +422,6 @@ def _file_id(path: Path) -> tuple[int, int] | None:
 
 def _any_folder(paths: Collection[str]) -> bool:
     return any(Path(path).is_dir() for path in paths)
-
-
-def progress_text(progress: Progress) -> str:
-    """`Reading history: 612 MB of 1.0 GB, Claude Code, 2 s left`."""
-    left = f", {age(progress.left_s)} left" if progress.left_s is not None else ""
-    return (
-        f"Reading history: {size_bytes(progress.bytes_done)} of {size_bytes(progress.bytes_total)}, "
-        f"{progress.provider}{left}"
-    )
 
 
 def _retry_after_s(error: SourceError) -> float:

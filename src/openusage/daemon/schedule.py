@@ -6,6 +6,8 @@ import enum
 
 import msgspec
 
+from openusage.format import age, size_bytes
+
 
 class Job(enum.StrEnum):
     """What the daemon does by the clock; new data does not wait for it (the watcher wakes `COLLECT`)."""
@@ -90,3 +92,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         if self.bytes_done <= 0 or self.elapsed_s < 0.2:
             return None
         return max(0.0, (self.bytes_total - self.bytes_done) * self.elapsed_s / self.bytes_done)
+
+
+def progress_text(progress: Progress) -> str:
+    """`Reading history: 612 MB of 1.0 GB, Claude Code, 2 s left`."""
+    left = f", {age(progress.left_s)} left" if progress.left_s is not None else ""
+    return (
+        f"Reading history: {size_bytes(progress.bytes_done)} of {size_bytes(progress.bytes_total)}, "
+        f"{progress.provider}{left}"
+    )

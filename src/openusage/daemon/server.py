@@ -5,14 +5,17 @@ The file mode is the authorisation: only the same user can connect.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -42,6 +45,29 @@ class HookResult(msgspec.Struct, frozen=True, kw_only=True):
     ingested: int
     deduped: int
     failed: int
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to its owner and does not wake ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        while not self._ending.is_set():
+            await self.on_tick(0)  # 0: also renews the Date header
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1.0)
+
+    def end(self) -> None:
+        """Leave the loop now."""
+        self.should_exit = True
+        self._ending.set()
 
 
 class Desk(Protocol):

@@ -56,7 +56,7 @@ def _own_store(
 ) -> Iterator[UsageSource]:
     from openusage.cli.diagnostics import say
     from openusage.daemon.collect import Collector
-    from openusage.daemon.run import progress_text
+    from openusage.daemon.schedule import progress_text
     from openusage.machine import identify
     from openusage.paths import ensure_private_dir
     from openusage.providers._contract import Env
