@@ -42,6 +42,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     docs_url: str = ""
     patterns: tuple[str, ...] = ()
     """What is read, for `detect` and for the empty-home message: `~/.claude/projects/**/*.jsonl`."""
+    binaries: tuple[str, ...] = ()
+    """Names of its program on the PATH, for `detect`; its files count without it."""
     retention_hint: str = ""
     """When the tool deletes its own logs, in a sentence."""
 

@@ -32,6 +32,7 @@ SPEC = ProviderSpec(
     default_account="claude-code",
     docs_url="https://docs.claude.com/en/docs/claude-code",
     patterns=("~/.claude/projects/**/*.jsonl", "~/.config/claude/projects/**/*.jsonl", "~/.claude.json"),
+    binaries=("claude",),
     retention_hint=(
         "Claude Code deletes transcripts after 30 days; `cleanupPeriodDays` in ~/.claude/settings.json keeps "
         "them longer."

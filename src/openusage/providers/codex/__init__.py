@@ -35,6 +35,7 @@ SPEC = ProviderSpec(
     default_account="codex-cli",
     docs_url="https://developers.openai.com/codex/cli",
     patterns=("~/.codex/sessions/**/rollout-*.jsonl", "~/.codex/archived_sessions/rollout-*.jsonl"),
+    binaries=("codex",),
     retention_hint="Codex keeps its logs; from 0.137 on it packs those idle for 7 days, which are read too.",
 )
 

@@ -1,0 +1,130 @@
+"""`openusage detect`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from openusage.detection import Credential, Detection, Tool
+    from openusage.paths import Paths
+
+LastUsed = dict[str, dt.datetime]
+"""Provider -> time of the newest thing that our store has of it."""
+
+
+@click.command()
+@click.option("--all", "show_all", is_flag=True, help="Also what was not found, and where it was looked for.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with everything.")
+def command(show_all: bool, as_json: bool) -> int:
+    """Say which coding tools and keys are on this machine.
+
+    Reads files and the environment only: no network, no program is run, nothing is written. Keys are masked.
+    """
+    import os
+
+    from openusage.cli.compose.parts import now
+    from openusage.cli.surroundings import surroundings
+    from openusage.detection import detect
+    from openusage.providers._contract import Env
+
+    here = surroundings()
+    env = Env(home=Path.home(), environ=os.environ, now=now())
+    found = detect(env, cwd=Path.cwd(), config_dir=here.paths.settings_file.parent)
+    used = last_used(here.paths)
+    if as_json:
+        click.echo(json_of(found, used))
+    else:
+        click.echo(text_of(found, used, here.paths, env.now, show_all=show_all))
+    return 0
+
+
+def last_used(paths: Paths) -> LastUsed:
+    """What our own store says; empty where there is none yet."""
+    from openusage.errors import StoreError
+    from openusage.read_model.windows import from_us
+    from openusage.store import Store
+    from openusage.wire.rollups import By, Window
+
+    try:
+        store = Store.open_readonly(paths.database)
+    except StoreError:
+        return {}
+    try:
+        rows = store.usage(Window("all"), (By.PROVIDER,))
+    except StoreError:
+        return {}
+    finally:
+        store.close()
+    return {row.key[By.PROVIDER] or "": from_us(row.last_us) for row in rows}
+
+
+def json_of(found: Detection, used: LastUsed) -> str:
+    """Everything, for programs."""
+    import msgspec
+
+    document: dict[str, Any] = msgspec.to_builtins(found)
+    for tool in document["tools"]:
+        tool["found"] = bool(tool["accounts"])
+        tool["last_used"] = msgspec.to_builtins(used.get(tool["provider"]))
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def text_of(found: Detection, used: LastUsed, paths: Paths, now: dt.datetime, *, show_all: bool) -> str:
+    """For people."""
+    from openusage import format
+
+    tools = [tool for tool in found.tools if tool.is_found]
+    missing = [tool for tool in found.tools if not tool.is_found]
+    rows = [
+        (tool.name, account.account, _age(used.get(tool.provider), now), tool.read_as, _places(tool, paths))
+        for tool in tools
+        for account in tool.accounts
+    ]
+    lines = ["Tools found", *_table(("TOOL", "ACCOUNT", "LAST USED", "READ FROM", "WHERE"), rows)]
+    keys = [(c.provider, c.account, _key(c), _source(c.source, paths)) for c in found.credentials]
+    lines += ["", "Keys found", *_table(("VENDOR", "ACCOUNT", "KEY", "SOURCE"), keys)]
+    if show_all:
+        absent = [(tool.name, ", ".join(tool.looked_for)) for tool in missing]
+        lines += ["", "Not found", *_table(("TOOL", "LOOKED FOR"), absent)]
+    elif missing:
+        lines += ["", f"{len(missing)} more {_tools(len(missing))} not here, see: openusage detect --all"]
+    return "\n".join(format.printable(line) for line in lines)
+
+
+def _places(tool: Tool, paths: Paths) -> str:
+    roots = dict.fromkeys(paths.shown(Path(root)) for a in tool.accounts for root in a.roots)
+    return ", ".join(roots) or ", ".join(tool.looked_for[:1])
+
+
+def _key(credential: Credential) -> str:
+    return f"${credential.variable}={credential.masked}" if credential.variable else credential.masked
+
+
+def _source(source: str, paths: Paths) -> str:
+    kind, colon, path = source.partition(":")
+    return f"{kind}:{paths.shown(Path(path))}" if colon else kind
+
+
+def _tools(count: int) -> str:
+    return "tool is known and" if count == 1 else "tools are known and"
+
+
+def _age(at: dt.datetime | None, now: dt.datetime) -> str:
+    from openusage import format
+
+    return "not read yet" if at is None else f"{format.age((now - at).total_seconds())} ago"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return ["  (none)"]
+    widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
+    return [
+        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]
