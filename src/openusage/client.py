@@ -209,6 +209,13 @@ class HubClient:
         _refuse(answer, self._host)
         return _decoded(answer, FleetReply, self._host)
 
+    def check(self) -> None:
+        """Raises `PeerError` when nothing there answers like a hub. Needs no token, asks for no data."""
+        answer = self._ask("/healthz")
+        _refuse(answer, self._host)
+        if b'"status":"ok"' not in answer.content:
+            raise PeerConfused(f"{self._host} does not answer like a hub.")
+
     def pane(self, window: str, group: By, tz: str) -> PaneFrame:
         """The fleet at a glance; of a hub that keeps no history, what its snapshots say."""
         question = window, group, tz

@@ -122,6 +122,15 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class Advises(Protocol):
+    """A provider that knows what its tool's own settings mean for the history."""
+
+    def advise(self, env: Env) -> Iterator[str]:
+        """Sentences for `doctor`, such as how soon the tool deletes its logs."""
+        ...
+
+
+@runtime_checkable
 class ParsesHooks(Protocol):
     """A provider whose tool can call us after each step (`POST /v1/hook/{source}`)."""
 

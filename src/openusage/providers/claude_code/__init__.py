@@ -39,6 +39,8 @@ SPEC = ProviderSpec(
     ),
 )
 
+LONG_DAYS = 365
+"""Whoever keeps transcripts so long has thought about it."""
 CHUNK_BYTES = 16 << 20
 CHUNK_RECORDS = 5000
 
@@ -73,6 +75,16 @@ def read(
     if first != Chunk():
         yield first
     yield from _Pass(account, cursors).run(found.files)
+
+
+def advise(env: Env) -> Iterator[str]:
+    """How soon transcripts are deleted, where that is soon."""
+    days = _account.cleanup_days(env)
+    if days < LONG_DAYS:
+        yield (
+            f"it deletes transcripts after {days} days; what was read stays here. To keep them longer set "
+            "`cleanupPeriodDays` in ~/.claude/settings.json"
+        )
 
 
 def _roots(account: Account, env: Env) -> list[str]:

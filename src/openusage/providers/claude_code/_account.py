@@ -31,6 +31,7 @@ API_BASE_URL = "https://api.anthropic.com"
 USER_AGENT = "claude-code/2.1.0"
 """The endpoint answers 429 to any other program."""
 TIMEOUT_S = 8.0
+DEFAULT_CLEANUP_DAYS = 30
 LOGIN_HINT = "Run `claude` and log in again with /login."
 
 _WINDOWS = {
@@ -114,6 +115,19 @@ def settings_facts(found: Mapping[str, object]) -> dict[str, str]:
         "always_thinking": _yes_no(found.get("alwaysThinkingEnabled")),
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def cleanup_days(env: Env) -> int:
+    """After how many days the tool deletes transcripts: of several settings files the least."""
+    found = []
+    for directory in config_dirs(env):
+        try:
+            days = _object(read_whole(directory / "settings.json") or b"{}").get("cleanupPeriodDays")
+        except SourceUnavailable:
+            continue
+        if isinstance(days, int) and not isinstance(days, bool) and days > 0:
+            found.append(days)
+    return min(found, default=DEFAULT_CLEANUP_DAYS)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:

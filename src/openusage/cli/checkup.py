@@ -1,0 +1,204 @@
+"""What `openusage doctor` found and what follows from it. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from openusage import format
+from openusage.wire.local import DaemonStatus, ExporterStatus
+
+
+class Level(enum.StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Good to know; nothing is wrong with the numbers."""
+    ACT = "act"
+    """Somebody has to do something: then the exit code is 1."""
+
+
+_SIGNS = {Level.OK: "✓", Level.NOTE: "·", Level.ACT: "!"}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One sentence, and what to do about it."""
+
+    level: Level
+    about: str
+    """`daemon`, `store`, `hub`, or the tool's name."""
+    what: str
+    hint: str = ""
+
+
+class ToolCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One account of a tool that is on this machine."""
+
+    provider: str
+    name: str
+    account: str
+    files: int
+    """That hold its records now."""
+    size_bytes: int
+    requests: int = 0
+    """In our store."""
+    tool_calls: int = 0
+    last_used: dt.datetime | None = None
+    unpriced: dict[str, int] = {}
+    """Model without a known price -> requests."""
+    advice: list[str] = []
+    """What the tool's own settings mean for its history."""
+
+
+class Checkup(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was looked at."""
+
+    version: str
+    daemon: DaemonStatus | None
+    """`None`: none runs."""
+    tools: list[ToolCheck]
+    store_error: str = ""
+    """Why our own store could not be read."""
+    hub_error: str = ""
+    """Why the hub of the settings does not answer; empty: it does, or there is none."""
+    hub: str = ""
+
+
+def findings(checkup: Checkup) -> list[Finding]:
+    """In the order of a record's way: tools, store, daemon, hub."""
+    return [
+        *(f for tool in checkup.tools for f in _of_tool(tool, checkup.daemon)),
+        *_of_tools(checkup.tools),
+        *_of_store(checkup),
+        *_of_daemon(checkup.daemon),
+        *_of_hub(checkup),
+    ]
+
+
+def needs_somebody(found: Sequence[Finding]) -> bool:
+    """Whether any finding has to be acted on."""
+    return any(f.level is Level.ACT for f in found)
+
+
+def as_text(checkup: Checkup, found: Sequence[Finding], now: dt.datetime) -> str:
+    """For people: what is read, then what was found."""
+    head: tuple[str, ...] = ("TOOL", "ACCOUNT", "FILES", "SIZE", "REQUESTS", "TOOL CALLS", "LAST USED")
+    rows = [head, *(_row(tool, now) for tool in checkup.tools)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    lines = [f"openusage {checkup.version}", ""]
+    if checkup.tools:
+        lines += ["  ".join(_cells(row, widths)).rstrip() for row in rows] + [""]
+    for finding in found:
+        lines.append(f"{_SIGNS[finding.level]} {finding.about}: {finding.what}")
+        if finding.hint:
+            lines.append(f"    {finding.hint}")
+    return "\n".join(format.printable(line) for line in lines)
+
+
+def as_json(checkup: Checkup, found: Sequence[Finding]) -> str:
+    """For programs."""
+    document = msgspec.to_builtins(checkup) | {
+        "ok": not needs_somebody(found),
+        "findings": msgspec.to_builtins(found),
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _row(tool: ToolCheck, now: dt.datetime) -> tuple[str, ...]:
+    used = tool.last_used
+    return (
+        tool.name,
+        tool.account,
+        format.count(tool.files),
+        format.size_bytes(tool.size_bytes),
+        format.count(tool.requests),
+        format.count(tool.tool_calls),
+        format.MISSING if used is None else f"{format.age((now - used).total_seconds())} ago",
+    )
+
+
+def _cells(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    for n, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        yield f"{cell:<{width}}" if n < 2 else f"{cell:>{width}}"
+
+
+def _of_tools(tools: Sequence[ToolCheck]) -> Iterator[Finding]:
+    if not tools:
+        yield Finding(
+            level=Level.NOTE,
+            about="tools",
+            what="no coding tool is found on this machine",
+            hint="See where it was looked: openusage detect --all",
+        )
+
+
+def _of_tool(tool: ToolCheck, daemon: DaemonStatus | None) -> Iterator[Finding]:
+    for model, requests in sorted(tool.unpriced.items()):
+        yield Finding(
+            level=Level.ACT,
+            about=tool.name,
+            what=f"{requests} {_requests(requests)} of {model} without a price: in no cost",
+            hint="Give it one in ~/.config/openusage/custom-pricing.json, or update openusage.",
+        )
+    if (
+        daemon is not None
+        and daemon.first_read_done
+        and tool.files
+        and not (tool.requests or tool.tool_calls)
+    ):
+        yield Finding(
+            level=Level.NOTE, about=tool.name, what=f"{tool.files} files, but nothing in them was counted"
+        )
+    for sentence in tool.advice:
+        yield Finding(level=Level.NOTE, about=tool.name, what=sentence)
+
+
+def _requests(count: int) -> str:
+    return "request" if count == 1 else "requests"
+
+
+def _of_store(checkup: Checkup) -> Iterator[Finding]:
+    if checkup.store_error:
+        yield Finding(level=Level.ACT, about="store", what=checkup.store_error)
+    for note in checkup.daemon.notes if checkup.daemon is not None else ():
+        yield Finding(level=Level.ACT, about="store", what=note)
+
+
+def _of_daemon(daemon: DaemonStatus | None) -> Iterator[Finding]:
+    if daemon is None:
+        yield Finding(
+            level=Level.ACT,
+            about="daemon",
+            what="none runs: what is used now is read at the next report only",
+            hint="Start one: openusage telemetry daemon",
+        )
+        return
+    reading = daemon.collecting or "up to date"
+    yield Finding(level=Level.OK, about="daemon", what=f"runs as process {daemon.pid}, {reading}")
+    for problem in daemon.problems:
+        yield Finding(level=Level.NOTE, about="daemon", what=problem)
+
+
+def _of_hub(checkup: Checkup) -> Iterator[Finding]:
+    if checkup.hub_error:
+        yield Finding(level=Level.ACT, about="hub", what=checkup.hub_error)
+    elif checkup.hub:
+        yield Finding(level=Level.OK, about="hub", what=f"{checkup.hub} answers")
+    for exporter in checkup.daemon.exporters if checkup.daemon is not None else ():
+        yield from _of_exporter(exporter)
+
+
+def _of_exporter(exporter: ExporterStatus) -> Iterator[Finding]:
+    if exporter.state == "failing":
+        yield Finding(level=Level.ACT, about="hub", what=f"{exporter.target}: {exporter.last_error}")
+    if exporter.records_state == "failing":
+        yield Finding(
+            level=Level.ACT, about="hub", what=f"{exporter.target}: records: {exporter.records_error}"
+        )
+    elif exporter.records_waiting:
+        waiting = format.count(exporter.records_waiting)
+        yield Finding(level=Level.NOTE, about="hub", what=f"{exporter.target}: {waiting} records still wait")

@@ -1,0 +1,130 @@
+"""`openusage doctor`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from openusage.cli.checkup import ToolCheck
+    from openusage.cli.surroundings import Surroundings
+    from openusage.providers._contract import Env
+    from openusage.store.store import Reader
+    from openusage.wire.local import DaemonStatus
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with everything.")
+def command(as_json: bool) -> int:
+    """Check that every tool is read, priced and sent.
+
+    Looks at each tool's files, our own store, the daemon and the hub. Exit status 1 when something needs you.
+    """
+    import os
+
+    from openusage import __version__
+    from openusage.cli import checkup
+    from openusage.cli.compose.parts import now
+    from openusage.cli.surroundings import surroundings
+    from openusage.providers._contract import Env
+
+    here = surroundings()
+    env = Env(home=Path.home(), environ=os.environ, now=now())
+    with _store(here) as (store, error):
+        tools = list(_tools(env, store))
+    found = checkup.Checkup(
+        version=__version__,
+        daemon=_daemon(here),
+        tools=tools,
+        store_error=error,
+        hub=here.settings.export.target,
+        hub_error=_hub_error(here),
+    )
+    said = checkup.findings(found)
+    click.echo(checkup.as_json(found, said) if as_json else checkup.as_text(found, said, env.now))
+    return 1 if checkup.needs_somebody(said) else 0
+
+
+@contextlib.contextmanager
+def _store(here: Surroundings) -> Iterator[tuple[Reader | None, str]]:
+    """Our store, read only; and why it cannot be read. Before the first read there is none, which is fine."""
+    from openusage.errors import StoreError
+    from openusage.store import Store
+
+    if not here.paths.database.exists():
+        yield None, ""
+        return
+    try:
+        store = Store.open_readonly(here.paths.database)
+    except StoreError as e:
+        yield None, e.message
+        return
+    with contextlib.closing(store):
+        yield store, ""
+
+
+def _tools(env: Env, store: Reader | None) -> Iterator[ToolCheck]:
+    """Every account on this machine, by its files and what our store has of it."""
+    from openusage.cli.checkup import ToolCheck
+    from openusage.providers import load, names
+    from openusage.providers._contract import Advises
+    from openusage.read_model.windows import from_us
+    from openusage.wire.events import EventKind
+    from openusage.wire.rollups import By, Filter, Window
+
+    for name in names():
+        provider = load(name)
+        for account in provider.discover(env):
+            plan = provider.plan(account, {}, env)
+            where = Filter(providers=(account.provider,), accounts=(account.id,))
+            rows = store.usage(Window("all"), (By.KIND, By.MODEL), where) if store is not None else []
+            messages = [row for row in rows if row.key[By.KIND] == EventKind.MESSAGE]
+            last_us = max((row.last_us for row in rows), default=None)
+            yield ToolCheck(
+                provider=account.provider,
+                name=provider.SPEC.name,
+                account=account.id,
+                files=plan.files,
+                size_bytes=plan.bytes_to_read,
+                requests=sum(row.events for row in messages),
+                tool_calls=sum(row.events for row in rows if row.key[By.KIND] == EventKind.TOOL),
+                last_used=None if last_us is None else from_us(last_us),
+                unpriced={
+                    row.key[By.MODEL] or "an unnamed model": row.unpriced_events
+                    for row in messages
+                    if row.unpriced_events
+                },
+                advice=list(provider.advise(env)) if isinstance(provider, Advises) else [],
+            )
+
+
+def _daemon(here: Surroundings) -> DaemonStatus | None:
+    from openusage.cli import compose
+    from openusage.errors import PeerError
+
+    try:
+        return compose.daemon_status(here.settings, here.paths)
+    except PeerError:  # none runs, or a Go program's, which has no such answer
+        return None
+
+
+def _hub_error(here: Surroundings) -> str:
+    """Why the hub of the settings does not answer."""
+    from openusage.cli.compose.parts import now
+    from openusage.client import HubClient
+    from openusage.errors import OpenUsageError
+
+    if not here.settings.export.target:
+        return ""
+    try:
+        with contextlib.closing(
+            HubClient(here.settings.export.target, token=here.token, now=now, timeout_s=5.0)
+        ) as hub:
+            hub.check()
+    except OpenUsageError as e:
+        return f"{e.message} {e.hint}".strip()
+    return ""

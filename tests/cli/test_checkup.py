@@ -1,0 +1,105 @@
+"""What `doctor` concludes, fact by fact."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openusage.cli.checkup import Checkup, Level, ToolCheck, as_text, findings, needs_somebody
+from openusage.wire.local import DaemonStatus, ExporterStatus
+
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+
+
+def daemon(**more: Any) -> DaemonStatus:
+    fields: dict[str, Any] = {
+        "pid": 7,
+        "version": "1",
+        "api_version": "v1",
+        "started_at": NOW,
+        "machine": "laptop",
+        "socket": str(Path("/s")),
+        "database": "/d",
+        "size_bytes": 0,
+        "first_read_done": True,
+    }
+    return DaemonStatus(**(fields | more))
+
+
+def tool(**more: Any) -> ToolCheck:
+    fields: dict[str, Any] = {
+        "provider": "codex",
+        "name": "Codex",
+        "account": "codex-cli",
+        "files": 2,
+        "size_bytes": 2_000_000,
+        "requests": 12,
+        "last_used": NOW - dt.timedelta(minutes=4),
+    }
+    return ToolCheck(**(fields | more))
+
+
+def checkup(**more: Any) -> Checkup:
+    fields: dict[str, Any] = {"version": "1.2.3", "daemon": daemon(), "tools": [tool()]}
+    return Checkup(**(fields | more))
+
+
+def hub(**more: Any) -> list[ExporterStatus]:
+    return [ExporterStatus(**({"target": "http://hub", "state": "ok"} | more))]
+
+
+def test_all_well_is_said_and_needs_nobody() -> None:
+    found = findings(checkup(hub="http://hub", daemon=daemon(exporters=hub())))
+    assert {f.level for f in found} == {Level.OK}
+    assert not needs_somebody(found)
+    assert as_text(checkup(), findings(checkup()), NOW).splitlines() == [
+        "openusage 1.2.3",
+        "",
+        "TOOL   ACCOUNT    FILES  SIZE  REQUESTS  TOOL CALLS  LAST USED",
+        "Codex  codex-cli      2  2 MB        12           0    4 m ago",
+        "",
+        "✓ daemon: runs as process 7, up to date",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "about", "said"),
+    [
+        ({"daemon": None}, "daemon", "none runs"),
+        ({"tools": [tool(unpriced={"gpt-9": 3})]}, "Codex", "3 requests of gpt-9 without a price"),
+        ({"store_error": "the store is newer"}, "store", "the store is newer"),
+        ({"daemon": daemon(notes=["No space left."])}, "store", "No space left."),
+        ({"hub": "http://hub", "hub_error": "hub does not answer"}, "hub", "hub does not answer"),
+        ({"daemon": daemon(exporters=hub(state="failing", last_error="401"))}, "hub", "http://hub: 401"),
+        (
+            {"daemon": daemon(exporters=hub(records_state="failing", records_error="full"))},
+            "hub",
+            "http://hub: records: full",
+        ),
+    ],
+)
+def test_what_somebody_has_to_do_is_said(changed: dict[str, Any], about: str, said: str) -> None:
+    found = findings(checkup(**changed))
+    [act] = [f for f in found if f.level is Level.ACT]
+    assert act.about == about
+    assert act.what.startswith(said)
+    assert needs_somebody(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"tools": []}, "no coding tool is found on this machine"),
+        ({"tools": [tool(requests=0)]}, "2 files, but nothing in them was counted"),
+        ({"tools": [tool(advice=["it deletes"])]}, "it deletes"),
+        ({"daemon": daemon(problems=["/x: line 3"])}, "/x: line 3"),
+        ({"daemon": daemon(exporters=hub(records_waiting=1200))}, "http://hub: 1.2k records still wait"),
+    ],
+)
+def test_what_is_good_to_know_needs_nobody(changed: dict[str, Any], said: str) -> None:
+    found = findings(checkup(**changed))
+    assert [f.what for f in found if f.level is Level.NOTE] == [said]
+    assert not needs_somebody(found)
