@@ -17,7 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
+
+import msgspec
 
 from openusage.cli.compose.parts import now
 from openusage.client import DaemonClient, HubClient, SnapshotSource
@@ -27,6 +30,7 @@ from tools import drawing
 from tools.demo import MACHINES, environment, make_home, workers
 from tools.png import smaller
 
+FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures" / "hub"
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 MOST_BYTES = 250_000
 HUB = "http://hub.lan:9190"
@@ -50,10 +54,13 @@ def main() -> int:
         local = DaemonClient(homes[0] / ".local/state/openusage/telemetry.sock", now=now)
         _wait(hub, 5)
         _wait(local, 2)
-        one, all_ = _Shared(local), _Shared(hub)
+        _go_worker(url)
+        one, all_ = _Shared(local), _SharedHub(hub)
         for name, size in SIZES.items():
             _picture(chromium, one, size, f"dashboard-{name}")
-            _picture(chromium, all_, size, f"hub-view-{name}")
+            _picture(chromium, all_, size, f"fleet-{name}")
+        _picture(chromium, all_, SIZES["medium"], "hub-view-medium", "v")
+        _picture(chromium, all_, SIZES["medium"], "fleet-models", "g", "g", "g")
         _picture(chromium, one, SIZES["medium"], "detail", "right", "enter")
     return 0
 
@@ -61,6 +68,15 @@ def main() -> int:
 def _hub(port: int, home: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "openusage.cli", "hub", "--headless", "--listen", f"127.0.0.1:{port}"]
     return subprocess.Popen(command, env=environment(home), stderr=subprocess.DEVNULL)
+
+
+def _go_worker(url: str) -> None:
+    """A machine with the Go program on it: what that one really sent, under an invented name."""
+    sent = msgspec.json.decode((FIXTURES / "push-latest.body.json").read_bytes())
+    body = msgspec.json.encode(sent | {"machine": "home", "sent_at": now()})
+    request = urllib.request.Request(f"{url}/v1/push", data=body, method="POST")
+    with urllib.request.urlopen(request, timeout=10):
+        pass
 
 
 def _wait(source: SnapshotSource, tiles: int) -> None:
@@ -108,11 +124,11 @@ def _picture(chromium: str, source: SnapshotSource, size: tuple[int, int], name:
 async def _drawn(source: SnapshotSource, size: tuple[int, int], keys: tuple[str, ...]) -> str:
     app = DashboardApp(source, window="7d", refresh_s=60, hide_costs=False, now=now, tz=dt.UTC)
     async with app.run_test(size=size) as pilot:
-        while app.board.frame is None:
+        while app.board.frame is None and app.board.pane is None:
             await pilot.pause(0.02)
         for key in keys:
             await pilot.press(key)
-        await pilot.pause(0.3)
+        await pilot.pause(1.0)
         lines = [list(strip) for strip in app.screen._compositor.render_strips()]
         title = f"openusage hub-view {HUB}" if source.is_hub else "openusage"
         return drawing.svg(lines, size[0], title, str(app.current_theme.background))
@@ -128,6 +144,14 @@ class _Shared:
 
     def close(self) -> None:
         """The owner closes it."""
+
+
+class _SharedHub(_Shared):
+    """The same of a hub."""
+
+    def __init__(self, hub: HubClient) -> None:
+        super().__init__(hub)
+        self.pane = hub.pane
 
 
 def _free_port() -> int:

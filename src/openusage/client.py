@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import urlsplit
 
 import httpx
@@ -57,10 +57,13 @@ class PaneFrame(msgspec.Struct, frozen=True, kw_only=True):
     """False: nothing changed since the last fetch of the same question."""
 
 
+@runtime_checkable
 class PaneSource(Protocol):
     """Polled by a fleet screen in a worker thread. Raises `PeerError`; the screen keeps the last frame."""
 
     label: str
+
+    is_hub: bool
 
     def pane(self, window: str, group: By, tz: str) -> PaneFrame:
         """All machines over `1d`, `3d`, `7d`, `30d` or `all`, grouped as asked, in the viewer's zone."""
@@ -234,8 +237,8 @@ class HubClient:
     def _pane_of_snapshots(self, window: str, group: By, tz: str) -> PaneFrame:
         frame, now = self.fetch(window), self._now()
         accounts = [decode(s, display_key=key, now=now) for key, s in frame.snapshots.items()]
-        today = now.astimezone(load_zone(tz)).date().isoformat()
-        pane = pane_of(accounts, window=window, group=group, tz=tz, today=today, now=now)
+        local = now.astimezone(load_zone(tz))
+        pane = pane_of(accounts, window=window, group=group, tz=tz, now=local)
         return PaneFrame(pane=pane, fetched_at=frame.fetched_at, changed=frame.changed)
 
     def close(self) -> None:

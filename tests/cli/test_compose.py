@@ -198,8 +198,8 @@ class Empty:
 
 def test_what_else_there_is_to_say_goes_with_every_frame() -> None:
     source = Empty()
-    said = screen.WithNotes(source, lambda frame: [f"{len(frame.snapshots)} tools"])
-    assert said.fetch("7d").notes == ["first", "0 tools"]
+    said = screen.WithNotes(source, lambda is_anything: [f"anything: {is_anything}"])
+    assert said.fetch("7d").notes == ["first", "anything: True"]
     assert (said.label, said.is_hub) == ("this machine", False)
     said.close()
     assert source.closed

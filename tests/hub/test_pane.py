@@ -103,6 +103,7 @@ def test_a_go_worker_stands_beside_machines_with_records(hub: Fleet) -> None:
     assert go["machine"]["records"] == 0
     assert go["window"]["tokens"] > 1e6
     assert pane["totals"]["window"]["tokens"] == go["window"]["tokens"] + rows["laptop"]["window"]["tokens"]
+    assert pane["snapshots"] == 2
     by_model = hub.get("/v1/fleet", window="30d", group="model")["rows"]
     assert {r["label"] for r in by_model} > {"opus"}
 

@@ -15,6 +15,7 @@ import pytest
 from textual.pilot import Pilot
 
 from openusage.tui.app import DashboardApp
+from tests.tui.fleet.sample import FakeFleet, pane
 from tests.tui.sample import FLEET, LOCAL, NOW, FakeSource
 
 
@@ -36,7 +37,7 @@ def settled(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, DashboardApp)
-        while app.board.frame is None:
+        while app.board.frame is None and app.board.pane is None:
             await pilot.pause(0.005)
         await pilot.press(*keys)
         await pilot.pause()
@@ -56,6 +57,13 @@ def dashboard(source: FakeSource) -> DashboardApp:
 def test_overview(snap_compare: Any, size: tuple[int, int], hub: bool) -> None:
     source = FakeSource(FLEET if hub else LOCAL, hub=hub)
     assert snap_compare(dashboard(source), terminal_size=size, run_before=settled())
+
+
+@pytest.mark.parametrize(
+    "size", [(80, 24), (120, 40), (200, 60), (60, 16)], ids=["80x24", "120x40", "200x60", "60x16"]
+)
+def test_fleet(snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(dashboard(FakeFleet(pane())), terminal_size=size, run_before=settled())
 
 
 def test_detail(snap_compare: Any) -> None:

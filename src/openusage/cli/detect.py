@@ -21,7 +21,7 @@ LastUsed = dict[str, dt.datetime]
 @click.option("--all", "show_all", is_flag=True, help="Also what was not found, and where it was looked for.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with everything.")
 def command(show_all: bool, as_json: bool) -> int:
-    """Say which coding tools and keys are on this machine.
+    """Which coding tools and keys are on this machine.
 
     Reads files and the environment only: no network, no program is run, nothing is written. Keys are masked.
     """

@@ -76,6 +76,7 @@ class PaneAnswers:
             names=names,
             accounts=self._desk.account_states(ask),
             strangers=self._strangers(shown, kept, wanted),
+            snapshots=sum(info.snapshots for info in self._board.machines() if info.live),
             copies=sum(m.copies for m in shown),
             notes=self._history.notes,
         )

@@ -77,6 +77,7 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
     accounts: Sequence[AccountState]
     strangers: Sequence[Sections] = ()
     """Snapshots of machines that send no records."""
+    snapshots: int = 0
     copies: int = 0
     notes: Sequence[str] = ()
 
@@ -91,7 +92,7 @@ def build(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> Pane:
         crowd.strangers,
         window=wanted.window,
         group=wanted.group,
-        today=local_date(minute, wanted.tz).isoformat(),
+        now=minute.astimezone(ZoneInfo(wanted.tz)),
         labels=spans.labels,
     )
     for row in told:
@@ -113,6 +114,7 @@ def build(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> Pane:
         accounts=[a for a in accounts if a.gauges or a.credits],
         machines=len(crowd.machines),
         active=sum(m.state is State.FRESH for m in crowd.machines),
+        snapshots=crowd.snapshots,
         copies=crowd.copies,
         notes=list(crowd.notes),
         history=True,
@@ -173,7 +175,7 @@ class _Spans:
         first_us = self.oldest_us if covered is None else covered
         first = today if first_us is None else local_date(from_us(first_us), self._tz)
         days = min(max((today - first).days + 1, 1), MOST_DAYS)
-        return stranger.days_until(today.isoformat(), days)
+        return stranger.days_until(today, days)
 
     def _hours(self) -> list[str]:
         zone = ZoneInfo(self._tz)

@@ -15,8 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from openusage.client import SnapshotSource
+from openusage.client import PaneSource, SnapshotSource
 from openusage.tui.board import Board, Decode, Decoder, Outcome
+from openusage.tui.fleet.screen import FleetScreen
 from openusage.tui.palette import DARK, LIGHT, PALETTES, THEMES
 from openusage.tui.poller import Poller
 from openusage.tui.screens import HelpScreen, OverviewScreen, _Framed
@@ -70,6 +71,7 @@ class DashboardApp(App[None]):
         hide_costs: bool | None = None,
         now: Callable[[], dt.datetime],
         tz: dt.tzinfo,
+        tz_name: str = "UTC",
         save_window: Callable[[str], None] | None = None,
         empty_text: str = "",
         decode: Decode = decode,
@@ -84,11 +86,16 @@ class DashboardApp(App[None]):
         self._poller = Poller(
             source,
             Decoder(decode, now),
+            panes=source if isinstance(source, PaneSource) else None,
+            tz_name=tz_name,
             window=window,
             every_s=refresh_s if source.is_hub else min(refresh_s, LOCAL_REFRESH_S),
             deliver=lambda outcome: self.post_message(self.Polled(outcome)),
             broken=lambda error: self.post_message(self.Broken(error)),
         )
+        self._has_fleet = isinstance(source, PaneSource)
+        if self._has_fleet:
+            self.watch_fleet(True)
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._ending = False
         for theme in THEMES:
@@ -104,7 +111,17 @@ class DashboardApp(App[None]):
         )
 
     def get_default_screen(self) -> Screen[None]:
-        return OverviewScreen()
+        return FleetScreen() if self._has_fleet else OverviewScreen()
+
+    def watch_fleet(self, is_shown: bool) -> None:
+        """Ask for what is on the screen: the fleet, or tiles."""
+        self.board.is_fleet = is_shown
+        self._poller.watch_fleet(self.board.group if is_shown else None)
+
+    def ask_for_fleet(self) -> None:
+        """The grouping has changed."""
+        self._poller.watch_fleet(self.board.group)
+        self._redraw()
 
     def on_mount(self) -> None:
         self._poller.start()
@@ -137,7 +154,9 @@ class DashboardApp(App[None]):
 
     def on_dashboard_app_polled(self, message: Polled) -> None:
         outcome = message.outcome
-        if outcome.window != self.board.window and outcome.error is None:
+        board, pane = self.board, outcome.pane
+        is_asked_for = outcome.window == board.window and (pane is None or pane.pane.group is board.group)
+        if outcome.error is None and (not is_asked_for or (pane is not None) is not board.is_fleet):
             return
         self.board.take(outcome, self._now())
         self._redraw()
@@ -148,7 +167,7 @@ class DashboardApp(App[None]):
     def action_window(self) -> None:
         """The next time window."""
         board = self.board
-        if board.is_hub:
+        if board.is_hub and not board.is_fleet:
             shown = board.shown_window()
             board.say("Each machine chose its own window" + (f": {shown}." if shown else "."), self._now())
         else:

@@ -50,12 +50,30 @@ def gauge_bar(
     return [*parts, (track, palette.faint)]
 
 
-def sparkline(values: Sequence[float | None], rows: int, bar: int, palette: Palette) -> list[list[Part]]:
+def thin_gauge(
+    gauge: Gauge, width: int, expected: Forecast | None, palette: Palette, levels: tuple[float, float]
+) -> list[Part]:
+    """`━━━━━╸──┤`: the same as a light line, for gauges under each other."""
+    used = thin(gauge.used_pct / 100, width)
+    parts: list[Part] = [(used, palette.level(gauge.used_pct, *levels))]
+    end = len(used) if expected is None else round(min(expected.at_reset_pct, 100) / 100 * width)
+    reach = min(end, width) - len(used)
+    if reach > 0:
+        parts.append(("─" * (reach - 1) + "┤", palette.dim))
+    return [*parts, ("─" * (width - len(used) - max(reach, 0)), palette.faint)]
+
+
+def sparkline(
+    values: Sequence[float | None], rows: int, bar: int, palette: Palette, *, apart: bool = False
+) -> list[list[Part]]:
     """`▂▃__▇█`: bars of `bar` cells on a baseline, by share of the largest, the last one brighter.
 
-    Bars of more than one cell stand apart. `rows` lines, the top one first.
+    Bars of more than one cell stand apart. `rows` lines, the top one first. `apart`: the largest does not
+    touch the line above.
     """
     top = max((v for v in values if v), default=0.0) or 1.0
+    if apart:
+        top *= 8 / 7
     gap = " " if bar > 1 else ""
     lines: list[list[Part]] = []
     for row in reversed(range(rows)):

@@ -16,13 +16,17 @@ from typing import Protocol
 import msgspec
 
 from openusage import format as fmt
-from openusage.client import Frame
+from openusage.client import Frame, PaneFrame
 from openusage.errors import OpenUsageError
+from openusage.tui.fleet.table import SKEW_S
 from openusage.tui.lines import clean
+from openusage.wire.pane import Pane
+from openusage.wire.rollups import By
 from openusage.wire.sections import Sections
 from openusage.wire.snapshot import UsageSnapshot
 
 _HINT_S = 8
+_MOST_SKEWS = 2
 
 WINDOWS = ("1d", "3d", "7d", "30d", "all")
 
@@ -76,6 +80,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     window: str
     frame: Frame | None = None
     accounts: list[Account] = []
+    pane: PaneFrame | None = None
+    """Instead of `frame`, when the fleet was asked for."""
     error: OpenUsageError | None = None
     retry_in_s: float = 0.0
 
@@ -88,6 +94,13 @@ class Board:
         self.window = window
         self.frame: Frame | None = None
         self.accounts: list[Account] = []
+        self.pane_frame: PaneFrame | None = None
+        self.group = By.MACHINE
+        """What the rows of the fleet stand for."""
+        self.machine = ""
+        """The only machine whose tiles are shown; empty: all."""
+        self.is_fleet = False
+        """The fleet is on the screen, not tiles."""
         self.error: OpenUsageError | None = None
         self.next_try_at: dt.datetime | None = None
         self.filter = ""
@@ -102,12 +115,36 @@ class Board:
             self.next_try_at = now + dt.timedelta(seconds=outcome.retry_in_s)
             return
         self.error, self.next_try_at = None, None
-        self.frame = outcome.frame
-        self.accounts = outcome.accounts
+        if outcome.pane is not None:
+            self.pane_frame = outcome.pane
+        else:
+            self.frame, self.accounts = outcome.frame, outcome.accounts
+
+    @property
+    def pane(self) -> Pane | None:
+        """The fleet, as the hub last said it."""
+        return self.pane_frame.pane if self.pane_frame is not None else None
+
+    @property
+    def has_data(self) -> bool:
+        """There is something on the screen besides sentences."""
+        return bool(self.pane and self.pane.rows) if self.is_fleet else bool(self.accounts)
+
+    def elapsed_s(self, now: dt.datetime) -> float:
+        """Since the hub said so."""
+        said_at = self._said_at
+        return max((now - said_at).total_seconds(), 0.0) if said_at is not None else 0.0
+
+    @property
+    def _said_at(self) -> dt.datetime | None:
+        """When what is on the screen was fetched."""
+        shown = self.pane_frame if self.is_fleet else self.frame
+        return shown.fetched_at if shown is not None else None
 
     def visible(self) -> list[Account]:
-        """The accounts that match the filter."""
-        return [a for a in self.accounts if matches(a.sections, self.filter)]
+        """The accounts of the chosen machine that match the filter."""
+        of_machine = [a for a in self.accounts if not self.machine or a.sections.machine == self.machine]
+        return [a for a in of_machine if matches(a.sections, self.filter)]
 
     def chosen(self) -> Account | None:
         """The selected account, or the first one when it is gone."""
@@ -121,7 +158,7 @@ class Board:
 
     def shown_window(self) -> str:
         """What the figures on screen are for: on a hub what the machines chose, empty when they differ."""
-        if not self.is_hub:
+        if not self.is_hub or self.is_fleet:
             return self.window
         windows = {a.sections.totals.window for a in self.accounts if a.sections.totals.window}
         return windows.pop() if len(windows) == 1 else ""
@@ -131,16 +168,17 @@ class Board:
         if self.error is not None:
             return self._failure(self.error, now, tz)
         parts = [self.source()]
-        if self.frame is not None:
-            parts.append(f"{fmt.age((now - self.frame.fetched_at).total_seconds())} ago")
+        if self._said_at is not None:
+            parts.append(f"{fmt.age(self.elapsed_s(now))} ago")
         return " · ".join(parts)
 
     def source(self) -> str:
         """`hub http://hub.lan:9190 · 5 machine snapshots`, `this machine`."""
         label = clean(self.label)
-        if self.frame is None or not self.is_hub:
+        if not self.is_hub or self._said_at is None:
             return label
-        return f"{label} · {len(self.accounts)} machine snapshots"
+        count = self.pane.snapshots if self.is_fleet and self.pane else len(self.accounts)
+        return f"{label} · {count} machine snapshots"
 
     def say(self, sentence: str, now: dt.datetime) -> None:
         """Answer a key with a sentence that stays for a while."""
@@ -150,16 +188,17 @@ class Board:
         """Further sentences: the answer to the last key, then the source's own, which without any tile
         stand where the tiles would be."""
         found = [self._hint] if self._hint_until is not None and now < self._hint_until else []
-        if self.error is None and self.frame is not None and self.accounts:
+        if self.error is None and self.is_fleet and self.pane is not None and self.pane.rows:
+            found += [clean(note) for note in (*self.pane.notes, *skews(self.pane))]
+        elif self.error is None and not self.is_fleet and self.frame is not None and self.accounts:
             found += [clean(note) for note in self.frame.notes]
         return found
 
     def _failure(self, error: OpenUsageError, now: dt.datetime, tz: dt.tzinfo) -> str:
         sentences = [_sentence(clean(error.message)), _sentence(clean(error.hint))]
-        if self.frame is not None:
-            since = (now - self.frame.fetched_at).total_seconds()
-            clock = fmt.clock(self.frame.fetched_at, tz)
-            sentences.append(f"Showing data from {clock}, {fmt.age_words(since)} old.")
+        if self._said_at is not None:
+            clock = fmt.clock(self._said_at, tz)
+            sentences.append(f"Showing data from {clock}, {fmt.age_words(self.elapsed_s(now))} old.")
         if self.next_try_at is not None:
             left = max(0, math.ceil((self.next_try_at - now).total_seconds()))
             sentences.append(f"Trying again in {fmt.duration(left)}.")
@@ -169,8 +208,10 @@ class Board:
         """What to say where tiles would be; empty when there are tiles."""
         if self.visible():
             return []
-        if self.accounts:
+        if self.accounts and self.filter:
             return [f"No account matches “{clean(self.filter)}”.", "Esc clears the filter."]
+        if self.accounts:
+            return [f"{clean(self.machine)} has sent nothing of late.", "Esc goes back to the fleet."]
         if self.error is not None:
             return [self._failure(self.error, now, tz)]
         if self.frame is None:
@@ -178,6 +219,27 @@ class Board:
         if self.frame.notes:
             return [clean(note) for note in self.frame.notes]
         return [line for line in self.empty_text.splitlines() if line]
+
+    def nothing_of_fleet(self, now: dt.datetime, tz: dt.tzinfo) -> list[str]:
+        """The same before the fleet is known, or while no machine has sent anything."""
+        if self.error is not None:
+            return [self._failure(self.error, now, tz)]
+        if self.pane is None:
+            return [f"Asking {clean(self.label)} …"]
+        notes = [clean(note) for note in self.pane.notes]
+        return notes or [line for line in self.empty_text.splitlines() if line]
+
+
+def skews(pane: Pane) -> list[str]:
+    """`build-1's clock is 6 m ahead of the hub's.`"""
+    found = []
+    for machine in (row.machine for row in pane.rows if row.machine is not None):
+        skew_s = machine.clock_skew_s or 0.0
+        if abs(skew_s) >= SKEW_S:
+            way = "ahead of" if skew_s > 0 else "behind"
+            found.append(f"{machine.name}'s clock is {fmt.age(abs(skew_s))} {way} the hub's.")
+    more = len(found) - _MOST_SKEWS
+    return [*found[:_MOST_SKEWS], *([f"{more} more clocks are wrong."] if more > 0 else [])]
 
 
 def _sentence(text: str) -> str:

@@ -29,7 +29,7 @@ def bar(board: Board, width: int, view: View) -> list[Strip]:
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         tail = []
     lines = [spread([*start, (status, palette.dim)], tail, width)]
-    if failed and board.accounts:  # without any, it is said where the tiles would be
+    if failed and board.has_data:  # without any, it is said where tiles or rows would be
         lines += _message("!", board.status(view.now, view.tz), width, palette, crit=True)
     for note in board.notes(view.now):
         lines += _message("▸", note, width, palette, crit=False)

@@ -29,7 +29,7 @@ class Stack(msgspec.Struct, frozen=True):
 
     measure: Measure
     by: str
-    """`machine` or `account`."""
+    """`machine`, `account`, `model`, …"""
     names: list[str]
     colours: list[int]
     """Indexes into the palette's series; a name keeps its colour when the order changes."""
@@ -59,7 +59,7 @@ def stacked(accounts: Sequence[Sections], view: View) -> Stack | None:
             parts[at] += max(value or 0.0, 0.0)
     totals = _totals(shown, measure, machines)
     dates = [date for date, _ in last_days([], days, view.today)]
-    return _ranked(measure, "machine" if machines else "account", dates, sums, totals)
+    return ranked(measure, "machine" if machines else "account", dates, sums, totals)
 
 
 def _totals(accounts: Sequence[Sections], measure: Measure, machines: bool) -> dict[str, float]:
@@ -78,7 +78,7 @@ def _name(account: Sections, machines: bool) -> str:
     return clean(account.machine if machines else account.name or account.provider_id)
 
 
-def _ranked(
+def ranked(
     measure: Measure, by: str, dates: list[str], sums: dict[str, list[float]], totals: dict[str, float]
 ) -> Stack:
     """The largest first; when there are too many, the smaller ones as one part."""
@@ -101,8 +101,11 @@ def _ranked(
     )
 
 
-def draw(stack: Stack, width: int, rows: int, view: View) -> list[Strip]:
-    """Exactly `rows` lines: the heading and the chart with its legend at the right, between blank ones."""
+def draw(stack: Stack, width: int, rows: int, view: View, *, unit: str = "day") -> list[Strip]:
+    """Exactly `rows` lines: the heading and the chart with its legend at the right, between blank ones.
+
+    The bars are days, or hours: then the last one is the present hour.
+    """
     palette = view.palette
     series = palette.series
     styles = [series[colour] for colour in stack.colours] if len(stack.names) > 1 else [palette.fill]
@@ -110,9 +113,9 @@ def draw(stack: Stack, width: int, rows: int, view: View) -> list[Strip]:
     beside = max(map(cells, legend), default=0)
     chart_width = plot.used(len(stack.days), width - 4 - (beside + 4 if legend else 0))
     chart = plot.draw(
-        stack.days, styles, chart_width, rows - 3, palette, stack.measure.figure, today=view.today
+        stack.days, styles, chart_width, rows - 3, palette, stack.measure.figure, today=stack.days[-1].date
     )
-    title = f"{stack.measure} by day".upper()
+    title = f"{stack.measure} by {unit}".upper()
     lines = [blank(width), strip([("  ", palette.dim), (title, palette.dim)], width)]
     for at, line in enumerate(chart):
         entry = legend[at] if at < len(legend) else []

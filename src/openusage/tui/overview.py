@@ -21,6 +21,9 @@ from openusage.tui.view import View
 from openusage.wire.forecast import forecast
 from openusage.wire.sections import Gauge, Sections
 
+Block = tuple[int, list[list[Part]]]
+"""Its width, and its three lines."""
+
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Sums over accounts. `None`: no account reports it."""
@@ -99,10 +102,12 @@ def rows(width: int, height: int) -> int:
 
 
 def draw(found: Overview, width: int, rows: int, view: View) -> list[Strip]:
-    """Heading, figures, explanations; with a fourth line a blank one below."""
-    if rows < 3:
-        return []
-    blocks = _blocks(found, width, view)
+    """Heading, figures, explanations; with a fourth line what the sums do not hold."""
+    return laid(_blocks(found, width, view), _missing(found), width, rows, view) if rows >= 3 else []
+
+
+def laid(blocks: Sequence[Block], note: str, width: int, rows: int, view: View) -> list[Strip]:
+    """Blocks beside each other, and a note below them when there are four rows."""
     lines: list[list[Part]] = [[], [], []]
     for block_width, parts in blocks:
         for line, part in zip(lines, parts, strict=True):
@@ -110,7 +115,7 @@ def draw(found: Overview, width: int, rows: int, view: View) -> list[Strip]:
             line += part
             line.append((" " * max(0, block_width - cells(part)), view.palette.text))
     if rows > 3:
-        lines.append([(f"  {_missing(found)}", view.palette.dim)])
+        lines.append([(f"  {note}", view.palette.dim)])
     return [strip(line, width) for line in lines]
 
 
@@ -125,18 +130,17 @@ def _missing(found: Overview) -> str:
     return " · ".join(parts)
 
 
-def _blocks(found: Overview, width: int, view: View) -> list[tuple[int, list[list[Part]]]]:
+def _blocks(found: Overview, width: int, view: View) -> list[Block]:
     """(width, three lines) of TODAY, the window, BURN NOW and NEAREST LIMIT; BURN NOW goes first."""
     palette, narrow = view.palette, width < 100
     shown = view.costs is not view.costs.HIDE
     column = 13 if narrow else 19
     blocks = []
     if found.window != "1d":
-        blocks.append((column, _money("TODAY", found.today_usd, found.today_tokens, shown, view)))
+        blocks.append((column, money_block("TODAY", found.today_usd, found.today_tokens, shown, view)))
     heading = fmt.window_words(found.window).upper() if found.window else "WINDOW"
-    block = _money(heading, found.window_usd, found.window_tokens, shown, view)
-    if (tendency := _trend(found.trend_pct)) and cells(block[1]) + 2 + len(tendency) <= column + 1:
-        block[1] += [("  ", palette.dim), (tendency, palette.dim)]
+    block = money_block(heading, found.window_usd, found.window_tokens, shown, view)
+    with_trend(block, found.trend_pct, column + 1, view)
     blocks.append((column + 1, block))
     live = f"{found.live} of {found.accounts} live"
     burn: list[list[Part]] = [
@@ -154,14 +158,16 @@ def _blocks(found: Overview, width: int, view: View) -> list[tuple[int, list[lis
     return blocks
 
 
-def _trend(pct: float | None) -> str:
-    """`▲ 12 %`, `▼ 6 %`; nothing when it is not known."""
+def with_trend(block: list[list[Part]], pct: float | None, width: int, view: View) -> None:
+    """`▲ 12 %` or `▼ 6 %` behind the block's figure, when it is known and fits."""
     if pct is None:
-        return ""
-    return f"{'▲' if pct >= 0 else '▼'} {fmt.percent(abs(pct))}"
+        return
+    tendency = f"{'▲' if pct >= 0 else '▼'} {fmt.percent(abs(pct))}"
+    if cells(block[1]) + 2 + len(tendency) <= width:
+        block[1] += [("  ", view.palette.dim), (tendency, view.palette.dim)]
 
 
-def _money(
+def money_block(
     heading: str, usd: float | None, tokens: float | None, shown: bool, view: View
 ) -> list[list[Part]]:
     """Money over tokens; tokens alone when money is not shown."""
@@ -174,32 +180,39 @@ def _money(
 
 def _limit(nearest: tuple[Sections, Gauge], room: int, view: View) -> list[list[Part]]:
     account, gauge = nearest
-    palette = view.palette
-    expected = forecast(gauge, view.now)
-    level = palette.level(gauge.used_pct, view.warn_pct, view.crit_pct)
     name = clean(account.name) or clean(account.provider_id)
     where = f"{name}, {clean(gauge.label)}"
     longer = f"{where}, {clean(account.machine)}"
     if account.machine and len("NEAREST  ") + cell_len(longer) <= room:
         where = longer
+    return limit_block(where, gauge, room, view)
+
+
+def limit_block(
+    where: str, gauge: Gauge, room: int, view: View, more: Sequence[str] = ()
+) -> list[list[Part]]:
+    """The nearest limit: whose, how full, and when it is full or starts anew; `more` as far as it fits."""
+    palette = view.palette
+    expected = forecast(gauge, view.now)
+    level = palette.level(gauge.used_pct, view.warn_pct, view.crit_pct)
     title = "NEAREST LIMIT  "
     if len(title) + cell_len(where) > room:
         title = "NEAREST  "
     figure = fmt.percent(gauge.used_pct)
     bar = max(6, min(40, room - len(figure) - 2))
-    notes = [fmt.resets(gauge.resets_at, view.now)]
+    notes = [fmt.resets(gauge.resets_at, view.now), *more]
     if expected and expected.full_in_s is not None:
         notes.insert(0, f"full in {fmt.duration(expected.full_in_s)}")
-    note = ", ".join(filter(None, notes))
-    if cells([(note, palette.dim)]) > room:
-        note = notes[0]
+    notes = list(filter(None, notes))
+    while len(notes) > 1 and cell_len(", ".join(notes)) > room:
+        notes.pop()
     return [
         [(title, palette.dim), (fit(where, max(room - len(title), 0)), palette.text)],
         [
             *gauge_bar(gauge, bar, expected, palette, (view.warn_pct, view.crit_pct)),
             ("  " + figure, palette.strong if level is palette.fill else level),
         ],
-        [(fit(note, room), palette.dim)],
+        [(fit(", ".join(notes), room), palette.dim)],
     ]
 
 

@@ -24,6 +24,7 @@ _WIDEST_STEP = 22
 _FIGURES_FROM = 8
 """Cells a day has when there is room for its figure above the bar."""
 _AXIS = 6
+_DAY_CHARS = len("2026-11-22")
 LEAST_HEIGHT = 5
 
 
@@ -164,11 +165,18 @@ def _dates(days: Sequence[Day], step: int, bar: int, room: int, today: str, pale
     free = room + 2
     for index in reversed(range(len(days))):
         date = days[index].date
-        label = "today" if date == today else fmt.day_label(date)
+        label = _label(date, date == today)
         start = index * step + (bar - len(label)) // 2
         start = max(min(start, room - len(label)), 0)
         if start + len(label) + 2 <= free:
             line[start : start + len(label)] = label
             free = start
-    before, found, behind = "".join(line).rpartition("today")
+    before, found, behind = "".join(line).rpartition(_label(days[-1].date, True))
     return [(before, palette.dim), (found, palette.text), (behind, palette.dim)]
+
+
+def _label(date: str, is_present: bool) -> str:
+    """`today`, `Mon 3`; of an hour `now`, `14 h`."""
+    if len(date) > _DAY_CHARS:
+        return "now" if is_present else f"{date[-2:]} h"
+    return "today" if is_present else fmt.day_label(date)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from openusage.client import SnapshotSource
+from openusage.client import PaneSource, SnapshotSource
 from openusage.errors import OpenUsageError, PeerRefused
 from openusage.tui.board import Decoder, Outcome
+from openusage.wire.rollups import By
 
 _LONGEST_RETRY_S = 10.0
 _READING_S = 0.3
@@ -24,12 +25,17 @@ class Poller:
         source: SnapshotSource,
         decoder: Decoder,
         *,
+        panes: PaneSource | None = None,
         window: str,
+        tz_name: str = "UTC",
         every_s: float,
         deliver: Callable[[Outcome], object],
         broken: Callable[[Exception], object],
     ) -> None:
         self._source, self._decoder = source, decoder
+        self._panes, self._tz_name = panes, tz_name
+        self._group: By | None = None
+        """What the fleet is to be grouped by; `None`: tiles are shown."""
         self._window, self._every_s = window, every_s
         self._deliver, self._broken = deliver, broken
         self._wake = threading.Event()
@@ -53,6 +59,11 @@ class Poller:
         self._window = window
         self._wake.set()
 
+    def watch_fleet(self, group: By | None) -> None:
+        """Ask for the fleet, grouped so, instead of snapshots; `None`: for snapshots. At once."""
+        self._group = group
+        self._wake.set()
+
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.clear()
@@ -70,8 +81,11 @@ class Poller:
 
     def poll(self) -> Outcome:
         """Ask once."""
-        window = self._window
+        window, group = self._window, self._group
         try:
+            if group is not None and self._panes is not None:
+                pane = self._panes.pane(window, group, self._tz_name)
+                return Outcome(window=window, pane=pane, retry_in_s=self._every_s)
             frame = self._source.fetch(window)
         except OpenUsageError as error:
             return Outcome(window=window, error=error, retry_in_s=self._retry_s(error))

@@ -156,8 +156,12 @@ class OverviewScreen(_Framed):
         box.focus()
 
     def action_clear(self) -> None:
-        """All accounts again."""
+        """All accounts again; with nothing to clear, back to the fleet."""
         box = self.query_one("#filter", Input)
+        if not (box.value or box.has_class("-open")) and len(self.app.screen_stack) > 1:
+            self.dashboard.board.machine = ""
+            self.app.pop_screen()
+            return
         box.value = ""
         self.dashboard.board.filter = ""
         self._close_filter()

@@ -121,6 +121,8 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     machines: int
     active: int
     """Machines heard of within the stale time."""
+    snapshots: int
+    """Newest states, one an account and machine, that the hub has now."""
     copies: int
     """Events that several machines have, counted once."""
     notes: list[str]

@@ -29,12 +29,13 @@ _DAYS = {"1d": 7, "3d": 7, "7d": 7, "30d": 30, "all": 30}
 """How many days are drawn: at least a week, as tiles do."""
 
 
-def pane_of(
-    accounts: Sequence[Sections], *, window: str, group: By, tz: str, today: str, now: dt.datetime
-) -> Pane:
-    """The pane of a hub that keeps no history: what its machines' newest snapshots say."""
-    labels = days_until(today, _DAYS[window])
-    rows = rows_of(accounts, window=window, group=group, today=today, labels=labels)
+def pane_of(accounts: Sequence[Sections], *, window: str, group: By, tz: str, now: dt.datetime) -> Pane:
+    """The pane of a hub that keeps no history: what its machines' newest snapshots say.
+
+    `now` is in the viewer's zone, which `tz` names.
+    """
+    labels = days_until(now.date(), _DAYS[window])
+    rows = rows_of(accounts, window=window, group=group, now=now, labels=labels)
     machines = {m.name: m for m in _machines(accounts)}
     shared = sorted(shared_accounts(accounts), key=nearness)
     used = total_of(row.window for row in rows)
@@ -54,6 +55,7 @@ def pane_of(
         accounts=shared,
         machines=len(machines),
         active=len(machines),
+        snapshots=len(accounts),
         copies=0,
         notes=[],
         history=False,
@@ -61,12 +63,12 @@ def pane_of(
 
 
 def rows_of(
-    accounts: Iterable[Sections], *, window: str, group: By, today: str, labels: Sequence[str]
+    accounts: Iterable[Sections], *, window: str, group: By, now: dt.datetime, labels: Sequence[str]
 ) -> list[PaneRow]:
-    """What snapshots add to a pane: one row a label, without its share and its place."""
+    """What snapshots add to a pane: one row a label, without its share and its place. `now`: local."""
     found: dict[str | None, list[PaneRow]] = {}
     for account in accounts:
-        for row in _rows(account, group, window, today, labels):
+        for row in _rows(account, group, window, now, labels):
             found.setdefault(row.label, []).append(row)
     return [added(rows) for rows in found.values()]
 
@@ -94,13 +96,14 @@ def shared_accounts(accounts: Iterable[Sections]) -> Iterator[PaneAccount]:
         )
 
 
-def days_until(today: str, days: int) -> list[str]:
-    """The last so many local days, today last."""
-    end = dt.date.fromisoformat(today)
+def days_until(end: dt.date, days: int) -> list[str]:
+    """So many local days, `end` last."""
     return [(end - dt.timedelta(days=back)).isoformat() for back in reversed(range(days))]
 
 
-def _rows(account: Sections, group: By, window: str, today: str, labels: Sequence[str]) -> Iterator[PaneRow]:
+def _rows(
+    account: Sections, group: By, window: str, now: dt.datetime, labels: Sequence[str]
+) -> Iterator[PaneRow]:
     said = account.totals.window
     own = said if said != window else ""
     unknown: list[float | None] = [None for _ in labels]
@@ -112,18 +115,20 @@ def _rows(account: Sections, group: By, window: str, today: str, labels: Sequenc
         for share in account.projects if group is By.PROJECT else account.clients:
             yield _row(share.name, Used(), _share(share), _top(account), unknown, own)
     else:
-        yield _whole(account, group, today, labels, own)
+        yield _whole(account, group, now, labels, own)
 
 
-def _whole(account: Sections, group: By, today: str, labels: Sequence[str], own: str) -> PaneRow:
+def _whole(account: Sections, group: By, now: dt.datetime, labels: Sequence[str], own: str) -> PaneRow:
     """All of a snapshot as one row."""
-    totals = account.totals
+    totals, today = account.totals, now.date().isoformat()
     names = {By.MACHINE: account.machine, By.PROVIDER: account.provider_id, By.ACCOUNT: account.account_id}
     costs, tokens, requests = map(dict, (account.daily_cost, account.daily_tokens, account.daily_requests))
     return PaneRow(
         label=names[group],
         today=Used(
-            cost_usd=totals.today_cost_usd, tokens=tokens.get(today, 0), requests=requests.get(today, 0)
+            cost_usd=totals.today_cost_usd if _is_of(account, now) else None,
+            tokens=tokens.get(today, 0),
+            requests=requests.get(today, 0),
         ),
         window=Used(
             cost_usd=totals.window_cost_usd,
@@ -135,6 +140,12 @@ def _whole(account: Sections, group: By, today: str, labels: Sequence[str], own:
         tokens=[tokens.get(day, 0) for day in labels],
         own_window=own,
     )
+
+
+def _is_of(account: Sections, now: dt.datetime) -> bool:
+    """A snapshot made on an earlier day means that day when it says today."""
+    made_at = account.timestamp
+    return made_at is None or made_at.astimezone(now.tzinfo).date() == now.date()
 
 
 def _row(

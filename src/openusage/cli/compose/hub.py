@@ -19,7 +19,7 @@ from openusage.cli.compose.parts import (
     target,
     targets,
 )
-from openusage.cli.compose.screen import LOOKING, WithNotes, hub_source, show
+from openusage.cli.compose.screen import LOOKING, HubWithNotes, hub_source, show
 from openusage.cli.process import (
     daemon_thread,
     log_to_file,
@@ -30,7 +30,6 @@ from openusage.cli.process import (
 from openusage.errors import AlreadyRunning, ExitCode
 
 if TYPE_CHECKING:
-    from openusage.client import Frame
     from openusage.exporter import Target
     from openusage.paths import Paths
     from openusage.settings import Settings
@@ -77,7 +76,7 @@ def run_hub(
                 return show(
                     settings,
                     paths,
-                    WithNotes(hub_source(url, token), notes),
+                    HubWithNotes(hub_source(url, token), notes),
                     interval_s=OWN_HUB_POLL_S,
                     empty_text=nothing_found() if collect else "",
                 )
@@ -98,7 +97,7 @@ def where_to_look(url: str, *, collect: bool) -> str:
 
 
 @contextlib.contextmanager
-def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable[[Frame], list[str]]]:
+def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable[[bool], list[str]]]:
     """This machine's daemon beside a hub, pushing to it. A daemon that runs already is used as it is.
 
     Gives what there is to say about this machine, such as how far the first read has come.
@@ -113,9 +112,9 @@ def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable
     thread = daemon_thread(daemon.run)
     thread.start()
 
-    def notes(frame: Frame) -> list[str]:
+    def notes(is_anything: bool) -> list[str]:
         said = daemon.notes()
-        if said or frame.snapshots:
+        if said or is_anything:
             return said
         status = daemon.status()
         return [] if status.first_read_done and not status.accounts else [LOOKING]
@@ -159,5 +158,5 @@ def _forwarding(settings: Settings, paths: Paths, own: Target) -> Iterator[None]
         client.close()
 
 
-def _no_notes(frame: Frame) -> list[str]:
+def _no_notes(is_anything: bool) -> list[str]:
     return []

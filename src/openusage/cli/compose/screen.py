@@ -15,9 +15,10 @@ from openusage.cli.process import on_signals, screen_possible
 from openusage.errors import ExitCode, OpenUsageError, UsageError
 
 if TYPE_CHECKING:
-    from openusage.client import Frame, SnapshotSource
+    from openusage.client import Frame, HubClient, PaneFrame, SnapshotSource
     from openusage.paths import Paths
     from openusage.settings import Settings
+    from openusage.wire.rollups import By
 
 DAEMON_START_S = 8.0
 """How long a dashboard waits for the daemon that it started."""
@@ -35,9 +36,8 @@ def run_dashboard(settings: Settings, paths: Paths, *, window: str | None = None
     if not client.healthy():
         start_daemon(paths, client.healthy)
 
-    def notes(frame: Frame) -> list[str]:
-        nothing_yet = not (frame.snapshots or frame.notes)
-        return [LOOKING] if nothing_yet and not client.status().first_read_done else []
+    def notes(is_anything: bool) -> list[str]:
+        return [LOOKING] if not is_anything and not client.status().first_read_done else []
 
     return show(settings, paths, WithNotes(client, notes), window=window, empty_text=nothing_found())
 
@@ -79,7 +79,7 @@ def run_hub_view(
     return show(settings, paths, hub_source(url, token), interval_s=interval_s)
 
 
-def hub_source(url: str, token: str) -> SnapshotSource:
+def hub_source(url: str, token: str) -> HubClient:
     from openusage.client import HubClient
 
     return HubClient(url, token=token, now=now)
@@ -103,6 +103,8 @@ def show(
     from openusage.tui.app import DashboardApp
     from openusage.zone import load_zone, local_zone_name
 
+    zone = local_zone_name(os.environ)
+
     def save_window(name: str) -> None:
         update(paths.settings_file, {"data.time_window": name})
 
@@ -113,7 +115,8 @@ def show(
         thresholds=(100 - settings.ui.warn_threshold * 100, 100 - settings.ui.crit_threshold * 100),
         hide_costs=settings.dashboard.hide_costs,
         now=now,
-        tz=load_zone(local_zone_name(os.environ)),
+        tz=load_zone(zone),
+        tz_name=zone,
         save_window=None if source.is_hub else save_window,
         empty_text=empty_text,
     )
@@ -123,9 +126,9 @@ def show(
 
 
 class WithNotes:
-    """A source, and what else there is to say beside its answers."""
+    """A source, and what else there is to say beside its answers. `notes` is told whether there are any."""
 
-    def __init__(self, source: SnapshotSource, notes: Callable[[Frame], list[str]]) -> None:
+    def __init__(self, source: SnapshotSource, notes: Callable[[bool], list[str]]) -> None:
         self.label, self.is_hub = source.label, source.is_hub
         self._source, self._notes = source, notes
 
@@ -133,7 +136,24 @@ class WithNotes:
         import msgspec
 
         frame = self._source.fetch(window)
-        return msgspec.structs.replace(frame, notes=[*frame.notes, *self._notes(frame)])
+        more = self._notes(bool(frame.snapshots or frame.notes))
+        return msgspec.structs.replace(frame, notes=[*frame.notes, *more])
 
     def close(self) -> None:
         self._source.close()
+
+
+class HubWithNotes(WithNotes):
+    """The same of a hub, which also tells of its fleet."""
+
+    def __init__(self, hub: HubClient, notes: Callable[[bool], list[str]]) -> None:
+        super().__init__(hub, notes)
+        self._hub = hub
+
+    def pane(self, window: str, group: By, tz: str) -> PaneFrame:
+        import msgspec
+
+        frame = self._hub.pane(window, group, tz)
+        more = self._notes(bool(frame.pane.rows))
+        pane = msgspec.structs.replace(frame.pane, notes=[*frame.pane.notes, *more])
+        return msgspec.structs.replace(frame, pane=pane)
