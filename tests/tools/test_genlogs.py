@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools.genlogs import write_home
+from tools.genlogs import AGENTS, write_home
 from tools.genlogs.__main__ import main
 from tools.genlogs._truth import FIELDS
 
@@ -52,8 +53,9 @@ PLAIN_TRUTH = "d7880a79b277c06d3afa91b9f47b7aaebd5df3fd94d54d9a9bd7f5c450bfd0dd"
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_truth_is_what_a_careful_reader_counts(tmp_path: Path, flavour: Any, seed: int) -> None:
     """Every message once, with its largest usage, however often its lines were copied or replayed."""
-    truth = write_home(tmp_path, seed=seed, days=20, mb=3, flavour=flavour)
-    for agent, read in (("claude", claude_messages), ("codex", codex_messages)):
+    truth = write_home(tmp_path, seed=seed, days=20, mb=3, flavour=flavour, agents=tuple(AGENTS))
+    readers = {"claude": claude_messages, "codex": codex_messages, "opencode": opencode_messages}
+    for agent, read in readers.items():
         messages = read(tmp_path)
         sums = {f: sum(counts[i] for counts in messages.values()) for i, f in enumerate(FIELDS)}
         told = truth["agents"][agent]["total"]
@@ -192,6 +194,22 @@ def codex_messages(home: Path) -> dict[object, tuple[int, ...]]:
             cached, thought = last["cached_input_tokens"], last["reasoning_output_tokens"]
             counts = (last["input_tokens"] - cached, last["output_tokens"] - thought, thought, cached, 0, 0)
             found[(*info["total_token_usage"].values(), *counts)] = counts
+    return found
+
+
+def opencode_messages(home: Path) -> dict[object, tuple[int, ...]]:
+    """One message per time, model and counts: forks have them under other ids, JSON files once more."""
+    found: dict[object, tuple[int, ...]] = {}
+    root = home / ".local/share/opencode"
+    db = sqlite3.connect(root / "opencode.db")
+    texts = [data for (data,) in db.execute("SELECT data FROM message")]
+    db.close()
+    texts += [path.read_text() for path in (root / "storage/message").rglob("*.json")]
+    for message in map(json.loads, texts):
+        if message["role"] == "assistant" and "error" not in message:
+            used, cache = message["tokens"], message["tokens"]["cache"]
+            counts = (used["input"], used["output"], used["reasoning"], cache["read"], cache["write"], 0)
+            found[(*message["time"].values(), message["modelID"], *counts)] = counts
     return found
 
 

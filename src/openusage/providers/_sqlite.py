@@ -33,7 +33,8 @@ BUSY_TIMEOUT_MS = 500
 CACHE_KIB = 2_048
 LEAST_BYTES = 4_096
 """What a database that changed and did not grow counts as: a page."""
-BATCH_ROWS = 500
+BATCH_ROWS = 200
+"""Rows that one statement reads: what belongs to them is in memory at once."""
 
 _HEADER_BYTES = 20
 _READ_VERSION_AT = 19
@@ -274,6 +275,8 @@ class Batch(msgspec.Struct, frozen=True):
     state: bytes
     share: float = 1.0
     """How much of the database is read after it, between 0 and 1: for the progress line."""
+    problems: list[str] = []
+    """Rows that could not be read, each in words without the row's own text."""
 
 
 Reader = Callable[[Database, bytes], Iterator[Batch]]
@@ -334,6 +337,7 @@ def _read(state: DatabaseState, cursor: FileCursor | None, reader: Reader) -> It
                 held = Chunk(
                     records=batch.records,
                     cursors=[state.cursor(known, whole=False)],
+                    problems=[Problem(path=state.path, offset=0, what=what) for what in batch.problems],
                     bytes_read=max(0, done - told),
                 )
                 told = max(told, done)
@@ -341,10 +345,9 @@ def _read(state: DatabaseState, cursor: FileCursor | None, reader: Reader) -> It
         if held is not None:
             yield held
         raise
-    yield Chunk(
-        records=[] if held is None else held.records,
-        cursors=[state.cursor(known)],
-        bytes_read=size - told + (0 if held is None else held.bytes_read),
+    last = Chunk() if held is None else held
+    yield msgspec.structs.replace(
+        last, cursors=[state.cursor(known)], bytes_read=size - told + last.bytes_read
     )
 
 

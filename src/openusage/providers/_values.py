@@ -4,9 +4,10 @@ times as seconds or milliseconds or ISO. What cannot be understood is `None`, an
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +15,8 @@ from openusage.wire.events import TokenCounts
 
 LARGEST = 1 << 53
 """Counts beyond this are no counts: a float cannot hold them."""
+
+T = TypeVar("T")
 
 _AFTER_MS = 1e11
 """Seconds would be in the year 5138, so a number beyond is in milliseconds."""
@@ -41,10 +44,12 @@ def count(value: object) -> int | None:
 
 
 def text(value: object) -> str | None:
-    """A text that is not empty; bytes as what of them is UTF-8."""
+    """A text that is not empty and can be sent: of bytes and of lone surrogates what is UTF-8."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def nano_usd(value: object) -> int | None:
@@ -101,6 +106,29 @@ def json_value(data: object) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _salvaged(data)
+
+
+def decoded(data: bytes | str, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """A JSON text as the decoder's type; one that breaks the rules a little, as loose as Python reads it.
+
+    `None`: it is no JSON, or not of this type.
+    """
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        pass
+    try:
+        return msgspec.convert(_salvaged(data), decoder.type)
+    except msgspec.ValidationError:
+        return None
+
+
+def _salvaged(data: bytes | str) -> Any:
+    """Lone surrogates, control characters in texts, bytes that are no UTF-8: they all occur."""
+    try:
+        return json.loads(data.decode("utf-8", "replace") if isinstance(data, bytes) else data, strict=False)
+    except (ValueError, RecursionError):
         return None
 
 
