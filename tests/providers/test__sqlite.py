@@ -13,7 +13,7 @@ import pytest
 from openusage.errors import SourceChanged, SourceError, SourceUnavailable
 from openusage.providers import _sqlite
 from openusage.providers._contract import Chunk
-from openusage.providers._sqlite import Batch, Database, Trail
+from openusage.providers._sqlite import Batch, Database
 from openusage.wire.cursors import FileCursor
 
 
@@ -297,31 +297,3 @@ def test_a_woken_read_looks_at_the_database_its_log_and_the_folders_around(path:
     assert not _sqlite.is_touched(through, [f"{real}-shm", f"{real}.lock", str(path.parent / "other")])
     assert not _sqlite.is_touched(through, [])
     assert _sqlite.is_touched(through, None)
-
-
-@pytest.mark.parametrize(
-    ("then", "most"),
-    [
-        ("", 100),
-        ("INSERT INTO item VALUES ('new', '')", 100),
-        ("DELETE FROM item WHERE id = 'i0'", 100),
-        ("DELETE FROM item WHERE id IN ('i98', 'i99'); INSERT INTO item VALUES ('new', '')", 98),
-        ("DELETE FROM item WHERE id = 'i10'; UPDATE item SET rowid = rowid - 1 WHERE rowid > 11", 11),
-        ("DELETE FROM item", 0),
-    ],
-)
-def test_a_trail_leads_back_to_the_last_row_that_is_where_it_was(path: Path, then: str, most: int) -> None:
-    tool = owner(path, rows=100)
-    trail = Trail()
-    for n in range(100):
-        trail.add(n + 1, f"i{n}")
-    assert len(trail.marks) <= 9
-    tool.execute(then)
-    state = _sqlite.stat(path)
-    assert state is not None
-    with _sqlite.opened(state) as db:
-        start = trail.start(db, "item", "id")
-        unread = [name for (name,) in db.rows("SELECT id FROM item WHERE rowid > ?", (start,))]
-    assert ("new" in then) == ("new" in unread)
-    assert start <= most
-    tool.close()

@@ -6,8 +6,7 @@ whose owner is gone has no `-wal` file: a plain read-only connection would make 
 opened as immutable, and every batch is dropped if the file changed while it was read.
 
 Its cursor: `inode` as of any file; `size` and `mtime_ns` of database and log together; `offset` stays 0, what
-was read is known by rows and not by bytes; `state` is the provider's. Rows are read in the order of their
-rowid, and a `Trail` tells whether a rowid still means the row that it meant.
+was read is known by rows (`_rows`) and not by bytes; `state` is the provider's.
 """
 
 from __future__ import annotations
@@ -237,35 +236,6 @@ def _explained(path: str) -> Iterator[None]:
         raise SourceChanged(f"{path} holds a name that is no UTF-8", CHANGED_HINT) from e
     except apsw.Error as e:
         raise SourceUnavailable(f"{path} cannot be read: {e}") from e
-
-
-class Trail(msgspec.Struct, array_like=True):
-    """Rows that were the last ones when a table was read, newest last: rowid and what names the row.
-
-    Rowids are given anew after a VACUUM, and once more after the last rows were deleted. A row that still has
-    its rowid says that all rows before it have theirs: reading goes on behind the newest such row. The gaps
-    between the marks double, so that a tool that takes back its last messages costs only those.
-    """
-
-    marks: list[tuple[int, str]] = []
-
-    def start(self, db: Database, table: str, witness: str) -> int:
-        """The rowid behind which to go on; forgets the marks that are no longer true."""
-        while self.marks:
-            rowid, name = self.marks[-1]
-            if db.rows(f"SELECT {witness} FROM {table} WHERE rowid = ?", (rowid,)) == [(name,)]:
-                return rowid
-            self.marks.pop()
-        return 0
-
-    def add(self, rowid: int, name: str) -> None:
-        """The row `rowid`, named `name`, was read, and all before it."""
-        kept: list[tuple[int, str]] = []
-        for mark in reversed(self.marks):
-            gap = rowid - mark[0]
-            if gap > 0 and (not kept or gap >= 2 * (rowid - kept[-1][0])):
-                kept.append(mark)
-        self.marks = [*reversed(kept), (rowid, name)]
 
 
 class Batch(msgspec.Struct, frozen=True):

@@ -10,12 +10,12 @@ and in that of 2.x. A copy is older than the session that it is in, which tells 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from openusage.providers._calls import is_unique
 from openusage.providers._inputs import touch_of
 from openusage.providers._values import child, count, decoded, disjoint, nano_usd, project_of, text, time_us
 from openusage.wire.events import NO_TOKENS, EventKind, Outcome, TokenCounts, UsageEvent, event_key
@@ -43,8 +43,6 @@ _BUILT_IN = frozenset(
 )
 """Names of OpenCode's own tools; any other with a `_` is `<MCP server>_<tool>`."""
 _ABORTED = ("Tool execution aborted", "The user rejected", "The user dismissed", "Tool execution was inter")
-_COUNTED_ID = re.compile(r":\d+$")
-_LONG_ID = 16
 
 
 class ToolState(msgspec.Struct, gc=False):
@@ -229,8 +227,7 @@ def _call(about: UsageEvent, message: Message, part: Part, state: ToolState, at_
     call, name = text(part.callID) or text(part.id), text(part.tool) or text(part.name)
     if call is None or name is None or state.status not in ("completed", "error"):
         return None
-    # Ids like `functions.bash:0` are counted anew in every session.
-    is_unique = len(call) >= _LONG_ID and not _COUNTED_ID.search(call)
+    key = event_key(PROVIDER, "tool", call) if is_unique(call) else _key("tool", at_us, about, call, name)
     touch = touch_of(state.input, text(child(message.path).get("cwd")) or "")
     times = child(state.time) or child(part.time)
     started_us = time_us(times.get("start")) or time_us(times.get("ran")) or time_us(times.get("created"))
@@ -238,7 +235,7 @@ def _call(about: UsageEvent, message: Message, part: Part, state: ToolState, at_
         about,
         kind=EventKind.TOOL,
         at_us=about.at_us if started_us is None else started_us + (about.at_us - at_us),
-        event_key=event_key(PROVIDER, "tool", call) if is_unique else _key("tool", at_us, about, call, name),
+        event_key=key,
         tool=tool_name(name),
         outcome=_outcome(state),
         language=touch.language,
