@@ -1,4 +1,7 @@
-"""Databases of tools as text: `<name>.sql` in a fixture's home stands for the database `<name>`."""
+"""Databases of tools as text: `<name>.sql` in a fixture's home stands for the database `<name>`.
+
+`@HOME@` in a fixture's JSON file stands for the home: some tools keep lists of absolute paths.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,9 @@ def apply(database: Path, todo: Sequence[str]) -> None:
 
 def take_scripts(home: Path) -> dict[Path, list[str]]:
     """The scripts of a home by the database that they make; they are removed from the home."""
+    for path in home.rglob("*.json"):
+        if b"@HOME@" in (content := path.read_bytes()):
+            path.write_bytes(content.replace(b"@HOME@", str(home).encode()))
     found: dict[Path, list[str]] = {}
     for script in sorted(home.rglob("*.sql")):
         found[script.with_suffix("")] = list(statements(script.read_text()))
