@@ -29,7 +29,13 @@ NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 FIELDS = ("input", "output", "reasoning", "cache_read", "cache_write_5m", "cache_write_1h", "messages")
 Sums = dict[tuple[str, str, str], tuple[int, ...]]
 PRICES = PriceBook.load()
-PROVIDERS = {"claude": "claude_code", "codex": "codex", "opencode": "opencode"}
+PROVIDERS = {
+    "claude": "claude_code",
+    "codex": "codex",
+    "opencode": "opencode",
+    "gemini": "gemini_cli",
+}
+"""Who reads what an agent wrote."""
 
 
 def opened(database: Path) -> Store:
@@ -105,22 +111,21 @@ def test_one_read_and_a_second_one_equal_the_truth(generated: tuple[Path, Sums],
     assert counted(tmp_path / "t.db") == truth
 
 
-def test_sessions_equal_the_truth(written: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    """Also of messages that forks and replays repeat: they are of the session that they were first in."""
+@pytest.mark.parametrize("agent", ["codex", "opencode", "gemini"])
+def test_sessions_equal_the_truth(written: tuple[Path, dict[str, Any]], tmp_path: Path, agent: str) -> None:
+    """Also of messages that forks and replays repeat: they are of the session that they were first in.
+
+    Not of Claude Code, which writes a resumed session's lines anew under its own id: both are true.
+    """
     home, truth = written
     read(home, tmp_path / "t.db")
     store = opened(tmp_path / "t.db")
-    rows = store.usage(
-        Window("all"),
-        (By.PROVIDER, By.SESSION),
-        Filter(kinds=(EventKind.MESSAGE,), providers=("opencode",)),
-        "UTC",
-    )
+    messages = Filter(kinds=(EventKind.MESSAGE,), providers=(PROVIDERS[agent],))
+    rows = store.usage(Window("all"), (By.SESSION,), messages, "UTC")
     store.close()
-    counted = {(r.key["session"] or ""): (r.total_tokens, r.events) for r in rows}
-    assert counted == {
+    assert {(r.key["session"] or ""): (r.total_tokens, r.events) for r in rows} == {
         name: (sum(sums[f] for f in FIELDS[:-1]), sums["messages"])
-        for name, sums in truth["agents"]["opencode"]["sessions"].items()
+        for name, sums in truth["agents"][agent]["sessions"].items()
     }
 
 
