@@ -20,7 +20,8 @@ from openusage.providers._contract import Env
 from openusage.store import Store
 from openusage.wire.events import EventKind
 from openusage.wire.rollups import By, Filter, Window
-from tools.genlogs import write_home
+from tests.support import databases
+from tools.genlogs import AGENTS, write_home
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -28,6 +29,13 @@ NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 FIELDS = ("input", "output", "reasoning", "cache_read", "cache_write_5m", "cache_write_1h", "messages")
 Sums = dict[tuple[str, str, str], tuple[int, ...]]
 PRICES = PriceBook.load()
+PROVIDERS = {
+    "claude": "claude_code",
+    "codex": "codex",
+    "opencode": "opencode",
+    "gemini": "gemini_cli",
+}
+"""Who reads what an agent wrote."""
 
 
 def opened(database: Path) -> Store:
@@ -72,9 +80,8 @@ def counted(database: Path) -> Sums:
 
 
 def true(truth: Mapping[str, Any]) -> Sums:
-    providers = {"claude": "claude_code", "codex": "codex"}
     return {
-        (providers[agent], day, model): tuple(sums[f] for f in FIELDS)
+        (PROVIDERS[agent], day, model): tuple(sums[f] for f in FIELDS)
         for agent, told in truth["agents"].items()
         for day, models in told["days"].items()
         for model, sums in models.items()
@@ -82,9 +89,18 @@ def true(truth: Mapping[str, Any]) -> Sums:
 
 
 @pytest.fixture(scope="module", params=[7, 21, 1234], ids="seed {}".format)
-def generated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sums]:
+def written(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """A home of all agents, and what is true of it."""
     home = tmp_path_factory.mktemp("generated")
-    return home, true(write_home(home, seed=request.param, days=40, mb=50))
+    return home, write_home(home, seed=request.param, days=40, mb=50, agents=tuple(AGENTS))
+
+
+@pytest.fixture(scope="module")
+def generated(written: tuple[Path, dict[str, Any]]) -> tuple[Path, Sums]:
+    home, truth = written
+    return home, true(truth)
 
 
 def test_one_read_and_a_second_one_equal_the_truth(generated: tuple[Path, Sums], tmp_path: Path) -> None:
@@ -95,6 +111,24 @@ def test_one_read_and_a_second_one_equal_the_truth(generated: tuple[Path, Sums],
     assert counted(tmp_path / "t.db") == truth
 
 
+@pytest.mark.parametrize("agent", ["codex", "opencode", "gemini"])
+def test_sessions_equal_the_truth(written: tuple[Path, dict[str, Any]], tmp_path: Path, agent: str) -> None:
+    """Also of messages that forks and replays repeat: they are of the session that they were first in.
+
+    Not of Claude Code, which writes a resumed session's lines anew under its own id: both are true.
+    """
+    home, truth = written
+    read(home, tmp_path / "t.db")
+    store = opened(tmp_path / "t.db")
+    messages = Filter(kinds=(EventKind.MESSAGE,), providers=(PROVIDERS[agent],))
+    rows = store.usage(Window("all"), (By.SESSION,), messages, "UTC")
+    store.close()
+    assert {(r.key["session"] or ""): (r.total_tokens, r.events) for r in rows} == {
+        name: (sum(sums[f] for f in FIELDS[:-1]), sums["messages"])
+        for name, sums in truth["agents"][agent]["sessions"].items()
+    }
+
+
 def test_twenty_random_slices_with_restarts_equal_the_truth(
     generated: tuple[Path, Sums], tmp_path: Path
 ) -> None:
@@ -102,7 +136,8 @@ def test_twenty_random_slices_with_restarts_equal_the_truth(
     home, truth = generated
     rng = random.Random(99)
     growing = tmp_path / "growing"
-    files = sorted(p for p in home.rglob("*") if p.is_file())
+    files = sorted(p for p in home.rglob("*") if p.is_file() and p.suffix != ".db")
+    grown = [databases.Growing(p, growing / p.relative_to(home), "session") for p in home.rglob("*.db")]
     left = {p: p.read_bytes() for p in files}
     for step in range(20):
         for file in files:
@@ -114,6 +149,8 @@ def test_twenty_random_slices_with_restarts_equal_the_truth(
             with copy.open("ab") as f:
                 f.write(rest[:size])
             left[file] = rest[size:]
+        for database in grown:
+            database.grow(1.0 if step == 19 else rng.random())
         read(growing, tmp_path / "t.db")
     assert counted(tmp_path / "t.db") == truth
 

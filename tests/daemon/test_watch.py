@@ -17,11 +17,11 @@ Bursts = list[set[str]]
 
 
 @asynccontextmanager
-async def watching(root: Path) -> AsyncIterator[Bursts]:
+async def watching(root: Path, *, recursive: bool = True) -> AsyncIterator[Bursts]:
     """What `watch` tells of the folder; the first burst is through."""
     bursts: Bursts = []
     stop, moved = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(watch(lambda: [str(root)], bursts.append, stop, moved))
+    task = asyncio.create_task(watch(lambda: [str(root)], bursts.append, stop, moved, recursive=recursive))
     try:
         await until(bursts, str(root))
         yield bursts
@@ -43,6 +43,17 @@ async def test_at_the_start_everything_may_have_changed_and_then_only_what_did(t
         file.touch()
         await until(bursts, str(file), before)
         assert not any(str(tmp_path) in burst for burst in bursts[before:])
+
+
+async def test_a_flat_root_is_watched_without_what_is_below(tmp_path: Path) -> None:
+    below = tmp_path / "below"
+    below.mkdir()
+    async with watching(tmp_path, recursive=False) as bursts:
+        before = len(bursts)
+        (below / "deep.txt").touch()
+        (tmp_path / "a.db-wal").touch()
+        await until(bursts, str(tmp_path / "a.db-wal"), before)
+        assert not any(str(below / "deep.txt") in burst for burst in bursts)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse such names")

@@ -23,9 +23,10 @@ from pytest_httpserver import HTTPServer
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
 from openusage.providers import _jsonl, codex
 from openusage.providers._contract import Env, Problem
+from openusage.providers._patch import patch
 from openusage.providers.codex._log import client_class
 from openusage.providers.codex._quota import window_name
-from openusage.providers.codex._tools import HEAD_BYTES, outcome, patch, tool_name
+from openusage.providers.codex._tools import HEAD_BYTES, outcome, tool_name
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import (
     Account,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tools.genlogs import write_home
+from tools.genlogs import AGENTS, write_home
 from tools.genlogs.__main__ import main
 from tools.genlogs._truth import FIELDS
 
@@ -48,12 +49,26 @@ PLAIN_DIGEST = "1053ed838a68a9a7794f6fa5589f63ade60c604ea7b9fc1d9b702cd5a4335ed1
 PLAIN_TRUTH = "d7880a79b277c06d3afa91b9f47b7aaebd5df3fd94d54d9a9bd7f5c450bfd0dd"
 
 
+def test_plain_logs_of_gemini_never_change(tmp_path: Path) -> None:
+    write_home(tmp_path, seed=7, days=10, mb=0.5, agents=["gemini"])
+    assert digest(tmp_path) == PLAIN_GEMINI_DIGEST
+
+
+PLAIN_GEMINI_DIGEST = "8cb72ff7b220ca93ec0ea8d9176ec7a1076190df398cff2bb0a7f6f747e5503f"
+
+
 @pytest.mark.parametrize("flavour", ["plain", "rich"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_truth_is_what_a_careful_reader_counts(tmp_path: Path, flavour: Any, seed: int) -> None:
     """Every message once, with its largest usage, however often its lines were copied or replayed."""
-    truth = write_home(tmp_path, seed=seed, days=20, mb=3, flavour=flavour)
-    for agent, read in (("claude", claude_messages), ("codex", codex_messages)):
+    truth = write_home(tmp_path, seed=seed, days=20, mb=3, flavour=flavour, agents=tuple(AGENTS))
+    readers = {
+        "claude": claude_messages,
+        "codex": codex_messages,
+        "opencode": opencode_messages,
+        "gemini": gemini_messages,
+    }
+    for agent, read in readers.items():
         messages = read(tmp_path)
         sums = {f: sum(counts[i] for counts in messages.values()) for i, f in enumerate(FIELDS)}
         told = truth["agents"][agent]["total"]
@@ -80,14 +95,15 @@ def test_the_parts_of_the_truth_add_up(tmp_path: Path, flavour: Any) -> None:
 
 
 def test_rich_logs_hold_what_a_dashboard_shows(tmp_path: Path) -> None:
-    truth = write_home(tmp_path, seed=4, days=10, mb=4, flavour="rich")
+    agents = {"claude": claude_tools, "codex": codex_tools, "gemini": gemini_tools}
+    truth = write_home(tmp_path, seed=4, days=10, mb=4, flavour="rich", agents=list(agents))
     account = json.loads((tmp_path / ".claude.json").read_text())
     assert account["oauthAccount"]["emailAddress"].endswith("@example.com")
     assert not (tmp_path / ".codex/auth.json").exists()
-    for agent, read in (("claude", claude_tools), ("codex", codex_tools)):
+    for agent, read in agents.items():
         tools = truth["agents"][agent]["tools"]
         assert tools == read(tmp_path)
-        assert any(name.startswith("mcp__") for name in tools)
+        assert any(name.startswith("mcp_") for name in tools)
         assert 0 < sum(t["errors"] for t in tools.values()) < sum(t["calls"] for t in tools.values()) / 5
     assert {"Edit", "Write", "MultiEdit", "Task"} <= set(truth["agents"]["claude"]["tools"])
     assert "apply_patch" in truth["agents"]["codex"]["tools"]
@@ -193,6 +209,48 @@ def codex_messages(home: Path) -> dict[object, tuple[int, ...]]:
             counts = (last["input_tokens"] - cached, last["output_tokens"] - thought, thought, cached, 0, 0)
             found[(*info["total_token_usage"].values(), *counts)] = counts
     return found
+
+
+def opencode_messages(home: Path) -> dict[object, tuple[int, ...]]:
+    """One message per time, model and counts: forks have them under other ids, JSON files once more."""
+    found: dict[object, tuple[int, ...]] = {}
+    root = home / ".local/share/opencode"
+    db = sqlite3.connect(root / "opencode.db")
+    texts = [data for (data,) in db.execute("SELECT data FROM message")]
+    db.close()
+    texts += [path.read_text() for path in (root / "storage/message").rglob("*.json")]
+    for message in map(json.loads, texts):
+        if message["role"] == "assistant" and "error" not in message:
+            used, cache = message["tokens"], message["tokens"]["cache"]
+            counts = (used["input"], used["output"], used["reasoning"], cache["read"], cache["write"], 0)
+            found[(*message["time"].values(), message["modelID"], *counts)] = counts
+    return found
+
+
+def gemini_chats(home: Path) -> Iterator[dict[str, Any]]:
+    """Every message of every chat."""
+    for path in sorted((home / ".gemini/tmp").rglob("session-*")):
+        text = path.read_text()
+        whole = path.suffix == ".json"
+        for found in [json.loads(text)] if whole else map(json.loads, text.rstrip("\n").split("\n")):
+            yield from found.get("messages", [found])
+
+
+def gemini_messages(home: Path) -> dict[object, tuple[int, ...]]:
+    """Every id once, with its tokens."""
+    found: dict[object, tuple[int, ...]] = {}
+    for message in gemini_chats(home):
+        if used := message.get("tokens"):
+            cached = used["cached"]
+            fresh = used["input"] - cached + used["tool"]
+            found[message["id"]] = (fresh, used["output"], used["thoughts"], cached, 0, 0)
+    return found
+
+
+def gemini_tools(home: Path) -> dict[str, dict[str, int]]:
+    calls = {c["id"]: c for message in gemini_chats(home) for c in message.get("toolCalls", [])}
+    failed = {call_id for call_id, call in calls.items() if call["status"] == "error"}
+    return _by_tool({call_id: call["name"] for call_id, call in calls.items()}, failed)
 
 
 def _blocks(line: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,10 +3,11 @@
     truth = write_home(Path("/tmp/home"), seed=7, days=40, mb=50)
     python -m tools.genlogs --home /tmp/home --seed 7 --days 40 --mb 50
 
-The home gets `.claude/projects`, `.codex/sessions` and `.codex/archived_sessions`, full of what real logs
-are full of: streamed repeats, resumed and forked sessions, sub-agents, replays, broken and huge lines. The
-same arguments give the same bytes. `plain` is the measure that other tools are compared with and never
-changes; `rich` adds what makes a screen worth looking at.
+The home gets `.claude/projects`, `.codex/sessions` and `.codex/archived_sessions`, when asked for also
+`.local/share/opencode` with its database and JSON files and `.gemini/tmp`, full of what real logs are full
+of: streamed repeats, resumed and forked sessions, sub-agents, replays, broken and huge lines. The same
+arguments give the same bytes (of a database: the same rows). `plain` is the measure that other tools are
+compared with and never changes; `rich` adds what makes a screen worth looking at.
 
 The rule of the truth: a message (one model answer) counts once, with its final usage, on the UTC day of the
 line that carries that usage. `output` is without reasoning and `input` without cached tokens, so that
@@ -24,12 +25,21 @@ from typing import Any
 from tools.genlogs._agent import Agent, Flavour, Job
 from tools.genlogs._claude import Claude
 from tools.genlogs._codex import Codex
+from tools.genlogs._gemini import Gemini
+from tools.genlogs._opencode import OpenCode
 from tools.genlogs._pool import Pool
 
-__all__ = ["AGENTS", "DEFAULT_END", "Flavour", "write_home"]
+__all__ = ["AGENTS", "DEFAULT_AGENTS", "DEFAULT_END", "Flavour", "write_home"]
 
-AGENTS: dict[str, type[Agent]] = {"claude": Claude, "codex": Codex}
-SHARES = {"claude": 0.60, "codex": 0.25}
+AGENTS: dict[str, type[Agent]] = {
+    "claude": Claude,
+    "codex": Codex,
+    "opencode": OpenCode,
+    "gemini": Gemini,
+}
+DEFAULT_AGENTS = ("claude", "codex")
+"""Who writes when nobody is named: results of many tests and measurements are theirs."""
+SHARES = {"claude": 0.60, "codex": 0.25, "opencode": 0.10, "gemini": 0.05}
 """How the megabytes are divided."""
 DEFAULT_END = dt.date(2026, 11, 20)
 """The last day when none is asked for: results must not depend on today."""
@@ -41,7 +51,7 @@ def write_home(
     seed: int,
     days: int,
     mb: float,
-    agents: Sequence[str] = ("claude", "codex"),
+    agents: Sequence[str] = DEFAULT_AGENTS,
     end: dt.date | None = None,
     flavour: Flavour = "plain",
     until: dt.datetime | None = None,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.genlogs import AGENTS, DEFAULT_END, write_home
+from tools.genlogs import AGENTS, DEFAULT_AGENTS, DEFAULT_END, write_home
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--mb", type=float, default=50)
-    parser.add_argument("--agents", default=",".join(AGENTS))
+    parser.add_argument("--agents", default=",".join(DEFAULT_AGENTS), help=f"of {','.join(AGENTS)}")
     parser.add_argument("--end", default=str(DEFAULT_END), help="last day, 'today', or 'now' (rich only)")
     parser.add_argument("--flavour", choices=("plain", "rich"), default="plain")
     parser.add_argument("--truth", type=Path, help="default: HOME.truth.json")

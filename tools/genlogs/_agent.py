@@ -77,12 +77,16 @@ class Agent:
 
     def fill(self) -> dict[str, Any]:
         """Write all sessions; returns the truth."""
+        self.write_sessions()
+        return self.truth.finish()
+
+    def write_sessions(self) -> None:
+        """Sessions until there are enough bytes."""
         self.prepare()
         for _ in range(1_000_000):
             if self.truth.bytes >= self.job.target_bytes:
                 break
             self.session()
-        return self.truth.finish()
 
     def prepare(self) -> None:
         """Write what is there once, such as an account file."""

@@ -260,5 +260,6 @@ def _concerns(account: Account, changed: Collection[str] | None) -> bool:
     """Whether any of the changed paths is below one of the account's roots."""
     if changed is None:
         return True
-    roots = {*account.roots, *(str(Path(root).resolve()) for root in account.roots)}
+    named = (*account.roots, *account.flat_roots)
+    roots = {*named, *(str(Path(root).resolve()) for root in named)}
     return any(path.startswith(tuple(f"{root.rstrip('/')}/" for root in roots)) for path in changed)

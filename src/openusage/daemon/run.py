@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -85,6 +85,7 @@ class Daemon:
         )
         self._found: list[tuple[str, str]] = []
         self._roots: list[str] = []
+        self._flat_roots: list[str] = []
         self._progress: Progress | None = None
         self._last: Pass | None = None
         self._last_at: dt.datetime | None = None
@@ -137,7 +138,7 @@ class Daemon:
         if self._stopping.is_set():
             stop.set()
         self._wake = asyncio.Event()
-        moved = asyncio.Event()
+        moved, flat_moved = asyncio.Event(), asyncio.Event()
         server = Server(
             uvicorn.Config(
                 application(self),
@@ -151,7 +152,10 @@ class Daemon:
         tasks: list[asyncio.Task[object]] = [
             asyncio.create_task(server.serve(sockets=[listening])),  # type: ignore[list-item]
             asyncio.create_task(watch(lambda: self._roots, self._saw, stop, moved)),
-            asyncio.create_task(self._work(stop, moved)),
+            asyncio.create_task(
+                watch(lambda: self._flat_roots, self._saw, stop, flat_moved, recursive=False)
+            ),
+            asyncio.create_task(self._work(stop, (moved, flat_moved))),
         ]
         tasks += [asyncio.create_task(e.run(stop)) for e in self._exporters]
         log.info("version %s, socket %s, machine %s", __version__, self._config.socket, self._config.machine)
@@ -170,7 +174,7 @@ class Daemon:
 
     # -- the loop --------------------------------------------------------------------------------
 
-    async def _work(self, stop: asyncio.Event, moved: asyncio.Event) -> None:
+    async def _work(self, stop: asyncio.Event, moved: Sequence[asyncio.Event]) -> None:
         loop = asyncio.get_running_loop()
         schedule = Schedule(loop.time(), collect_s=self._config.collect_s, poll_s=self._config.poll_s)
         polling: asyncio.Future[None] | None = None
@@ -178,11 +182,12 @@ class Daemon:
         while not stop.is_set():
             for job in schedule.due(loop.time()):
                 if job is Job.COLLECT:
-                    roots = self._roots
+                    roots = self._roots, self._flat_roots
                     found = await self._collect()
                     schedule.collected(loop.time(), found=found, failed=bool(self._write_error))
-                    if self._roots != roots:
-                        moved.set()
+                    if (self._roots, self._flat_roots) != roots:
+                        for event in moved:
+                            event.set()
                 elif job is Job.POLL:
                     if polling is None or polling.done():
                         polling = asyncio.ensure_future(self._poll(schedule))
@@ -248,6 +253,7 @@ class Daemon:
             accounts = self._collector.accounts()
             self._found = [(p.SPEC.id, a.id) for p, a in accounts]
             self._roots = sorted({root for _, a in accounts for root in a.roots})
+            self._flat_roots = sorted({root for _, a in accounts for root in a.flat_roots})
             self._troubles.see(self.health(), time.monotonic())
         self._problems.see(passed.problems, time.monotonic())
         if passed.found or passed.problems != (self._last.problems if self._last else []):

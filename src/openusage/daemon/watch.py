@@ -20,9 +20,11 @@ FIRST_RETRY_S = 1.0
 RETRY_S = 30.0
 
 
-def existing(roots: Sequence[str]) -> list[str]:
-    """The directories that are there now, none inside another."""
+def existing(roots: Sequence[str], *, recursive: bool = True) -> list[str]:
+    """The directories that are there now; with what is below them, none inside another."""
     found = sorted({str(Path(r).resolve()) for r in roots if Path(r).is_dir()})
+    if not recursive:
+        return found
     return [r for r in found if not any(r != o and r.startswith(o + "/") for o in found)]
 
 
@@ -31,8 +33,12 @@ async def watch(
     changed: Callable[[set[str]], None],
     stop: asyncio.Event,
     moved: asyncio.Event,
+    *,
+    recursive: bool = True,
 ) -> None:
     """Call `changed` with the paths after each burst of writes below `roots()`, until `stop`.
+
+    Not `recursive`: only of writes directly in them.
 
     The roots themselves are among the paths when more may have changed than was seen. `moved` is set by the
     owner when the roots may be others now. Where watching is not possible (limit of watches, odd file
@@ -43,7 +49,7 @@ async def watch(
     pause_s = FIRST_RETRY_S
     while not stop.is_set():
         moved.clear()
-        watched = existing(roots())
+        watched = existing(roots(), recursive=recursive)
         again = asyncio.Event()
         links = [asyncio.create_task(_link(e, again)) for e in (stop, moved)]
         try:
@@ -58,7 +64,7 @@ async def watch(
                 stop_event=again,
                 rust_timeout=1000,
                 yield_on_timeout=True,
-                recursive=True,
+                recursive=recursive,
             ):
                 if burst or unseen:
                     changed({path for _, path in burst} | unseen)

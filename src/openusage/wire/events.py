@@ -180,7 +180,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     provider: str
     roots: tuple[str, ...] = ()
-    """Directories to read and watch. Never leaves the machine."""
+    """Directories to read and watch, with all that is below. Never leaves the machine."""
+    flat_roots: tuple[str, ...] = ()
+    """Directories of which only their own files are read and watched: what is below is much, and not ours."""
     label: str = ""
 
 

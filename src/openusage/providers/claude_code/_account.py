@@ -10,12 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import msgspec
-
-from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
-from openusage.providers import _jsonl
+from openusage.errors import SourceUnavailable
+from openusage.providers import _http, _jsonl
 from openusage.providers._contract import Chunk, Cursors, Env, Problem
 from openusage.providers.claude_code._files import account_files, config_dirs, read_whole
 from openusage.providers.claude_code._lines import time_of
@@ -24,13 +21,9 @@ from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, Behaviour, QuotaReading, Record
 from openusage.wire.identity import account_key
 
-if TYPE_CHECKING:
-    import httpx
-
 API_BASE_URL = "https://api.anthropic.com"
 USER_AGENT = "claude-code/2.1.0"
 """The endpoint answers 429 to any other program."""
-TIMEOUT_S = 8.0
 DEFAULT_CLEANUP_DAYS = 30
 LOGIN_HINT = "Run `claude` and log in again with /login."
 
@@ -141,43 +134,19 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
     token = _token(env)
     if env.http is None or token is None:
         return
-    import httpx  # loaded only where the network is used
-
     base = env.base_urls.get(PROVIDER, API_BASE_URL).rstrip("/")
-    try:
-        answer = env.http.get(
-            f"{base}/api/oauth/usage",
-            headers={
-                "Authorization": f"Bearer {token}",
-                "anthropic-beta": "oauth-2025-04-20",
-                "User-Agent": USER_AGENT,
-            },
-            timeout=TIMEOUT_S,
-        )
-    except httpx.HTTPError as e:
-        raise SourceUnavailable(f"Claude Code's usage cannot be asked: {type(e).__name__}") from e
-    _check(answer)
-    try:
-        body = msgspec.json.decode(answer.content)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
-        raise SourceChanged("Claude Code's usage endpoint answered something that is not JSON") from e
-    if not isinstance(body, dict):
-        raise SourceChanged("Claude Code's usage endpoint answered something that is no JSON object")
+    body = _http.ask(
+        env.http,
+        f"{base}/api/oauth/usage",
+        who="Claude Code's usage endpoint",
+        headers={
+            "Authorization": f"Bearer {token}",
+            "anthropic-beta": "oauth-2025-04-20",
+            "User-Agent": USER_AGENT,
+        },
+        login_hint=LOGIN_HINT,
+    )
     yield from readings_of(body, account.id, int(env.now.timestamp() * 1e6))
-
-
-def _check(answer: httpx.Response) -> None:
-    if answer.status_code in (401, 403):
-        raise AuthRequired(
-            f"Claude Code's login is refused by the usage endpoint ({answer.status_code})", LOGIN_HINT
-        )
-    if answer.status_code == 429:
-        wait = answer.headers.get("Retry-After", "")
-        raise SourceUnavailable(
-            "Claude Code's usage endpoint asks to wait (429)", f"Retry-After: {wait}" if wait else ""
-        )
-    if answer.status_code != 200:
-        raise SourceUnavailable(f"Claude Code's usage endpoint answered {answer.status_code}")
 
 
 def readings_of(body: Mapping[str, object], account: str, now_us: int) -> Iterator[QuotaReading]:
@@ -226,7 +195,7 @@ def _token(env: Env) -> str | None:
             continue
         token, expires_ms = login.get("accessToken"), login.get("expiresAt")
         expired = isinstance(expires_ms, int | float) and expires_ms <= now_ms
-        if isinstance(token, str) and token.isascii() and token.isprintable() and token and not expired:
+        if _http.is_header(token) and not expired:
             return token
     return None
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from openusage.providers._patch import PATCH_SIGN, patch_in
 from openusage.providers.codex import _lines as lines_of
 from openusage.providers.codex import _tools as tools
 from openusage.providers.codex._counter import COUNTER, Counting, Parents, no_parents
@@ -260,7 +261,7 @@ class Parser:
             else event_key(PROVIDER, "call", st.session, self._offset)
         )
         found = Pending(at_us, key, name, st.model, st.project)
-        if tools.PATCH_SIGN in line:
+        if PATCH_SIGN in line:
             _describe(found, lines_of.read(line, _GIVEN).payload, st.cwd)
         if not call.call_id:  # the vendor's own tools: no output of theirs is written
             web = None
@@ -334,7 +335,7 @@ def client_class(originator: str, source: object) -> str:
 
 
 def _describe(call: Pending, given: lines_of.Given, cwd: str) -> None:
-    patch = tools.patch_in([given.input, given.arguments, given.action], cwd)
+    patch = patch_in([given.input, given.arguments, given.action], cwd)
     if patch is not None:
         call.language, call.file_key = patch.language, patch.file_key
         call.lines_added, call.lines_removed = patch.lines_added, patch.lines_removed

@@ -1,11 +1,7 @@
-"""Codex's login (`auth.json`): who is signed in, and the vendor's usage API asked with it. Keeps no tokens.
-
-The id token's claims are read without checking its signature: it is the user's own file, and only shown.
-"""
+"""Codex's login (`auth.json`): who is signed in, and the vendor's usage API asked with it, no token kept."""
 
 from __future__ import annotations
 
-import base64
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +9,14 @@ from typing import Any
 
 import msgspec
 
-from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
-from openusage.net import reason
+from openusage.errors import SourceChanged, SourceUnavailable
+from openusage.providers import _http
 from openusage.providers._contract import Env
 from openusage.providers.codex._quota import PROVIDER, from_api, plan
 from openusage.wire.events import AccountFact, Record
 from openusage.wire.identity import account_key
 
 DEFAULT_BASE = "https://chatgpt.com/backend-api"
-TIMEOUT_S = 8.0
 LOGIN_HINT = "Run: codex login"
 _CLAIMS = "https://api.openai.com/auth"
 
@@ -53,7 +48,7 @@ def login(path: Path) -> Login:
     if found is None:
         raise SourceChanged(f"{path} is not a JSON object.")
     tokens = _dict(found.get("tokens"))
-    claims = _claims(_str(tokens.get("id_token")) or "")
+    claims = _http.claims(tokens.get("id_token"))
     vendor = _dict(claims.get(_CLAIMS))
     return Login(
         access_token=_str(tokens.get("access_token")),
@@ -84,33 +79,18 @@ def ask(account: str, home: Path, known: Login, env: Env) -> Iterator[Record]:
     """
     if env.http is None or not known.access_token:
         return
-    import httpx  # loaded already by whoever made the client; reading logs does without it
-
-    url = usage_url(env.base_urls.get(PROVIDER) or _configured_base(home) or DEFAULT_BASE)
     headers = {"Authorization": f"Bearer {known.access_token}", "User-Agent": _agent(home)}
     if known.account_id:
         headers["ChatGPT-Account-Id"] = known.account_id
-    try:
-        answer = env.http.get(url, headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
-    except (httpx.LocalProtocolError, httpx.InvalidURL, ValueError):
-        # A token or id that cannot be a header, and whose text such an error repeats.
-        raise SourceUnavailable("Codex usage cannot be asked: address or login are malformed.") from None
-    except httpx.HTTPError as e:
-        raise SourceUnavailable(f"Codex usage cannot be asked: {reason(e)}.") from e
-    if answer.status_code in (401, 403):
-        raise AuthRequired("Codex auth required — run `codex login`", LOGIN_HINT)
-    if answer.status_code == 429:
-        after = answer.headers.get("Retry-After", "")
-        raise SourceUnavailable(
-            "Codex usage: too many requests.", f"Try again in {after} s." if after.isdecimal() else ""
-        )
-    if answer.status_code != 200:
-        raise SourceUnavailable(f"Codex usage: the vendor answers {answer.status_code}.")
-    found = _object(answer.content)
-    if found is None:
-        raise SourceChanged("Codex usage: the answer is not a JSON object.")
-    at_us = round(env.now.timestamp() * 1_000_000)
-    yield from from_api(account, found, at_us)
+    found = _http.ask(
+        env.http,
+        usage_url(env.base_urls.get(PROVIDER) or _configured_base(home) or DEFAULT_BASE),
+        who="Codex's usage endpoint",
+        headers=headers,
+        login_hint=LOGIN_HINT,
+        refusal="Codex auth required — run `codex login`",
+    )
+    yield from from_api(account, found, round(env.now.timestamp() * 1_000_000))
 
 
 def usage_url(base: str) -> str:
@@ -138,18 +118,6 @@ def _agent(home: Path) -> str:
         found = {}
     version = _str(found.get("latest_version")) or ""
     return f"codex-cli/{version}" if version.isascii() and version.isprintable() and version else "codex-cli"
-
-
-def _claims(token: str) -> dict[str, Any]:
-    """Claims of a JWT, none when it is not one."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        body = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-    except ValueError:
-        return {}
-    return _object(body) or {}
 
 
 def _object(data: bytes) -> dict[str, Any] | None:

@@ -1,0 +1,113 @@
+"""OpenCode: its database (1.2 and later, 2.x), its older JSON files, and the key of its own gateway.
+
+Seen: JSON files of 0.9 to 1.1, the databases of 1.2 and of 2.x, also those of other release channels, which
+lie beside it. Every message names the vendor that answered. Not covered: the files of 0.6 and older, and the
+balance of OpenCode Zen, which only a browser's login is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from openusage.providers import _sqlite
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._sqlite import Batch, Database
+from openusage.providers.opencode import _database, _storage, _zen
+from openusage.providers.opencode._messages import PROVIDER
+from openusage.wire.events import Account, Record
+
+__all__ = ["SPEC", "discover", "plan", "poll", "read"]
+
+SPEC = ProviderSpec(
+    id=PROVIDER,
+    name="OpenCode",
+    kind=Kind.BOTH,
+    default_account="opencode",
+    docs_url="https://opencode.ai/docs",
+    patterns=(
+        "~/.local/share/opencode/opencode*.db",
+        "~/.local/share/opencode/storage/message/*/*.json",
+    ),
+    retention_hint="OpenCode keeps its sessions until they are deleted.",
+)
+
+
+def discover(env: Env) -> Iterator[Account]:
+    """One account over all data folders that hold messages."""
+    found = [root for root in _folders(env) if _databases(root) or (root / "storage" / "message").is_dir()]
+    if found:
+        # A database makes the JSON files history: they are read, and not watched.
+        watched = [root / "storage" / "message" for root in found if not _databases(root)]
+        yield Account(
+            id=SPEC.default_account,
+            provider=SPEC.id,
+            roots=tuple(map(str, watched)),
+            flat_roots=tuple(map(str, found)),
+            label=SPEC.name,
+        )
+
+
+def _folders(env: Env) -> list[Path]:
+    named = [Path(part) for part in env.environ.get("OPENCODE_DATA_DIR", "").split(",") if part.strip()]
+    data = env.environ.get("XDG_DATA_HOME", "")
+    usual = (Path(data) if data.startswith("/") else env.home / ".local" / "share") / "opencode"
+    return list(dict.fromkeys(named or [usual, env.home / "Library" / "Application Support" / "opencode"]))
+
+
+def _databases(root: Path) -> list[str]:
+    """`opencode.db` and those of other channels. The usual one first: what is in several is of the first."""
+    found = (p for p in root.glob("opencode*.db") if p.stem == "opencode" or p.stem.startswith("opencode-"))
+    return sorted(map(str, found), key=lambda path: (not path.endswith("/opencode.db"), path))
+
+
+def _roots(account: Account) -> list[Path]:
+    return [Path(root) for root in account.flat_roots]
+
+
+def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
+    """How much there is to read: of databases, and of the messages among the JSON files."""
+    roots = _roots(account)
+    found = _sqlite.plan([path for root in roots for path in _databases(root)], cursors)
+    files, size = found.files, found.bytes_to_read
+    for root in roots:
+        more, bytes_more = _storage.planned(_storage.due(root, cursors, None))
+        files, size = files + more, size + bytes_more
+    return Plan(files=files, bytes_to_read=size)
+
+
+def read(
+    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
+) -> Iterator[Chunk]:
+    """Everything new since `cursors`: JSON files first, which are the older ones."""
+    now_us = round(env.now.timestamp() * 1_000_000)
+
+    def reader(db: Database, state: bytes) -> Iterator[Batch]:
+        return _database.batches(db, state, account.id, now_us)
+
+    roots = _roots(account)
+    for root in roots:
+        storage = _storage.Storage(root, account.id, now_us)
+        yield from storage.chunks(_storage.due(root, cursors, changed))
+        yield from _gone(root, cursors)
+    yield from _sqlite.read([path for root in roots for path in _databases(root)], cursors, changed, reader)
+
+
+def _gone(root: Path, cursors: Cursors) -> Iterator[Chunk]:
+    """Cursors of sessions and databases that were deleted; a whole folder that is gone may come back."""
+    top = root / "storage" / "message"
+    names = [
+        path
+        for path in cursors
+        if (path.startswith(f"{top}/") and top.is_dir() and not Path(path).is_dir())
+        or (Path(path).parent == root and root.is_dir() and not Path(path).exists())
+    ]
+    if names:
+        yield Chunk(gone=names)
+
+
+def poll(account: Account, env: Env) -> Iterator[Record]:
+    """Whether the key of OpenCode Zen is good. Nothing without a network or a key."""
+    key = _zen.key_of(iter(_roots(account)), env) if env.http is not None else None
+    if key is not None:
+        yield from _zen.ask(account.id, key, env)
