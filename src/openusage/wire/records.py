@@ -21,6 +21,9 @@ MAX_PACKED_BYTES = 1 << 20
 MAX_UNPACKED_BYTES = 16 << 20
 """5,000 events are about 2 MiB; whatever is larger is not ours."""
 
+MAX_TEXT = 16_384
+"""Characters of any text of a record: no name of anything is longer."""
+
 
 class RecordBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Body of `POST /v1/records`."""
