@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openusage.errors import OpenUsageError
+from tools.ports import free_port
 from tools.soak._homes import Part, Sums, Writing, add_up, differences, invent, outside
-from tools.soak._programs import Daemon, Hub, Program, free_port
+from tools.soak._programs import Daemon, Hub, Program
 
 __all__ = ["Plan", "soak"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -30,17 +28,6 @@ ASK_S = 30.0
 BY = (By.PROVIDER, By.DAY, By.MODEL)
 MESSAGES = Filter(kinds=(EventKind.MESSAGE,))
 ALL = Window("all")
-_PORTS = range(20_000, 30_000)
-"""Below those that systems give to outgoing connections: none takes the port of a hub that is down."""
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    while True:
-        with socket.socket() as s, contextlib.suppress(OSError):
-            port = random.SystemRandom().choice(_PORTS)
-            s.bind(("127.0.0.1", port))
-            return port
 
 
 class Program:
