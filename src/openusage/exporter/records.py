@@ -1,10 +1,11 @@
 """Records -> the hub: whatever the store got since the hub last had all of it.
 
-No position is kept on this machine. An empty batch asks the hub how far it has this store's records, and
+No position is needed on this machine. An empty batch asks the hub how far it has this store's records, and
 every answer says so again: a lost answer is asked for again, a hub that was restored from a backup says a
 smaller number and gets the rest once more, and all of that changes nothing twice, since records merge by key.
-Only a number beyond any this store ever gave is none of ours (the database was set back): then the store
-takes a new id, and the hub hears all of it under that.
+What is kept is the highest number that was ever sent, before it is. A hub that has more has it from a copy of
+this database (a cloned disk), or from what it was before it was set back (a backup, a power cut): then the
+store takes a new id, and the hub hears all of it under that.
 
 The store is read on a connection and in a thread of its own, and after each batch as long a pause is made as
 it took to prepare: a back-fill takes at most half a core, and the collector never waits for it.
@@ -60,6 +61,7 @@ class Outgoing(Protocol):
     def outbox(self, after: int, limit: int) -> Outbox: ...
     def outbox_count(self, upto: int) -> int: ...
     def secret(self) -> str: ...
+    def sending(self, upto: int) -> None: ...
     def renew(self) -> str: ...
 
 
@@ -203,7 +205,7 @@ class RecordSender:
             limit = self._size.limit
             while True:
                 out = store.outbox(self._stored, limit)
-                if out.store_id != self._store_id or out.last < self._stored:
+                if out.store_id != self._store_id or out.sent < self._stored:
                     break
                 if self._sent is None:
                     self._sent = store.outbox_count(self._stored)
@@ -211,6 +213,8 @@ class RecordSender:
                 out = self._size.without(out)
                 body = self._packed(out, self._privacy)
                 if body is not None:
+                    if out.upto > out.sent:
+                        store.sending(out.upto)
                     return _Batch(out, body, waiting)
                 limit = max(1, min(limit, len(out.records)) // 2)
             if out.store_id == self._store_id:
@@ -222,12 +226,15 @@ class RecordSender:
         return _Batch(out, self._packed(out, self._privacy) or b"", out.waiting)
 
     def _set_back(self, store: Outgoing) -> None:
-        """The hub has numbers that were never given here: they are those of what this store was before."""
+        """The hub has numbers that were never sent from here: of a copy, or of what this store was before."""
         if self._renewed:
             raise PushFailed("the hub has numbers that this machine never gave")
         self._renewed = True
         store.renew()
-        log.warning("exporter: the database was set back to an older state; all its records are sent again")
+        log.warning(
+            "exporter: the database is a copy of another one, or was set back to an older state; all its "
+            "records are sent again"
+        )
 
     def _packed(self, out: Outbox, privacy: Privacy) -> bytes | None:
         """The body; `None` when it is too large and holds more than one record."""

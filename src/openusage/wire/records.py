@@ -61,7 +61,9 @@ class Outbox(msgspec.Struct, frozen=True, kw_only=True):
     upto: int
     """`records` are all there is in `(after, upto]`."""
     last: int
-    """The number given last in this store: a hub that says it has more has it from another one."""
+    """The number given last in this store."""
+    sent: int = 0
+    """The highest number that was ever sent from this store: a hub that has more has it from a copy of it."""
     waiting: int = 0
     """Records above `upto`, at most: numbers are left out where an event changed again."""
     records: list[Record] = []

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from openusage.cli.compose.parts import now
 from openusage.errors import StoreError
 
@@ -43,13 +45,18 @@ class DaemonsStore:
 
     def outbox(self, after: int, limit: int) -> Outbox:
         """Raises `StoreError`, as all of these."""
-        return self._open().outbox(after, limit)
+        out = self._open().outbox(after, limit)
+        # What it wrote down is of its own hub: of this one, nothing is written down anywhere.
+        return msgspec.structs.replace(out, sent=out.last)
 
     def outbox_count(self, upto: int) -> int:
         return self._open().outbox_count(upto)
 
     def secret(self) -> str:
         return self._open().secret()
+
+    def sending(self, upto: int) -> None:
+        """Nothing can be written down here."""
 
     def renew(self) -> str:
         """Only its daemon can do that, and does at its next start."""
