@@ -19,6 +19,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from openusage.exporter import Exporter, Target, envelope, pause_s, worth_sending
+from openusage.exporter.privacy import Privacy
 from openusage.wire.envelope import PeerEnvelope
 from openusage.wire.snapshot import Metric, UsageSnapshot
 
@@ -104,8 +105,9 @@ async def test_nothing_is_pushed_while_nothing_is_known(httpserver: HTTPServer) 
 
 
 async def test_identity_leaves_only_when_asked_for_and_raw_never() -> None:
-    plain = envelope(target("http://hub"), [snapshot()], NOW)
-    open_ = envelope(target("http://hub", include_identity=True), [snapshot()], NOW)
+    closed, opened = (Privacy("full", include_identity=include, secret="1" * 32) for include in (False, True))
+    plain = envelope(target("http://hub"), [snapshot()], NOW, closed)
+    open_ = envelope(target("http://hub", include_identity=True), [snapshot()], NOW, opened)
     assert "ann@example.com" not in msgspec.json.encode(plain).decode()
     assert open_.snapshots[0].attributes["account_email"] == "ann@example.com"
     assert plain.snapshots[0].raw == open_.snapshots[0].raw == {}

@@ -357,6 +357,44 @@ async def test_a_database_that_was_set_back_is_sent_anew(hub: Hub, store: Store)
     assert hub.store.heard(ME, store.outbox(0, 0).store_id) == 20
 
 
+@pytest.fixture
+def clone(store: Store, tmp_path: Path) -> Iterator[Store]:
+    """The store as an image of its disk would have it: the same records under the same numbers and id."""
+    store.add(many(5))
+    clone = open_store(tmp_path / "clone.db", machine=Name(ME, "clone"))
+    clone.add(many(5))
+    clone._db.execute("UPDATE meta SET value = ? WHERE name = 'store_id'", (store.outbox(0, 0).store_id,))
+    yield clone
+    clone.close()
+
+
+async def test_a_cloned_disk_that_was_away_for_a_while_loses_nothing(
+    hub: Hub, store: Store, clone: Store
+) -> None:
+    """The hub has numbers of the one, which the other has given to other records since: a new id tells."""
+    clone.sending(5)
+    store.add([message(f"mine-{n}") for n in range(3)])
+    async with sending(hub, store) as sender:
+        await until(lambda: sender.status().state == "ok")
+    clone.add([message(f"theirs-{n}") for n in range(10)])
+    async with sending(hub, clone) as sender:
+        await until(lambda: sender.status().state == "ok")
+        assert sender.status().sent == 15
+    assert hub.events() == 5 + 3 + 10
+    assert clone.outbox(0, 0).store_id != store.outbox(0, 0).store_id
+
+
+async def test_clones_that_send_at_the_same_time_lose_nothing(hub: Hub, store: Store, clone: Store) -> None:
+    async with sending(hub, store) as one, sending(hub, clone, machine="clone") as two:
+        for number in range(5):
+            store.add([message(f"mine-{number}-{n}") for n in range(number)])
+            clone.add([message(f"theirs-{number}-{n}") for n in range(4 - number)])
+            one.wake()
+            two.wake()
+            await asyncio.sleep(0.02 * number)
+        await until(lambda: hub.events() == 5 + 10 + 10, 30)
+
+
 async def test_nothing_goes_before_the_first_word_nor_when_it_is_off(hub: Hub, store: Store) -> None:
     store.add(many(10))
     stop = asyncio.Event()

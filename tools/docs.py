@@ -6,9 +6,11 @@ python -m tools.docs --check    exit 1 when one of them is not what the program 
 
 from __future__ import annotations
 
-import ast
 import inspect
+import io
 import sys
+import textwrap
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -140,22 +142,40 @@ def _tables(type_: type[msgspec.Struct], place: str) -> Iterator[str]:
 
 
 def field_texts(type_: type[msgspec.Struct]) -> dict[str, str]:
-    """Field -> the string under it in the source. A field without one is an error."""
-    (node,) = ast.parse(inspect.getsource(type_)).body
-    assert isinstance(node, ast.ClassDef)
-    texts = {
-        field.target.id: inspect.cleandoc(text.value.value)
-        for field, text in zip(node.body, node.body[1:], strict=False)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
-    for field in msgspec.structs.fields(type_):
-        if _struct_in(field.type) is None and field.name not in texts:
-            raise ValueError(f"{type_.__name__}.{field.name} has no text under it")
+    """Field -> the string under it in the source. A field without one is an error.
+
+    Read token by token: `ast.parse` of Python 3.11 fails now and then beside other threads, when the garbage
+    collector runs callbacks in the middle of it (hypothesis has one).
+    """
+    source = textwrap.dedent(inspect.getsource(type_))
+    texts: dict[str, str] = {}
+    field = ""
+    for line in _logical_lines(source):
+        if [t.type for t in line] == [tokenize.STRING] and field:
+            texts[field] = _string(line[0].string)
+        begins_field = len(line) > 1 and line[0].type == tokenize.NAME and line[1].string == ":"
+        field = line[0].string if begins_field else ""
+    for known in msgspec.structs.fields(type_):
+        if _struct_in(known.type) is None and known.name not in texts:
+            raise ValueError(f"{type_.__name__}.{known.name} has no text under it")
     return {f: " ".join(t.split()) for f, t in texts.items()}
+
+
+def _logical_lines(source: str) -> Iterator[list[tokenize.TokenInfo]]:
+    line: list[tokenize.TokenInfo] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NEWLINE:
+            yield line
+            line = []
+        elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT):
+            line.append(token)
+
+
+def _string(literal: str) -> str:
+    text = literal.strip('"')
+    if not literal.startswith('"') or "\\" in text:
+        raise ValueError(f"a text for the docs is a plain string in double quotes, not {literal[:60]}")
+    return text
 
 
 def _struct_in(hint: Any) -> type[msgspec.Struct] | None:

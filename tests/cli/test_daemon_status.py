@@ -90,6 +90,15 @@ def test_what_the_hub_has_of_the_records_is_seen(
     assert f"  Records:  {shown}" in text(exporters=[exporter]).splitlines()
 
 
+def test_how_long_a_back_fill_takes_and_what_it_leaves_out_is_seen() -> None:
+    exporter = msgspec.structs.replace(
+        PUSHING, records_state="sending", records_sent=5000, records_waiting=7000, records_left_s=150.0
+    )
+    assert "  Records:  50.2k; 5.0k sent, 7.0k waiting (42 %), about 2 m left" in text(exporters=[exporter])
+    exporter = msgspec.structs.replace(PUSHING, records_state="ok", records_sent=12, records_set_aside=3)
+    assert "  Records:  50.2k; 12 sent, 3 left out (refused by the hub)\n" in text(exporters=[exporter])
+
+
 def test_a_long_read_is_seen() -> None:
     assert "Reading:  Reading history: 612 MB of 1.0 GB" in text(
         collecting="Reading history: 612 MB of 1.0 GB"

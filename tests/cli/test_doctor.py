@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.daemons import DaemonProcess
 from tests.support.homes import claude_line, write_claude, write_settings
-from tests.support.processes import free_port, run
+from tests.support.processes import run
+from tools.ports import free_port
 
 
 def test_an_empty_home(tmp_path: Path) -> None:

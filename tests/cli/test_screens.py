@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from tests.support.homes import claude_line, write_claude, write_codex, write_settings
-from tests.support.processes import Process, free_port, run, until
+from tests.support.processes import Process, run, until
+from tools.ports import free_port
 
 from .terminal import MODES, Terminal
 

@@ -14,7 +14,8 @@ from tests.support import bad_hub
 from tests.support.bad_hub import Answer, BadHub
 from tests.support.daemons import DaemonProcess, daily, told_status
 from tests.support.homes import claude_line, write_claude, write_settings
-from tests.support.processes import Process, free_port, until
+from tests.support.processes import Process, until
+from tools.ports import free_port
 
 pytestmark = pytest.mark.slow
 

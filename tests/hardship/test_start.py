@@ -16,7 +16,8 @@ import pytest
 
 from tests.support.daemons import DaemonProcess, daily, socket_of, told_status
 from tests.support.homes import claude_line, write_claude, write_codex
-from tests.support.processes import environment, free_port, run, until
+from tests.support.processes import environment, run, until
+from tools.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -531,6 +531,17 @@ def test_a_parent_that_goes_on_in_the_pass_that_finds_its_child(machine: Machine
     assert machine.counts() == [S1, S2, S3]
 
 
+def test_a_parent_that_comes_while_its_replay_is_read(machine: Machine) -> None:
+    """Copied in the wrong order: the replay goes on where it was, by the parent's counters from then on."""
+    machine.write(*child(*REPLAY, forked_from_id=A)[: -len(OWN)], session=B)
+    machine.read()
+    machine.write(*PARENT)
+    machine.append(count(60.03, T3, S3), *OWN, session=B)
+    machine.append(count(50, T3, S3))
+    machine.read()
+    assert sorted(machine.counts()) == sorted([S1, S2, S3])
+
+
 def test_a_parent_that_went_on_after_the_fork(machine: Machine) -> None:
     machine.write(*PARENT, count(90, (20000, 15000, 600, 130), (9500, 6100, 180, 30)))
     machine.write(*child(*SLOW_REPLAY, forked_from_id=A), session=B)

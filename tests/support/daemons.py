@@ -12,7 +12,7 @@ from openusage.client import DaemonClient
 from openusage.errors import PeerError
 from openusage.paths import Paths
 from openusage.wire.local import DaemonStatus, ExporterStatus
-from tests.support.processes import Process, environment, run, until
+from tests.support.processes import PATIENCE_S, Process, environment, run, until
 
 
 class DaemonProcess(Process):
@@ -37,13 +37,13 @@ class DaemonProcess(Process):
 
     def status(self) -> DaemonStatus:
         """Asks without making the daemon collect, as a question for usage would."""
-        with contextlib.closing(DaemonClient(self.socket, now=_now)) as client:
+        with contextlib.closing(DaemonClient(self.socket, now=_now, timeout_s=PATIENCE_S)) as client:
             return client.status()
 
     def exporter(self) -> ExporterStatus:
         return self.status().exporters[0]
 
-    def wait_events(self, count: int, what: str, timeout_s: float = 20.0) -> None:
+    def wait_events(self, count: int, what: str, timeout_s: float = PATIENCE_S) -> None:
         """Until so many records are stored: messages, when no line holds anything else."""
         until(lambda: self.status().events >= count, f"{what}; has {self.status().events}", timeout_s)
 

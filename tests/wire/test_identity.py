@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import doctest
+import json
 
 import msgspec
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openusage.wire import identity
-from openusage.wire.identity import IDENTITY, account_key, is_personal, without_identity
-from openusage.wire.snapshot import Metric, ModelUsage, UsageSnapshot
+from openusage.wire.decode import decode
+from openusage.wire.identity import IDENTITY, account_key, is_personal, with_projects, without_identity
+from openusage.wire.sections import Share
+from openusage.wire.snapshot import DayValue, Metric, ModelUsage, UsageSnapshot
 from tests.wire.test_sections import go_push
 
 
@@ -114,3 +117,52 @@ def test_one_account_has_one_key_and_two_have_two() -> None:
     keys = {account_key(v, i) for v in ("openai", "anthropic") for i in ("acc-1", "acc-2")}
     assert len(keys) == 4
     assert doctest.testmod(identity).failed == 0
+
+
+def projects_of(snapshot: UsageSnapshot) -> dict[str, Share]:
+    return {share.name: share for share in decode(snapshot, now=snapshot.timestamp).projects}
+
+
+def test_projects_under_other_names_keep_their_figures_and_their_old_names_are_nowhere() -> None:
+    before = go_push()["claude-code"]
+    names = {"api_server": "Project-1", "web_frontend": "project-2", "notes": "project-3"}
+    after = with_projects(before, lambda name: names[name])
+    old, new = projects_of(before), projects_of(after)
+    assert {names[name]: share.requests for name, share in old.items()} == {
+        name: share.requests for name, share in new.items()
+    }
+    sent = msgspec.json.encode(after)
+    for name in (b"api_server", b"api-server", b"web_frontend", b"notes"):
+        assert name in msgspec.json.encode(before) or name == b"api-server"
+        assert name not in sent
+    series = {k for k in after.daily_series if k.startswith("usage_project_")}
+    assert series == {f"usage_project_project_{n}" for n in (1, 2, 3)}
+    assert after.model_usage == before.model_usage
+
+
+def test_projects_that_get_one_name_are_added_together() -> None:
+    both = msgspec.structs.replace(
+        snapshot("x"),
+        metrics={
+            "project_a_b_requests": Metric(used=3, unit="requests", window="7d"),
+            "project_c_requests": Metric(used=4, unit="requests", window="7d"),
+            "project_c_requests_today": Metric(used=1, unit="requests", window="1d"),
+        },
+        daily_series={
+            "usage_project_a_b": [DayValue("2026-01-01", 3)],
+            "usage_project_c": [DayValue("2025-12-31", 2), DayValue("2026-01-01", 1)],
+        },
+        attributes={"raw_names": '{"project_a_b":"a b","tool_x":"X"}'},
+    )
+    one = with_projects(both, {"a b": "one", "c": "one"}.__getitem__)
+    assert {k: m.used for k, m in one.metrics.items()} == {
+        "project_one_requests": 7,
+        "project_one_requests_today": 1,
+    }
+    assert one.daily_series == {"usage_project_one": [DayValue("2025-12-31", 2), DayValue("2026-01-01", 4)]}
+    assert json.loads(one.attributes["raw_names"]) == {"project_one": "one", "tool_x": "X"}
+
+
+def test_projects_that_keep_their_names_change_nothing() -> None:
+    before = go_push()["claude-code"]
+    assert with_projects(before, lambda name: name) is before

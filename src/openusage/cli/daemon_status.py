@@ -83,6 +83,10 @@ def _records(exporter: ExporterStatus) -> str:
     text = f"{format.count(sent)} sent"
     if waiting:
         text += f", {format.count(waiting)} waiting ({format.percent(100 * sent / (sent + waiting))})"
+    if exporter.records_left_s is not None and waiting:
+        text += f", about {format.duration(exporter.records_left_s)} left"
+    if exporter.records_set_aside:
+        text += f", {format.count(exporter.records_set_aside)} left out (refused by the hub)"
     return f"{text}, failing ({exporter.records_error})" if exporter.records_error else text
 
 

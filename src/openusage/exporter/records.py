@@ -1,10 +1,11 @@
 """Records -> the hub: whatever the store got since the hub last had all of it.
 
-No position is kept on this machine. An empty batch asks the hub how far it has this store's records, and
+No position is needed on this machine. An empty batch asks the hub how far it has this store's records, and
 every answer says so again: a lost answer is asked for again, a hub that was restored from a backup says a
 smaller number and gets the rest once more, and all of that changes nothing twice, since records merge by key.
-Only a number beyond any this store ever gave is none of ours (the database was set back): then the store
-takes a new id, and the hub hears all of it under that.
+What is kept is the highest number that was ever sent, before it is. A hub that has more has it from a copy of
+this database (a cloned disk), or from what it was before it was set back (a backup, a power cut): then the
+store takes a new id, and the hub hears all of it under that.
 
 The store is read on a connection and in a thread of its own, and after each batch as long a pause is made as
 it took to prepare: a back-fill takes at most half a core, and the collector never waits for it.
@@ -26,12 +27,13 @@ import msgspec
 
 from openusage import __version__
 from openusage.errors import OpenUsageError
+from openusage.exporter.pace import Pace
 from openusage.exporter.privacy import Privacy
+from openusage.exporter.refused import BatchSize
 from openusage.exporter.target import PushFailed, Target, check, pause_s, post, unless
 from openusage.format import printable
 from openusage.wire.records import (
     MAX_PACKED_BYTES,
-    MAX_RECORDS,
     MAX_UNPACKED_BYTES,
     Outbox,
     RecordBatch,
@@ -49,6 +51,7 @@ LONGEST_PAUSE_S = 300.0
 SETTLE_S = 1.0
 """New records wait until the last batch is so long ago: of a busy tool one batch a second, not one a line."""
 _SHORTEST_PAUSE_S = 0.01
+_MOST_REFUSALS_TOLD = 20
 _UNSUPPORTED = (404, 405, 501)
 
 
@@ -58,6 +61,7 @@ class Outgoing(Protocol):
     def outbox(self, after: int, limit: int) -> Outbox: ...
     def outbox_count(self, upto: int) -> int: ...
     def secret(self) -> str: ...
+    def sending(self, upto: int) -> None: ...
     def renew(self) -> str: ...
 
 
@@ -68,6 +72,8 @@ class RecordsStatus(msgspec.Struct, frozen=True):
     sent: int = 0
     waiting: int = 0
     error: str = ""
+    set_aside: int = 0
+    left_s: float | None = None
 
 
 class _Unsupported(Exception):
@@ -77,6 +83,8 @@ class _Unsupported(Exception):
 class _Batch(NamedTuple):
     outbox: Outbox
     body: bytes
+    waiting: int
+    """Records that the hub does not have, those of this batch among them."""
 
 
 class _Rest(NamedTuple):
@@ -104,7 +112,8 @@ class RecordSender:
         self._monotonic = monotonic
         self._state = "off" if self._store is None else "waiting"
         self._privacy: Privacy | None = None
-        self._limit = MAX_RECORDS
+        self._size = BatchSize()
+        self._pace = Pace()
         self._store_id = ""
         self._stored: int | None = None
         """The hub has everything up to this number; `None`: to be asked."""
@@ -119,13 +128,21 @@ class RecordSender:
         self._error = ""
         self._told: set[str] = set()
         """What was logged since the last batch that went through."""
+        self._told_refusals: set[str] = set()
         self._asleep_until_s = 0.0
         self._heard_at_s = 0.0
         self._wake = asyncio.Event()
 
     def status(self) -> RecordsStatus:
         """How it goes."""
-        return RecordsStatus(self._state, self._sent or 0, self._waiting, self._error)
+        return RecordsStatus(
+            self._state,
+            self._sent or 0,
+            self._waiting,
+            self._error,
+            self._size.set_aside,
+            self._pace.left_s(self._waiting) if self._state == "sending" else None,
+        )
 
     def wake(self) -> None:
         """There are new records. The first call begins: until then the tools' logs are being read."""
@@ -166,9 +183,8 @@ class RecordSender:
 
     async def _next(self, http: httpx.AsyncClient, store: Outgoing) -> _Rest:
         began_s = self._monotonic()
-        out, body = await asyncio.to_thread(self._prepare, store)
+        out, body, self._waiting = await asyncio.to_thread(self._prepare, store)
         prepared_s = self._monotonic() - began_s
-        self._waiting = out.waiting + len(out.records)
         asks = self._stored is None
         if not (asks or self._waiting) and began_s - self._heard_at_s < CHECK_S:
             return _Rest(self._target.interval_s, for_news=True)
@@ -186,32 +202,39 @@ class RecordSender:
                 self._target.records, include_identity=self._target.include_identity, secret=store.secret()
             )
         if self._stored is not None:
-            limit = self._limit
+            limit = self._size.limit
             while True:
                 out = store.outbox(self._stored, limit)
-                if out.store_id != self._store_id or out.last < self._stored:
+                if out.store_id != self._store_id or out.sent < self._stored:
                     break
                 if self._sent is None:
                     self._sent = store.outbox_count(self._stored)
+                waiting = out.waiting + len(out.records)
+                out = self._size.without(out)
                 body = self._packed(out, self._privacy)
                 if body is not None:
-                    return _Batch(out, body)
+                    if out.upto > out.sent:
+                        store.sending(out.upto)
+                    return _Batch(out, body, waiting)
                 limit = max(1, min(limit, len(out.records)) // 2)
             if out.store_id == self._store_id:
                 self._set_back(store)
         self._stored = self._sent = None
-        self._limit = MAX_RECORDS
+        self._size.reset()
         out = store.outbox(0, 0)
         self._store_id = out.store_id
-        return _Batch(out, self._packed(out, self._privacy) or b"")
+        return _Batch(out, self._packed(out, self._privacy) or b"", out.waiting)
 
     def _set_back(self, store: Outgoing) -> None:
-        """The hub has numbers that were never given here: they are those of what this store was before."""
+        """The hub has numbers that were never sent from here: of a copy, or of what this store was before."""
         if self._renewed:
             raise PushFailed("the hub has numbers that this machine never gave")
         self._renewed = True
         store.renew()
-        log.warning("exporter: the database was set back to an older state; all its records are sent again")
+        log.warning(
+            "exporter: the database is a copy of another one, or was set back to an older state; all its "
+            "records are sent again"
+        )
 
     def _packed(self, out: Outbox, privacy: Privacy) -> bytes | None:
         """The body; `None` when it is too large and holds more than one record."""
@@ -239,8 +262,9 @@ class RecordSender:
         if status in _UNSUPPORTED:
             raise _Unsupported(f"it answers {status}")
         if status == 413 and len(out.records) > 1:
-            self._limit = max(1, min(self._limit, len(out.records)) // 2)
-            return
+            return self._size.too_large(len(out.records))
+        if status == 400:
+            return self._refused(out, answer.content)
         reply = _reply(answer)
         if status == 409 and reply is not None:
             if self._sent_back:
@@ -257,8 +281,20 @@ class RecordSender:
             raise PushFailed(f"the hub stored nothing of a batch{_words(reply)}")
         self._went_through(reply.stored, out)
 
+    def _refused(self, out: Outbox, content: bytes) -> None:
+        """The hub will not take a record of the batch. Raises `PushFailed` when it means something else."""
+        why = self._size.refused(out, content)
+        if why and why not in self._told_refusals and len(self._told_refusals) < _MOST_REFUSALS_TOLD:
+            self._told_refusals.add(why)
+            log.warning(
+                "exporter: %s refuses a record, which is left out from now on; the others go on: %s",
+                self._target.url,
+                why,
+            )
+
     def _went_through(self, stored: int, out: Outbox) -> None:
         asked = self._stored is None
+        self._size.taken(out)
         if asked or self._sent is None or stored != out.upto:
             self._sent = None
         else:
@@ -278,6 +314,7 @@ class RecordSender:
         self._failures, self._error, self._asleep_until_s = 0, "", 0.0
         self._told.clear()
         self._heard_at_s = self._monotonic()
+        self._pace.took(len(out.records), self._heard_at_s)
 
     def _unsupported(self, why: str) -> _Rest:
         if self._state != "unsupported":
@@ -292,6 +329,7 @@ class RecordSender:
             log.warning("exporter: cannot send records to %s: %s; trying again", self._target.url, why)
         self._state, self._error = "failing", why
         self._sent_back = False
+        self._pace.stopped()
         self._failures += 1
         longest_s = min(self._target.interval_s, LONGEST_PAUSE_S)
         pause = max(pause_s(self._failures, longest_s, random.random()), retry_after_s)

@@ -13,12 +13,15 @@ import datetime as dt
 import gzip
 import logging
 import random
+import secrets
 from collections.abc import Callable, Iterable
 
 import httpx
 import msgspec
 
 from openusage import __version__
+from openusage.errors import OpenUsageError
+from openusage.exporter.privacy import Privacy
 from openusage.exporter.records import Outgoing, RecordSender
 from openusage.exporter.target import PushFailed, Target, check, client, pause_s, post, unless
 from openusage.wire.envelope import RemoteEnvelope
@@ -36,8 +39,11 @@ def worth_sending(snapshots: Iterable[UsageSnapshot]) -> list[UsageSnapshot]:
     return [s for s in snapshots if s.metrics or s.status not in ("", Status.UNKNOWN.value)]
 
 
-def envelope(target: Target, snapshots: list[UsageSnapshot], now: dt.datetime) -> RemoteEnvelope:
-    """What is pushed: no `raw`, and no personal data unless asked for."""
+def envelope(
+    target: Target, snapshots: Iterable[UsageSnapshot], now: dt.datetime, privacy: Privacy
+) -> RemoteEnvelope:
+    """What is pushed: no `raw`, no personal data unless asked for, projects as `privacy` names them."""
+    snapshots = map(privacy.snapshot, snapshots)
     if target.include_identity:
         sent = [msgspec.structs.replace(s, raw={}) for s in snapshots]
     else:
@@ -68,6 +74,8 @@ class Exporter:
         """
         self._target = target
         self._records = RecordSender(target, records, now=now)
+        self._store = records
+        self._privacy: Privacy | None = None
         self._snapshots = snapshots
         self._now = now
         self._accepts_gzip = False
@@ -96,6 +104,8 @@ class Exporter:
             records_sent=records.sent,
             records_waiting=records.waiting,
             records_error=records.error,
+            records_set_aside=records.set_aside,
+            records_left_s=records.left_s,
         )
 
     def wake(self) -> None:
@@ -131,18 +141,33 @@ class Exporter:
     async def _push(self, http: httpx.AsyncClient) -> bool:
         """Try once. False when there is nothing true to say yet."""
         try:
-            snapshots = worth_sending(await asyncio.to_thread(self._snapshots))
-            if not snapshots:
+            body = await asyncio.to_thread(self._body)
+            if body is None:
                 return False
-            await self._send(http, msgspec.json.encode(envelope(self._target, snapshots, self._now())))
+            await self._send(http, body)
         except PushFailed as e:
             self._failed(str(e))
+        except OpenUsageError as e:  # what is known cannot be read now
+            self._failed(e.message)
         except Exception as e:  # a fault of ours must not end the exporter, and is not silent
             log.exception("exporter: cannot prepare a push")
             self._failed(f"internal error: {e}")
         else:
             self._succeeded()
         return True
+
+    def _body(self) -> bytes | None:
+        """What to push now; `None`: nothing true can be said yet. In a worker thread."""
+        snapshots = worth_sending(self._snapshots())
+        if not snapshots:
+            return None
+        if self._privacy is None:
+            # Without a store the pseudonyms hold as long as this process: rather that than names.
+            secret = self._store.secret() if self._store else secrets.token_hex(16)
+            self._privacy = Privacy(
+                self._target.records, include_identity=self._target.include_identity, secret=secret
+            )
+        return msgspec.json.encode(envelope(self._target, snapshots, self._now(), self._privacy))
 
     async def _send(self, http: httpx.AsyncClient, body: bytes) -> None:
         packed = self._accepts_gzip and len(body) >= GZIP_FROM_BYTES

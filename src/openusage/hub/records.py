@@ -39,13 +39,12 @@ from openusage.wire.events import AccountFact, QuotaReading, Record, UsageEvent
 from openusage.wire.records import (
     MAX_PACKED_BYTES,
     MAX_RECORDS,
+    MAX_TEXT,
     MAX_UNPACKED_BYTES,
     RecordBatch,
     RecordsReply,
 )
 
-MAX_TEXT = 16_384
-"""Characters of any text of a record: no name of anything is longer."""
 MAX_BODIES_BYTES = 64 << 20
 """Bodies under way and waiting together."""
 _LAST_NUMBER = 1 << 62

@@ -200,7 +200,9 @@ def _put_series(draft: Draft, usage: Usage) -> None:
     draft.days(keys.SERIES_TOKENS[0], {d: s.total_tokens for d, s in days.items()})
     for (family, name), points in usage.lines.items():
         draft.days(series(family, name), {d: p.requests for d, p in points.items()})
-        if family is not Family.PROJECT:
+        if family is Family.PROJECT:
+            draft.name(family, name)  # a day's project may lie before the window
+        else:
             draft.days(series(family, name, "tokens"), {d: p.tokens for d, p in points.items()})
     for server, calls in usage.tools.mcp_days.items():
         draft.days(series(Family.MCP_SERVER, server), dict(calls))

@@ -77,7 +77,14 @@ def new_store_id(db: apsw.Connection) -> str:
     """From now on, numbers are told under another id: whoever has them hears them again."""
     made = secrets.token_hex(16)
     put_meta(db, "store_id", made)
+    put_meta(db, "sent", 0)
     return made
+
+
+def keep_sent(db: apsw.Connection, upto: int) -> None:
+    """Records up to this number are about to be told to a hub."""
+    if upto > meta(db, "sent"):
+        put_meta(db, "sent", upto)
 
 
 def heard(db: apsw.Connection, machine: str, store_id: str) -> int:

@@ -65,6 +65,7 @@ def read(db: apsw.Connection, machine: str, after: int, limit: int) -> Outbox:
         after=after,
         upto=max(upto, after),
         last=last,
+        sent=meta(db, "sent"),
         waiting=waiting,
         records=[record for _, record in found[:limit] if record is not None],
     )

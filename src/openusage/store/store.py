@@ -233,6 +233,12 @@ class Store(Answers):
         with self._writing(), self._transaction():
             return numbers.new_store_id(self._db)
 
+    def sending(self, upto: int) -> None:
+        """Written down before records up to this number go to a hub: one that says later that it has more
+        has it from a copy of this database, or from what it was before it was set back. O(1)."""
+        with self._writing(), self._transaction():
+            numbers.keep_sent(self._db, upto)
+
     def reprice(self) -> int:
         """Prices the messages that had no price when they came; how many. Those that have one keep it."""
         with self._writing(), self._transaction():

@@ -11,8 +11,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
 from openusage.wire import go, keys, limits
 from openusage.wire.keys import Family, Parsed
 from openusage.wire.models import model_rows
@@ -105,7 +103,7 @@ class _Table:
     def __init__(self, snapshot: UsageSnapshot) -> None:
         self._snapshot = snapshot
         self._metrics = snapshot.metrics
-        self._raw_names = _raw_names(snapshot.attributes)
+        self._raw_names = keys.raw_names(snapshot.attributes)
         self._claimed = {k for k, m in snapshot.metrics.items() if limits.is_limit(k, m)}
         self._claimed.update(c.key for c in limits.credits(snapshot))
         self._claimed.update(_SAID_ELSEWHERE)
@@ -282,13 +280,6 @@ def _ranked(rows: list[Share]) -> list[Share]:
         return -(s.cost_usd or 0.0), -(s.tokens or 0.0), -(s.requests or 0.0), s.name
 
     return sorted(rows, key=rank)
-
-
-def _raw_names(attributes: Mapping[str, str]) -> dict[str, str]:
-    try:
-        return msgspec.json.decode(attributes.get(keys.ATTR_RAW_NAMES, "{}"), type=dict[str, str])
-    except msgspec.DecodeError:
-        return {}
 
 
 def _days(snapshot: UsageSnapshot, names: Iterable[str]) -> list[tuple[str, float]]:

@@ -14,7 +14,7 @@ import enum
 import functools
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -149,6 +149,8 @@ ATTR_UNPRICED = "unpriced_models"
 ATTR_PARTIAL = "window_partial_since"
 ATTR_RAW_NAMES = "raw_names"
 """JSON object: `project_api_server` -> `api-server`, where the slug lost something."""
+ATTR_PROJECTS = "project_usage"
+"""Of a Go program: its projects in words."""
 ATTR_READ_AT = "quota_read_at"
 ATTR_LAST_EVENT = "telemetry_last_event_at"
 ATTR_SPEND_PARTIAL, ATTR_SPEND_SINCE = "window_credit_spend_partial", "window_credit_spend_since"
@@ -295,6 +297,14 @@ def mcp_parts(tool: str) -> tuple[str, str] | None:
 def raw_name_key(family: Family, name: str, function: str = "") -> str:
     """Where the raw name of a row stands in the attribute ATTR_RAW_NAMES."""
     return f"{family}{slug(name)}_{slug(function)}" if function else f"{family}{slug(name)}"
+
+
+def raw_names(attributes: Mapping[str, str]) -> dict[str, str]:
+    """What ATTR_RAW_NAMES holds; what is no such list counts as empty."""
+    try:
+        return msgspec.json.decode(attributes.get(ATTR_RAW_NAMES, "{}"), type=dict[str, str])
+    except msgspec.DecodeError:
+        return {}
 
 
 def split_display_key(key: str, provider: str) -> tuple[str, str]:

@@ -30,6 +30,10 @@ class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
     records_waiting: int = 0
     """Those it has not, at most."""
     records_error: str = ""
+    records_set_aside: int = 0
+    """Records that the hub refused since the daemon's start: it does not get them, all others it does."""
+    records_left_s: float | None = None
+    """Seconds that a back-fill will roughly take still; `None`: there is none, or it cannot be said yet."""
 
 
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,9 @@ MAX_PACKED_BYTES = 1 << 20
 MAX_UNPACKED_BYTES = 16 << 20
 """5,000 events are about 2 MiB; whatever is larger is not ours."""
 
+MAX_TEXT = 16_384
+"""Characters of any text of a record: no name of anything is longer."""
+
 
 class RecordBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Body of `POST /v1/records`."""
@@ -58,7 +61,9 @@ class Outbox(msgspec.Struct, frozen=True, kw_only=True):
     upto: int
     """`records` are all there is in `(after, upto]`."""
     last: int
-    """The number given last in this store: a hub that says it has more has it from another one."""
+    """The number given last in this store."""
+    sent: int = 0
+    """The highest number that was ever sent from this store: a hub that has more has it from a copy of it."""
     waiting: int = 0
     """Records above `upto`, at most: numbers are left out where an event changed again."""
     records: list[Record] = []

@@ -6,10 +6,10 @@ import contextlib
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from openusage.cli.compose.beside import forwarding
 from openusage.cli.compose.parts import (
     anything_found,
     make_daemon,
@@ -30,7 +30,6 @@ from openusage.cli.process import (
 from openusage.errors import AlreadyRunning, ExitCode
 
 if TYPE_CHECKING:
-    from openusage.exporter import Target
     from openusage.paths import Paths
     from openusage.settings import Settings
 
@@ -98,7 +97,7 @@ def where_to_look(url: str, *, collect: bool) -> str:
 
 @contextlib.contextmanager
 def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable[[bool], list[str]]]:
-    """This machine's daemon beside a hub, pushing to it. A daemon that runs already is used as it is.
+    """This machine's daemon beside a hub, sending to it. A daemon that runs already is used as it is.
 
     Gives what there is to say about this machine, such as how far the first read has come.
     """
@@ -106,7 +105,7 @@ def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable
     try:
         daemon = make_daemon(settings, paths, targets=(own, *targets(settings, paths)))
     except AlreadyRunning:
-        with _forwarding(settings, paths, own):
+        with forwarding(settings, paths, own):
             yield _no_notes
         return
     thread = daemon_thread(daemon.run)
@@ -124,38 +123,6 @@ def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable
     finally:
         daemon.stop()
         thread.join(timeout=3.0)
-
-
-@contextlib.contextmanager
-def _forwarding(settings: Settings, paths: Paths, own: Target) -> Iterator[None]:
-    """Pushes what the running daemon knows."""
-    import asyncio
-
-    from openusage.client import DaemonClient
-    from openusage.exporter import Exporter
-    from openusage.wire.snapshot import UsageSnapshot
-
-    log.info("a daemon already runs on %s; its data is used", paths.socket)
-    client = DaemonClient(paths.socket, now=now)
-
-    def snapshots() -> list[UsageSnapshot]:
-        if not client.status().first_read_done:
-            return []
-        return list(client.fetch(settings.data.time_window).snapshots.values())
-
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-    exporter = Exporter(own, snapshots, now=now)
-    thread = threading.Thread(
-        target=lambda: loop.run_until_complete(exporter.run(stop)), name="exporter", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=2.0)
-        client.close()
 
 
 def _no_notes(is_anything: bool) -> list[str]:

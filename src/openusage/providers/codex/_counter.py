@@ -124,8 +124,8 @@ class Counting:
             return True
         elif second == st.first_s:
             # The parent's file is gone or ends here, yet this is the same burst of lines.
+            st.matched += 1 if st.held is None else 2  # the one held back was replayed, too
             st.held = None
-            st.matched += 1
             return True
         self.release()
         st.parents = []
