@@ -1,0 +1,143 @@
+"""A hub, asked by its URL."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from openusage import __version__
+from openusage.client.replies import decoded, refuse
+from openusage.client.source import Frame
+from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
+from openusage.net import reason
+from openusage.settings import hub_url
+from openusage.wire.envelope import decode_snapshots
+from openusage.wire.fleet import UsageReply
+from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
+
+MAX_ANSWER_BYTES = 256 << 20
+"""More than any honest hub sends (500 machines of 142 KB are 71 MB); guards a viewer's memory."""
+
+
+class HubClient:
+    """A hub, ours or a Go program's, by its URL. Read only."""
+
+    is_hub = True
+
+    def __init__(
+        self, url: str, *, token: str, now: Callable[[], dt.datetime], timeout_s: float = 10.0
+    ) -> None:
+        """Raises `UsageError` when `url` is no http address."""
+        try:
+            self._url = hub_url(url)
+        except ValueError as e:
+            raise UsageError(f"{url} is not a hub's address: it {e}.") from e
+        self._host = urlsplit(self._url).netloc
+        self._now = now
+        self._etag = ""
+        self._frame: Frame | None = None
+        self.label = f"hub {self._url}"
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # No redirects: a token must never be carried to another host.
+        self._http = httpx.Client(
+            headers=headers | {"User-Agent": f"openusage/{__version__}"},
+            timeout=timeout_s,
+            follow_redirects=False,
+        )
+
+    def fetch(self, window: str) -> Frame:
+        headers = {"If-None-Match": self._etag} if self._etag and self._frame else {}
+        answer = self._ask("/v1/snapshots", headers)
+        if answer.status_code == 304 and self._frame:
+            return msgspec.structs.replace(self._frame, fetched_at=self._now(), changed=False)
+        refuse(answer, self._host)
+        try:
+            snapshots = decode_snapshots(answer.content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as e:
+            raise PeerConfused(f"{self._host} does not answer like a hub: {e}") from e
+        self._etag = answer.headers.get("ETag", "")
+        self._frame = Frame(snapshots=snapshots, fetched_at=self._now())
+        return self._frame
+
+    def fleet(
+        self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
+    ) -> UsageReply:
+        """Sums over all machines that send their records. Raises `PeerRefused` where the hub keeps none."""
+        answer = self._ask("/v1/usage", params=_query(window, by, where, tz))
+        if answer.status_code == 404:
+            raise PeerRefused(f"{self._host} keeps no history.", "The Go program's hub does not.", status=404)
+        refuse(answer, self._host)
+        return decoded(answer, UsageReply, self._host)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _ask(
+        self, path: str, headers: dict[str, str] | None = None, params: Sequence[tuple[str, str]] = ()
+    ) -> httpx.Response:
+        try:
+            return self._get(path, headers or {}, params)
+        except httpx.TimeoutException as e:
+            raise PeerUnreachable(f"{self._host} does not answer in time.") from e
+        except httpx.TransportError as e:
+            raise PeerUnreachable(f"{self._host} does not answer ({reason(e)}).") from e
+
+    def _get(self, path: str, headers: dict[str, str], params: Sequence[tuple[str, str]]) -> httpx.Response:
+        """A GET whose body is refused once it grows past `MAX_ANSWER_BYTES`."""
+        with self._http.stream("GET", self._url + path, headers=headers, params=list(params)) as answer:
+            body = bytearray()
+            for part in answer.iter_bytes():
+                body += part
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise PeerConfused(f"{self._host} sends more than {MAX_ANSWER_BYTES >> 20} MB.")
+        unpacked = ("content-encoding", "content-length")
+        kept = {k: v for k, v in answer.headers.items() if k.lower() not in unpacked}
+        return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
+
+
+def _query(window: Window, by: Sequence[By], where: Filter, tz: str) -> list[tuple[str, str]]:
+    """A question as `GET /v1/usage` takes it."""
+    given = [("tz", tz)]
+    if window.name in ("1d", "3d", "7d", "30d", "all"):
+        given.append(("window", window.name))
+    for name, at_us in (("from", window.from_us), ("to", window.to_us)):
+        if window.name == "custom" and at_us is not None:
+            at = dt.datetime.fromtimestamp(at_us / 1_000_000, dt.UTC)
+            given.append((name, at.isoformat().replace("+00:00", "Z")))
+    if by:
+        given.append(("by", ",".join(by)))
+    for name, values in (
+        ("machine", where.machines),
+        ("provider", where.providers),
+        ("account", where.accounts),
+        ("kind", where.kinds),
+        ("project", where.projects),
+        ("model", where.models),
+    ):
+        given += [(name, str(value)) for value in values]
+    return given
+
+
+def rollups(reply: UsageReply) -> list[Rollup]:
+    """The rows of a fleet's answer as a store would give them: requests only."""
+    return [
+        Rollup(
+            key=row.key,
+            events=row.requests,
+            input=row.tokens.input,
+            output=row.tokens.output,
+            cache_read=row.tokens.cache_read,
+            cache_write_5m=row.tokens.cache_write_5m,
+            cache_write_1h=row.tokens.cache_write_1h,
+            reasoning=row.tokens.reasoning,
+            cost_nano=round((row.cost_usd or 0.0) * 1e9),
+            unpriced_events=row.unpriced_requests,
+            unpriced_tokens=row.unpriced_tokens,
+            estimated_events=row.estimated_requests,
+        )
+        for row in reply.rows
+    ]
