@@ -518,6 +518,7 @@ def test_capabilities_say_what_there_is(hub: Fleet) -> None:
         "machines": True,
         "accounts": True,
         "durable": True,
+        "stream": True,
     }
 
 

@@ -32,6 +32,7 @@ from openusage.hub.http import (
 )
 from openusage.hub.machines import Roll, ask_kept
 from openusage.hub.records import RecordsCall
+from openusage.hub.stream import Stream
 from openusage.hub.usage import BadQuestion, parse
 from openusage.wire.fleet import Capabilities
 
@@ -40,7 +41,7 @@ _GZIP_FROM_BYTES = 1024
 _ALWAYS: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary", b"accept-encoding"))
 
 
-def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Handler]:
+def history_routes(history: History, board: Board, gate: Gate, stream: Stream) -> dict[str, Handler]:
     """Path -> handler. What `history` remembers of machines goes to the board."""
     roll = Roll(board)
     try:
@@ -68,6 +69,7 @@ def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Hand
             machines=True,
             accounts=True,
             durable=not history.in_memory,
+            stream=True,
         )
         return Found(b"", msgspec.json.encode(said))
 
@@ -78,7 +80,7 @@ def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Hand
         "/v1/capabilities": capabilities,
     }
     handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in gets.items()}
-    return {**handlers, "/v1/records": RecordsCall(history, roll, gate)}
+    return {**handlers, "/v1/records": RecordsCall(history, roll, gate), "/v1/stream": stream}
 
 
 async def _get(

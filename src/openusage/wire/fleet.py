@@ -190,3 +190,5 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     accounts: bool
     durable: bool
     """What it has outlives a restart."""
+    stream: bool = False
+    """It tells of changes at `/v1/stream`."""
