@@ -155,20 +155,21 @@ def test_body_is_built_once_for_each_version(board: Board) -> None:
 
 def test_changes_are_told_once_each(board: Board, clock: Clock) -> None:
     told: list[tuple[Change, str]] = []
-    board.on_change = lambda change, label: told.append((change, label))
+    board.listeners.append(lambda change, label: told.append((change, label)))
     put(board, "laptop", "a")
     put(board, "laptop", "b")
     clock.seconds += 301
     board.version()
     board.version()
     put(board, "laptop", "b")
-    assert told == [(Change.APPEARED, "laptop"), (Change.WENT_STALE, "laptop"), (Change.RETURNED, "laptop")]
+    changes = [Change.APPEARED, Change.HEARD, Change.WENT_STALE, Change.RETURNED]
+    assert told == [(change, "laptop") for change in changes]
 
 
 def test_staleness_is_told_even_when_the_push_that_noticed_it_is_refused(clock: Clock) -> None:
     board = Board(monotonic=clock.monotonic, now=clock.now, max_total=20_000)
     told: list[str] = []
-    board.on_change = lambda change, label: told.append(f"{label} {change}")
+    board.listeners.append(lambda change, label: told.append(f"{label} {change}"))
     put(board, "laptop", "a")
     clock.seconds += 301
     with pytest.raises(PushRefused):

@@ -519,6 +519,7 @@ def test_capabilities_say_what_there_is(hub: Fleet) -> None:
         "accounts": True,
         "fleet": True,
         "durable": True,
+        "stream": True,
     }
 
 

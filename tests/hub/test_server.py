@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
@@ -17,8 +18,13 @@ from contextlib import closing
 import httpx
 import psutil
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from openusage.hub import Board, HubServer, Patience
+from openusage.hub.app import HubApp
+from openusage.hub.auth import Gate
+from openusage.hub.server import DeadlineProtocol
 from tests.hub.conftest import TOKEN, Hub, read_to_end, running
 from tests.hub.test_board import body
 
@@ -352,3 +358,27 @@ def test_serve_can_be_stopped_from_another_thread() -> None:
     server.stop()
     thread.join(2)
     assert not thread.is_alive()
+
+
+class Unread(asyncio.Transport):
+    """A connection whose other end takes what `size` says."""
+
+    size = 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.size
+
+
+async def test_more_to_send_is_no_sign_that_it_is_read() -> None:
+    """A stream to a peer that is gone has something new every 15 s."""
+    config = uvicorn.Config(HubApp(Board(), Gate()), ws="none", lifespan="off", log_config=None)
+    config.load()
+    transport = Unread()
+    protocol = DeadlineProtocol(config, ServerState(), {})
+    protocol.connection_made(transport)
+    protocol.head_since = None
+    patience = Patience(unread_answer_s=30.0)
+    overdue = []
+    for now, transport.size in zip(range(0, 90, 10), (0, 3, 6, 9, 5, 8, 8, 9, 12), strict=True):
+        overdue.append(protocol.is_overdue(now, patience))
+    assert overdue == [False] * 8 + [True]

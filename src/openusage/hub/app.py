@@ -79,7 +79,7 @@ class HubApp:
             raise ValueError(f"routes of the contract cannot be replaced: {', '.join(taken)}")
         self._routes = {**added, **own}
         self._prefixes = sorted((p for p in added if p.endswith("/")), key=len, reverse=True)
-        board.on_change = _log_change
+        board.listeners.append(_log_change)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self._routes.get(scope["path"]) or self._by_prefix(scope["path"])
@@ -174,4 +174,5 @@ def printable(name: str) -> str:
 
 
 def _log_change(change: Change, label: str) -> None:
-    _log.info("machine %s %s", printable(label), change)
+    if change is not Change.HEARD:
+        _log.info("machine %s %s", printable(label), change)

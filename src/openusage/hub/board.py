@@ -42,6 +42,8 @@ Pair = tuple[str, str]
 class Change(enum.StrEnum):
     """What happened to a machine; said once."""
 
+    HEARD = "heard"
+    """Nothing but that it sent another batch."""
     APPEARED = "appeared"
     RETURNED = "came back"
     WENT_STALE = "went stale"
@@ -85,7 +87,7 @@ class _Machine:
 
 
 class Board:
-    """See the module. `on_change(change, label)` is called without the lock held."""
+    """See the module. `listeners` are called with what happened and a label, without the lock held."""
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class Board:
         self._version = 0
         self._body: tuple[int, bytes] = (-1, b"")
         self._names: tuple[str, ...] | None = ()
-        self.on_change: Callable[[Change, str], None] = _unheard
+        self.listeners: list[Callable[[Change, str], None]] = []
 
     def put(self, batch: Batch) -> None:
         """`batch` replaces what its machine sent before. Raises `PushRefused`; then nothing has changed."""
@@ -122,8 +124,7 @@ class Board:
                 change, label = self._put((batch.machine_id, batch.machine), batch)
         finally:
             self._tell(stale)
-        if change is not None:
-            self.on_change(change, label)
+        self._tell([label], change)
 
     def version(self) -> int:
         """Rises whenever `body()` changes, by a push or by silence; the same number is the same bytes."""
@@ -182,7 +183,7 @@ class Board:
             )
             self._bound_gone()
 
-    def _put(self, identity: Identity, batch: Batch) -> tuple[Change | None, str]:
+    def _put(self, identity: Identity, batch: Batch) -> tuple[Change, str]:
         old = self._live.get(identity)
         label = old.label if old is not None else self._label_for(identity)
         chosen: dict[Pair, Fragment] = {}
@@ -212,7 +213,7 @@ class Board:
         machine.version = batch.version
         self._next_stale_s = min(self._next_stale_s, machine.heard_s + self.stale_after_s)
         if old is not None:
-            return None, label
+            return Change.HEARD, label
         return Change.APPEARED if self._gone.pop(identity, None) is None else Change.RETURNED, label
 
     def _admit(self, identity: Identity, label: str) -> _Machine:
@@ -290,13 +291,10 @@ class Board:
         parts[-1 if len(parts) > 1 else 1 :] = [b"}"]
         return b"".join(parts)
 
-    def _tell(self, stale: list[str]) -> None:
-        for label in stale:
-            self.on_change(Change.WENT_STALE, label)
-
-
-def _unheard(change: Change, label: str) -> None:
-    """Until somebody listens."""
+    def _tell(self, labels: list[str], change: Change = Change.WENT_STALE) -> None:
+        for label in labels:
+            for listener in self.listeners:
+                listener(change, label)
 
 
 def free_name(wanted: str, taken: Callable[[str], bool], n: int = 1) -> tuple[str, int]:

@@ -6,12 +6,15 @@ import errno
 import ipaddress
 import json
 import socket
+import sys
 
 from openusage.errors import ListenError
 
 DEFAULT_LISTEN = ":9190"
 """Every interface: workers must reach it. So a hub without a token needs another address or the flag."""
 _BACKLOG = 2048
+_UNHEARD_MS = 40_000
+"""What was sent and is not received by then ends the connection: the other end is gone without a word."""
 _PROBE_S = 0.3
 _PROBE_BYTES = 4096
 
@@ -66,6 +69,8 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sys.platform == "linux":  # its connections have it, too; elsewhere the system's quarter hour holds
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNHEARD_MS)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "" else 1)
         sock.bind(address)

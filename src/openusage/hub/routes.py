@@ -34,6 +34,7 @@ from openusage.hub.machines import Roll, ask_kept
 from openusage.hub.pane import PaneAnswers
 from openusage.hub.pane import parse as parse_pane
 from openusage.hub.records import RecordsCall
+from openusage.hub.stream import Stream
 from openusage.hub.usage import BadQuestion, parse
 from openusage.wire.fleet import Capabilities
 
@@ -42,7 +43,7 @@ _GZIP_FROM_BYTES = 1024
 _ALWAYS: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary", b"accept-encoding"))
 
 
-def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Handler]:
+def history_routes(history: History, board: Board, gate: Gate, stream: Stream) -> dict[str, Handler]:
     """Path -> handler. What `history` remembers of machines goes to the board."""
     roll = Roll(board)
     try:
@@ -76,6 +77,7 @@ def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Hand
             accounts=True,
             fleet=True,
             durable=not history.in_memory,
+            stream=True,
         )
         return Found(b"", msgspec.json.encode(said))
 
@@ -87,7 +89,7 @@ def history_routes(history: History, board: Board, gate: Gate) -> dict[str, Hand
         "/v1/capabilities": capabilities,
     }
     handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in gets.items()}
-    return {**handlers, "/v1/records": RecordsCall(history, roll, gate)}
+    return {**handlers, "/v1/records": RecordsCall(history, roll, gate), "/v1/stream": stream}
 
 
 async def _get(

@@ -12,13 +12,13 @@ import gc
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from openusage.errors import ListenError
 from openusage.hub.app import MAX_BODIES_BYTES, HubApp
@@ -28,6 +28,7 @@ from openusage.hub.history import History
 from openusage.hub.http import Handler
 from openusage.hub.listen import bind, show
 from openusage.hub.routes import history_routes
+from openusage.hub.stream import Stream
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -64,6 +65,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         self.unsent = 0
         self.unsent_since = 0.0
         self._head_bytes = 0
+        self._open: list[RequestResponseCycle] = []
         if len(self.connections) > _MAX_CONNECTIONS:
             transport.close()
 
@@ -83,6 +85,15 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self.body_since = self.body_last = self.loop.time()
         super().on_headers_complete()
+        self._open = [c for c in self._open if not c.response_complete]
+        self._open.append(self.cycle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # Of several requests in one connection uvicorn tells the last only, and the first may be a stream.
+        for cycle in self._open:
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         self.body_since = None
@@ -107,20 +118,29 @@ class DeadlineProtocol(HttpToolsProtocol):
             elif now - self.body_last > patience.idle_body_s or now - self.body_since > patience.body_s:
                 return True
         unsent = self.transport.get_write_buffer_size()
-        if unsent == 0 or unsent != self.unsent:
-            self.unsent, self.unsent_since = unsent, now
+        if unsent == 0 or unsent < self.unsent:  # more of it, as in a stream, is nothing that was taken
+            self.unsent_since = now
+        self.unsent = unsent
         return unsent > 0 and now - self.unsent_since > patience.unread_answer_s
 
 
 class _Server(uvicorn.Server):
     """uvicorn that says when it serves, ends within a second, and leaves signals to their owner."""
 
-    def __init__(self, config: Config, board: Board, patience: Patience, ready: threading.Event) -> None:
+    def __init__(
+        self,
+        config: Config,
+        board: Board,
+        patience: Patience,
+        ready: threading.Event,
+        on_end: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self.signal: int | None = None
         self._board = board
         self._patience = patience
         self._ready = ready
+        self._on_end = on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -137,6 +157,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         end = asyncio.get_running_loop().call_later(_STOP_S, self._end_all)
+        self._on_end()
         try:
             await super().shutdown(sockets)
         finally:
@@ -186,7 +207,8 @@ class HubServer:
         `stop`. `routes`: see `HubApp`."""
         self.board = board
         gate = Gate(token)
-        remembered = history_routes(history, board, gate) if history is not None else {}
+        self._stream = Stream(board, history, gate) if history is not None else None
+        remembered = history_routes(history, board, gate, self._stream) if history and self._stream else {}
         self.app: Handler = HubApp(
             board,
             gate,
@@ -277,8 +299,12 @@ class HubServer:
         )
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not look at it again
-        self._server = _Server(config, self.board, self._patience, self._ready)
+        self._server = _Server(config, self.board, self._patience, self._ready, self._end_streams)
         return self._server
+
+    def _end_streams(self) -> None:
+        if self._stream is not None:
+            self._stream.end()
 
     def __enter__(self) -> HubServer:
         self.start()

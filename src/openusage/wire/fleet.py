@@ -192,3 +192,5 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """It answers `GET /v1/fleet`."""
     durable: bool
     """What it has outlives a restart."""
+    stream: bool = False
+    """It tells of changes at `/v1/stream`."""

@@ -1,163 +1,30 @@
-"""Where front ends get their data: a daemon's socket, a hub's URL, or a store in this process.
-
-`SnapshotSource` is what a screen polls, `UsageSource` what a report asks. Both clients here are synchronous:
-a screen calls them from a worker thread.
-"""
+"""A hub, asked by its URL."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from openusage import __version__
+from openusage.client.replies import decoded, refuse
+from openusage.client.source import Frame, PaneFrame
 from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
-from openusage.format import printable
 from openusage.net import reason
 from openusage.settings import hub_url
 from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
-from openusage.wire.fleet import UsageReply as FleetReply
-from openusage.wire.local import DaemonStatus, ReadModelReply, ReadModelRequest, UsageReply, UsageRequest
+from openusage.wire.fleet import UsageReply
 from openusage.wire.pane import Pane
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
-from openusage.wire.snapshot import UsageSnapshot
 from openusage.wire.stranger import pane_of
 from openusage.zone import load_zone
 
-T = TypeVar("T")
-
 MAX_ANSWER_BYTES = 256 << 20
 """More than any honest hub sends (500 machines of 142 KB are 71 MB); guards a viewer's memory."""
-
-
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source knew at a moment."""
-
-    snapshots: dict[str, UsageSnapshot]
-    """Display key -> snapshot. A daemon's key is the account id, a hub's `machine:provider:account`."""
-    fetched_at: dt.datetime
-    notes: list[str] = []
-    """Sentences for the status line: first read under way, exporter failing, store damaged."""
-    changed: bool = True
-    """False: nothing changed since the last fetch of the same window."""
-
-
-class PaneFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hub knew of its fleet at a moment."""
-
-    pane: Pane
-    fetched_at: dt.datetime
-    changed: bool = True
-    """False: nothing changed since the last fetch of the same question."""
-
-
-@runtime_checkable
-class PaneSource(Protocol):
-    """Polled by a fleet screen in a worker thread. Raises `PeerError`; the screen keeps the last frame."""
-
-    label: str
-
-    is_hub: bool
-
-    def pane(self, window: str, group: By, tz: str) -> PaneFrame:
-        """All machines over `1d`, `3d`, `7d`, `30d` or `all`, grouped as asked, in the viewer's zone."""
-        ...
-
-
-class SnapshotSource(Protocol):
-    """Polled by a screen in a worker thread. Raises `PeerError`; the screen keeps the last frame."""
-
-    label: str
-    """For the status line: `this machine` or `hub http://hub.lan:9190`."""
-    is_hub: bool
-
-    def fetch(self, window: str) -> Frame:
-        """The newest state for `1d`, `3d`, `7d`, `30d` or `all`; a hub serves what machines pushed."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class UsageSource(Protocol):
-    """Asked by reports."""
-
-    def usage(
-        self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
-    ) -> list[Rollup]: ...
-
-    def close(self) -> None: ...
-
-
-class DaemonClient:
-    """A daemon on this machine, by its Unix socket. Both a `SnapshotSource` and a `UsageSource`."""
-
-    label = "this machine"
-    is_hub = False
-
-    def __init__(self, socket: Path, *, now: Callable[[], dt.datetime], timeout_s: float = 12.0) -> None:
-        self._socket = socket
-        self._now = now
-        self._etags: dict[str, str] = {}
-        self._frames: dict[str, Frame] = {}
-        self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://daemon", timeout=timeout_s
-        )
-
-    def fetch(self, window: str) -> Frame:
-        body = msgspec.json.encode(ReadModelRequest(time_window=window))
-        headers = {"If-None-Match": self._etags[window]} if window in self._etags else {}
-        answer = self._ask("POST", "/v1/read-model", body, headers)
-        if answer.status_code == 304:
-            old = self._frames[window]
-            return msgspec.structs.replace(old, fetched_at=self._now(), changed=False)
-        reply = _decoded(answer, ReadModelReply, self._who)
-        frame = Frame(snapshots=reply.snapshots, fetched_at=self._now(), notes=reply.notes)
-        self._etags[window] = answer.headers.get("ETag", "")
-        self._frames[window] = frame
-        return frame
-
-    def usage(
-        self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
-    ) -> list[Rollup]:
-        body = msgspec.json.encode(UsageRequest(window=window, by=list(by), where=where, tz=tz))
-        return _decoded(self._ask("POST", "/v1/usage", body), UsageReply, self._who).rows
-
-    def status(self) -> DaemonStatus:
-        return _decoded(self._ask("GET", "/v1/status"), DaemonStatus, self._who)
-
-    def healthy(self) -> bool:
-        """Whether anything speaks our protocol there."""
-        try:
-            return self._ask("GET", "/healthz").status_code == 200
-        except (PeerUnreachable, PeerRefused, PeerConfused):
-            return False
-
-    def close(self) -> None:
-        self._http.close()
-
-    @property
-    def _who(self) -> str:
-        return f"The daemon at {self._socket}"
-
-    def _ask(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> httpx.Response:
-        try:
-            answer = self._http.request(method, path, content=body, headers=headers)
-        except httpx.TimeoutException as e:
-            raise PeerUnreachable(f"{self._who} does not answer in time.") from e
-        except httpx.TransportError as e:
-            raise PeerUnreachable(
-                f"No daemon answers at {self._socket}.", "Start one: openusage telemetry daemon"
-            ) from e
-        _refuse(answer, self._who)
-        return answer
 
 
 class HubClient:
@@ -193,7 +60,7 @@ class HubClient:
         answer = self._ask("/v1/snapshots", headers)
         if answer.status_code == 304 and self._frame:
             return msgspec.structs.replace(self._frame, fetched_at=self._now(), changed=False)
-        _refuse(answer, self._host)
+        refuse(answer, self._host)
         try:
             snapshots = decode_snapshots(answer.content)
         except (msgspec.DecodeError, UnicodeDecodeError) as e:
@@ -204,18 +71,18 @@ class HubClient:
 
     def fleet(
         self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
-    ) -> FleetReply:
+    ) -> UsageReply:
         """Sums over all machines that send their records. Raises `PeerRefused` where the hub keeps none."""
         answer = self._ask("/v1/usage", params=_query(window, by, where, tz))
         if answer.status_code == 404:
             raise PeerRefused(f"{self._host} keeps no history.", "The Go program's hub does not.", status=404)
-        _refuse(answer, self._host)
-        return _decoded(answer, FleetReply, self._host)
+        refuse(answer, self._host)
+        return decoded(answer, UsageReply, self._host)
 
     def check(self) -> None:
         """Raises `PeerError` when nothing there answers like a hub. Needs no token, asks for no data."""
         answer = self._ask("/healthz")
-        _refuse(answer, self._host)
+        refuse(answer, self._host)
         if b'"status":"ok"' not in answer.content:
             raise PeerConfused(f"{self._host} does not answer like a hub.")
 
@@ -229,8 +96,8 @@ class HubClient:
             return self._pane_of_snapshots(window, group, tz)
         if answer.status_code == 304 and last is not None:
             return msgspec.structs.replace(last, fetched_at=self._now(), changed=False)
-        _refuse(answer, self._host)
-        frame = PaneFrame(pane=_decoded(answer, Pane, self._host), fetched_at=self._now())
+        refuse(answer, self._host)
+        frame = PaneFrame(pane=decoded(answer, Pane, self._host), fetched_at=self._now())
         self._panes = {question: (answer.headers.get("ETag", ""), frame)}
         return frame
 
@@ -290,7 +157,7 @@ def _query(window: Window, by: Sequence[By], where: Filter, tz: str) -> list[tup
     return given
 
 
-def rollups(reply: FleetReply) -> list[Rollup]:
+def rollups(reply: UsageReply) -> list[Rollup]:
     """The rows of a fleet's answer as a store would give them: requests only."""
     return [
         Rollup(
@@ -309,35 +176,3 @@ def rollups(reply: FleetReply) -> list[Rollup]:
         )
         for row in reply.rows
     ]
-
-
-def _refuse(answer: httpx.Response, who: str) -> None:
-    """Raise `PeerRefused` for anything but an answer we can use."""
-    status = answer.status_code
-    if status < 300 or status == 304:
-        return
-    if status == 401:
-        wrong = "invalid_token" in answer.headers.get("WWW-Authenticate", "")
-        message = f"{who} does not accept this token." if wrong else f"{who} wants a token."
-        raise PeerRefused(message, "Set OPENUSAGE_HUB_TOKEN or pass --token.", status=status)
-    if status < 400:
-        where = printable(answer.headers.get("Location", "another address")[:200])
-        raise PeerRefused(f"{who} sends us to {where}.", "Use that address if you trust it.", status=status)
-    raise PeerRefused(f"{who} answers {status}: {_error_text(answer)}", status=status)
-
-
-def _error_text(answer: httpx.Response) -> str:
-    try:
-        body: Any = msgspec.json.decode(answer.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return answer.reason_phrase
-    if not isinstance(body, dict):
-        return answer.reason_phrase
-    return " ".join(str(body[k]) for k in ("error", "detail") if body.get(k)) or answer.reason_phrase
-
-
-def _decoded(answer: httpx.Response, as_type: type[T], who: str) -> T:
-    try:
-        return msgspec.json.decode(answer.content, type=as_type)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
-        raise PeerConfused(f"{who} does not answer like a daemon of ours: {e}") from e
