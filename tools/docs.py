@@ -1,4 +1,4 @@
-"""The pages that are made from the program itself: docs/cli.md and docs/settings.md.
+"""The pages that are made from the program itself: docs/cli.md, docs/settings.md and docs/providers.md.
 
 python -m tools.docs            write them
 python -m tools.docs --check    exit 1 when one of them is not what the program says
@@ -20,6 +20,8 @@ import msgspec
 
 from openusage.cli.catalog import COMMANDS
 from openusage.cli.root import root
+from openusage.providers import load, names
+from openusage.providers._contract import Kind, Provider
 from openusage.settings import HUB_TOKEN_ENV, Settings
 from openusage.settings import describe as allowed_values
 
@@ -29,7 +31,7 @@ _MADE = "<!-- Made by `make docs` from the program itself; `make test` compares.
 
 def pages() -> dict[str, str]:
     """File name -> text, as it must be."""
-    return {"cli.md": cli_page(), "settings.md": settings_page()}
+    return {"cli.md": cli_page(), "settings.md": settings_page(), "providers.md": providers_page()}
 
 
 def main(argv: list[str]) -> int:
@@ -96,6 +98,48 @@ def _below(
                 sub = command.get_command(ctx, child)
                 if sub is not None:
                     yield from _below(sub, child, ctx)
+
+
+# --- providers -----------------------------------------------------------------------------------------
+
+
+def providers_page() -> str:
+    """Every tool: what is read, where, how exact, and what its figures do not cover."""
+    tools = sorted((load(name) for name in names()), key=lambda tool: tool.SPEC.name.lower())
+    rows = [
+        f"| [{t.SPEC.name}](#{_anchor(t.SPEC.name)}) | `{t.SPEC.id}` | {_READ_FROM[t.SPEC.kind]} |"
+        for t in tools
+    ]
+    parts = [
+        "# Tools that are read",
+        _MADE,
+        "Which of them are on a machine: `openusage detect`. Whether each is read well: `openusage doctor`. "
+        "Every figure is read where the tool keeps it; nothing here needs a change to the tool.",
+        "| tool | id | read from |\n|---|---|---|\n" + "\n".join(rows),
+        *(_provider(tool) for tool in tools),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_READ_FROM = {
+    Kind.LOCAL: "its files",
+    Kind.REMOTE: "its vendor's API",
+    Kind.BOTH: "its files and its vendor's API",
+}
+
+
+def _provider(tool: Provider) -> str:
+    spec = tool.SPEC
+    where = ", ".join(f"`{pattern}`" for pattern in spec.patterns)
+    words = inspect.getdoc(tool) or ""
+    said = [f"## {spec.name}", words, f"Read: {where}."]
+    said += [spec.retention_hint] if spec.retention_hint else []
+    said += [f"The tool's own documentation: <{spec.docs_url}>"] if spec.docs_url else []
+    return "\n\n".join(said)
+
+
+def _anchor(heading: str) -> str:
+    return "".join(c for c in heading.lower().replace(" ", "-") if c.isalnum() or c in "-_")
 
 
 # --- settings ------------------------------------------------------------------------------------------

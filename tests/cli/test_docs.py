@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from openusage.cli.catalog import COMMANDS
+from openusage.providers import load, names
 from openusage.settings import Settings
 from tools import docs
 
@@ -22,7 +23,7 @@ def test_a_page_that_is_not_current_is_found(
 ) -> None:
     monkeypatch.setattr(docs, "DOCS", tmp_path)
     assert docs.main(["--check"]) == 1
-    assert "docs/cli.md, docs/settings.md" in capsys.readouterr().err
+    assert "docs/cli.md, docs/settings.md, docs/providers.md" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
     assert docs.main([]) == 0
     assert docs.main(["--check"]) == 0
@@ -34,6 +35,16 @@ def test_every_command_has_a_heading() -> None:
     page = docs.cli_page()
     for name in (*COMMANDS, "telemetry daemon run", "telemetry daemon status"):
         assert f"\n## openusage {name}\n" in page
+
+
+def test_every_tool_says_what_is_read_and_what_is_not_covered() -> None:
+    page = docs.providers_page()
+    for name in names():
+        spec = load(name).SPEC
+        chapter = page.partition(f"\n## {spec.name}\n")[2].partition("\n## ")[0]
+        assert "Read: `" in chapter
+        assert "ot covered" in chapter
+        assert f"| `{spec.id}` |" in page
 
 
 def test_every_setting_has_a_row() -> None:

@@ -50,6 +50,7 @@ SPEC = ProviderSpec(
     default_account="crush",
     docs_url="https://github.com/charmbracelet/crush",
     patterns=("~/.local/share/crush/projects.json", "<project>/.crush/crush.db"),
+    binaries=("crush",),
     retention_hint="Crush keeps its sessions until they or their project are deleted.",
 )
 

@@ -32,6 +32,7 @@ SPEC = ProviderSpec(
     default_account="gemini-cli",
     docs_url="https://github.com/google-gemini/gemini-cli",
     patterns=("~/.gemini/tmp/*/chats/session-*.jsonl", "~/.gemini/tmp/*/chats/session-*.json"),
+    binaries=("gemini",),
     retention_hint=(
         "Gemini CLI deletes sessions after 30 days; `general.sessionRetention` in ~/.gemini/settings.json "
         "keeps them longer."

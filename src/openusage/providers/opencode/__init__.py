@@ -29,6 +29,7 @@ SPEC = ProviderSpec(
         "~/.local/share/opencode/opencode*.db",
         "~/.local/share/opencode/storage/message/*/*.json",
     ),
+    binaries=("opencode",),
     retention_hint="OpenCode keeps its sessions until they are deleted.",
 )
 
