@@ -106,6 +106,13 @@ def test_a_total_that_falls_is_a_new_baseline() -> None:
     assert sums(known)[:2] == (5000 + 200, 400)
 
 
+def test_a_total_that_cannot_fall_was_not_whole() -> None:
+    totals = Totals()
+    assert list(totals.events(total(1, 5000), SESSION, may_fall=False))
+    assert list(totals.events(total(2, 800), SESSION, may_fall=False)) == []
+    assert list(totals.events(total(3, 5000), SESSION, may_fall=False)) == []
+
+
 def test_a_session_that_fell_is_remembered_however_many_others_come() -> None:
     known: Known = {}
     totals = Totals()

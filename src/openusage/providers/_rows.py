@@ -37,7 +37,8 @@ class Trail(msgspec.Struct, array_like=True):
         """The rowid behind which to go on; forgets the marks that are no longer true."""
         while self.marks:
             rowid, name = self.marks[-1]
-            if db.rows(f"SELECT {witness} FROM {table} WHERE rowid = ?", (rowid,)) == [(name,)]:
+            found = db.rows(f"SELECT {witness} FROM {table} WHERE rowid = ?", (rowid,))
+            if [str(value) for (value,) in found] == [name]:
                 return rowid
             self.marks.pop()
         return 0
@@ -60,6 +61,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     """The column that names a row."""
     columns: str
     """What is selected, after rowid and key."""
+    witness: str = ""
+    """An expression that tells a row from another one in its place, where the key is its very place."""
     stamp: str = "NULL"
     """An expression that differs once a row, or what belongs to it, was written again."""
 
@@ -81,7 +84,8 @@ class Followed(msgspec.Struct, omit_defaults=True):
         change (`keep`).
         """
         with db.moment():
-            at = self.trail.start(db, table.name, table.key)
+            witness = table.witness or table.key
+            at = self.trail.start(db, table.name, witness)
             written = self._written(db, table)
             where = f"{table.key} IN ({marks(written)})"
             found = read(self._select(db, table, where, written)) if written else None
@@ -95,14 +99,15 @@ class Followed(msgspec.Struct, omit_defaults=True):
                 if not rows:
                     return
                 at = rows[-1][0]
-                self.trail.add(at, rows[-1][1])
+                ((name,),) = db.rows(f"SELECT {witness} FROM {table.name} WHERE rowid = ?", (at,))
+                self.trail.add(at, str(name))
                 found = read(rows)
             yield found, min(1.0, at / last)
 
     def keep(self, db: Database, table: Table, rows: Iterable[Row], may_change: Iterable[str]) -> None:
         """Of these rows, only those named may change."""
         for row in rows:
-            self.open.pop(row[1], None)
+            self.open.pop(str(row[1]), None)
         self.open |= self._stamps(db, table, list(may_change))
         for key in list(self.open)[:-KEPT_OPEN]:
             del self.open[key]
@@ -118,7 +123,7 @@ class Followed(msgspec.Struct, omit_defaults=True):
         if not keys:
             return {}
         sql = f"SELECT {table.key}, {table.stamp} FROM {table.name} WHERE {table.key} IN ({marks(keys)})"
-        return {key: str(stamp) for key, stamp in db.rows(sql, keys)}
+        return {str(key): str(stamp) for key, stamp in db.rows(sql, keys)}
 
     @staticmethod
     def _select(db: Database, table: Table, where: str, args: list[Any]) -> list[Row]:

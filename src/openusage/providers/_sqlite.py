@@ -32,6 +32,8 @@ BUSY_TIMEOUT_MS = 500
 CACHE_KIB = 2_048
 LEAST_BYTES = 4_096
 """What a database that changed and did not grow counts as: a page."""
+SUFFIXES = (".db", ".sqlite3", ".vscdb")
+"""How databases end, so that a cursor of one that is no longer looked for is known as such."""
 BATCH_ROWS = 200
 """Rows that one statement reads: what belongs to them is in memory at once."""
 
@@ -269,6 +271,9 @@ def read(
     Raises:
         SourceError: none of them could be read, in the words of the first; after all chunks.
     """
+    gone = [p for p in cursors if p.endswith(SUFFIXES) and p not in paths and _is_gone(p)]
+    if gone:
+        yield Chunk(gone=gone)
     failures: list[tuple[str, SourceError]] = []
     found = 0
     for path in paths:

@@ -16,12 +16,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from openusage.wire.events import TokenCounts, UsageEvent, event_key
+from openusage.wire.events import TokenCounts, UsageEvent, event_key, larger
 
 KEPT = 64
 """Sessions whose last totals are remembered: those that may still grow."""
 KEPT_FALLEN = 512
 """And those that fell once, whose totals mean nothing without what was before."""
+
+OVERLAP_US = 120_000_000
+"""Clocks of several processes of a tool may differ by so much."""
+SEPARATOR = "\x1f"
 
 LARGEST_STEP = 65_536
 """Tokens of one kind: three kinds of it stay below the price tiers for long prompts (200,000)."""
@@ -68,16 +72,30 @@ class Totals(msgspec.Struct):
     """The sessions of one database, the newest last. Travels in its cursor."""
 
     sessions: dict[str, Seen] = {}
+    newest_us: int = 0
+    """When a session was active last."""
 
-    def events(self, about: UsageEvent, identity: tuple[str, ...]) -> Iterator[UsageEvent]:
+    def may_have_grown(self, identity: tuple[str, ...], at_us: int, since_us: int) -> bool:
+        """Whether a session is worth a look: lately active, or active after `since_us`.
+
+        `since_us` is `newest_us` as it was before the pass: sessions come in no order.
+        """
+        return at_us >= since_us - OVERLAP_US or SEPARATOR.join(identity) in self.sessions
+
+    def events(
+        self, about: UsageEvent, identity: tuple[str, ...], *, may_fall: bool = True
+    ) -> Iterator[UsageEvent]:
         """The events of a session's total: `about` with its `tokens` and `cost_reported_nano`.
 
         Only those that the total reached since it was seen last. `identity` is the vendor's: a session, and
-        what else totals are kept by.
+        what else totals are kept by. Not `may_fall`: what is lower than before was only not yet whole.
         """
-        name = "\x1f".join(identity)
+        name = SEPARATOR.join(identity)
+        self.newest_us = max(self.newest_us, about.at_us)
         values: Values = (*msgspec.structs.astuple(about.tokens), about.cost_reported_nano)
         seen = self.sessions.pop(name, None)
+        if seen is not None and not may_fall:
+            values = tuple(larger(old, new) for old, new in zip(seen.last, values, strict=True))
         before, lost = _grown(seen, values)
         self.sessions[name] = Seen(values, lost)
         self._forget()

@@ -255,6 +255,7 @@ class Reading:
             f"SELECT {self._db.select('sessions', _SESSION)} FROM sessions"
             " WHERE ifnull(parent_session_id, '') = '' ORDER BY updated_at"
         )
+        since_us = self._state.totals.newest_us
         for session, _, cost, _, _, created, updated in rows:
             nano = nano_usd(cost)
             about = msgspec.structs.replace(
@@ -263,8 +264,9 @@ class Reading:
                 session=text(session),
                 cost_reported_nano=nano,
             )
-            if nano is not None and about.at_us:
-                steps = list(self._state.totals.events(about, (str(session),)))
+            identity = (str(session),)
+            if nano and about.at_us and self._state.totals.may_have_grown(identity, about.at_us, since_us):
+                steps = list(self._state.totals.events(about, identity))
                 yield from by_models(steps, self._state.models.get(str(session), []))
                 if steps:
                     self._keep_last(str(session))

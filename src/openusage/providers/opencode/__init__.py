@@ -95,13 +95,10 @@ def read(
 
 
 def _gone(root: Path, cursors: Cursors) -> Iterator[Chunk]:
-    """Cursors of sessions and databases that were deleted; a whole folder that is gone may come back."""
+    """Cursors of sessions that were deleted; a whole folder that is gone may come back."""
     top = root / "storage" / "message"
     names = [
-        path
-        for path in cursors
-        if (path.startswith(f"{top}/") and top.is_dir() and not Path(path).is_dir())
-        or (Path(path).parent == root and root.is_dir() and not Path(path).exists())
+        path for path in cursors if path.startswith(f"{top}/") and top.is_dir() and not Path(path).is_dir()
     ]
     if names:
         yield Chunk(gone=names)
