@@ -22,6 +22,7 @@ from tests.providers.test_provider_contract import (
     stored,
     told,
 )
+from tests.support import databases
 
 
 def documents(name: str, home: Path) -> list[Path]:
@@ -41,7 +42,9 @@ pytestmark = pytest.mark.parametrize("name", WITH_DOCUMENTS)
 
 @pytest.fixture
 def used(name: str, tmp_path: Path) -> Path:
-    return shutil.copytree(FIXTURES / name / "home", tmp_path / "used", symlinks=True)
+    copy = shutil.copytree(FIXTURES / name / "home", tmp_path / "used", symlinks=True)
+    databases.build(copy)
+    return copy
 
 
 class Machine:

@@ -15,6 +15,7 @@ from openusage.providers import load
 from openusage.providers._contract import Env, Problem
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, EventKind, QuotaReading, Record, UsageEvent, merge
+from tests.support import databases
 
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 DAY = dt.datetime(2026, 3, 2, 10, tzinfo=dt.UTC)
@@ -54,6 +55,7 @@ class Machine:
     def of_fixture(cls, tool: str, home: Path) -> Machine:
         """With a copy of the tool's fixture in it."""
         shutil.copytree(FIXTURES / tool / "home", home, dirs_exist_ok=True, symlinks=True)
+        databases.build(home)
         return cls(tool, home)
 
     def write(self, name: str, content: Any) -> Path:

@@ -6,7 +6,8 @@ with the cursors that are true once these are stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -42,6 +43,14 @@ class Parser(Protocol[M]):
         ...
 
 
+class Settles(Parser[M], Protocol[M]):
+    """A parser that holds something back which later lines may tell better."""
+
+    def settle(self) -> Iterable[Record]:
+        """What was held back; nothing the second time."""
+        ...
+
+
 class _Kept(msgspec.Struct, omit_defaults=True):
     """What a log's cursor remembers, as JSON."""
 
@@ -70,10 +79,19 @@ class Remembers(Generic[M]):
 class Reading:
     """Reads files one after the other; each method yields the chunks that became full on the way."""
 
-    def __init__(self, account: Account, cursors: Cursors, chunk_bytes: int) -> None:
+    def __init__(
+        self,
+        account: Account,
+        cursors: Cursors,
+        chunk_bytes: int,
+        changed: Collection[str] | None = None,
+    ) -> None:
         self._account = account
         self._old = cursors
         self._chunk_bytes = chunk_bytes
+        self._changed = changed
+        self._latest: dict[str, FileCursor] = {}
+        """All cursors of this pass, also those of chunks that are out."""
         self._reset()
 
     def _reset(self) -> None:
@@ -104,7 +122,7 @@ class Reading:
                 offset, mark = block.end, block.mark
                 if self._is_full():
                     kept = _Kept(_encoded(parses.memory), mark)
-                    self._cursors[state.path] = state.cursor(offset, _encode(kept), whole=False)
+                    self._set(state.cursor(offset, _encode(kept), whole=False))
                     yield self._chunk()
         except SourceUnavailable as e:
             whole = False
@@ -112,7 +130,7 @@ class Reading:
         self._problems += told.all()
         if whole or offset > start:
             kept = _Kept(_encoded(parses.memory), mark)
-            self._cursors[state.path] = state.cursor(offset, _encode(kept), whole=whole)
+            self._set(state.cursor(offset, _encode(kept), whole=whole))
 
     def document(
         self,
@@ -140,21 +158,53 @@ class Reading:
         if found.problem is not None:
             self._problems.append(found.problem)
         if found.cursor is not None:
-            self._cursors[state.path] = found.cursor
+            self._set(found.cursor)
         if self._is_full():
             yield self._chunk()
+
+    @property
+    def paths(self) -> set[str]:
+        """All files that something is known of."""
+        return {*self._old, *self._latest}
+
+    def is_read(self, state: FileState) -> bool:
+        """Whether all of a file is known."""
+        return state.start(self._latest.get(state.path) or self._old.get(state.path)) is None
+
+    def memory(self, path: str, remembers: Remembers[M]) -> M | None:
+        """What is remembered of a log by now."""
+        cursor = self._latest.get(path) or self._old.get(path)
+        kept = None if cursor is None else _decoded(cursor)
+        return None if kept is None else remembers.load(kept.memory)
+
+    def settle(self, state: FileState, remembers: Remembers[M], parser: Callable[[M], Settles[M]]) -> None:
+        """What the parser of a log held back, now that nobody writes to it."""
+        cursor = self._latest.get(state.path) or self._old.get(state.path)
+        if cursor is None or not self.is_read(state):
+            return
+        kept, memory = _decoded(cursor), self.memory(state.path, remembers)
+        if kept is None or memory is None:
+            return
+        parses = parser(memory)
+        held = list(parses.settle())
+        if held or parses.memory != self.memory(state.path, remembers):
+            self.put(held)
+            kept = _Kept(_encoded(parses.memory), kept.mark)
+            self._set(state.cursor(cursor.offset, _encode(kept)))
 
     def facts(self, path: Path, facts_in: Callable[[Mapping[str, object]], Mapping[str, str | None]]) -> None:
         """What a small file of settings tells of the account, when it changed."""
         state = _jsonl.stat(path)
         if state is None or state.start(self._old.get(state.path)) is None:
             return
+        if self._changed is not None and os.path.realpath(path) not in self._changed:
+            return
         try:
             found = json_object(_documents.content(path))
         except SourceUnavailable as e:
             self._problems.append(Problem(path=state.path, offset=0, what=e.message))
             return
-        self._cursors[state.path] = state.cursor(state.size)
+        self._set(state.cursor(state.size))
         self.put(
             AccountFact(
                 provider=self._account.provider,
@@ -194,6 +244,9 @@ class Reading:
                 self.put(parses.feed(view))
             except Unreadable as e:
                 told.add(offset, e.what)
+
+    def _set(self, cursor: FileCursor) -> None:
+        self._cursors[cursor.path] = self._latest[cursor.path] = cursor
 
     def _is_full(self) -> bool:
         return self._bytes >= self._chunk_bytes or len(self._events) >= CHUNK_RECORDS

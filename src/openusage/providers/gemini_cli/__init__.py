@@ -64,7 +64,7 @@ def read(
     account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
 ) -> Iterator[Chunk]:
     """Everything new since `cursors`: facts of the account, then chats."""
-    reading = Reading(account, cursors, CHUNK_BYTES)
+    reading = Reading(account, cursors, CHUNK_BYTES, changed)
     for path, facts_in in _account.files(env):
         reading.facts(path, facts_in)
     found = _find(account, changed)
