@@ -14,7 +14,7 @@ import pytest
 from tests.support.daemons import DaemonProcess, daily, told_status
 from tests.support.databases import fill, locked
 from tests.support.homes import claude_line, write_claude
-from tests.support.processes import run, until
+from tests.support.processes import PATIENCE_S, run, until
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def turn(home: Path, *messages: str) -> None:
 
 def healthz(daemon: DaemonProcess) -> list[str]:
     transport = httpx.HTTPTransport(uds=str(daemon.socket))
-    with contextlib.closing(httpx.Client(transport=transport, timeout=10)) as client:
+    with contextlib.closing(httpx.Client(transport=transport, timeout=PATIENCE_S)) as client:
         notes: list[str] = client.get("http://daemon/healthz").json().get("notes", [])
         return notes
 
@@ -57,7 +57,10 @@ def test_garbage_in_place_of_the_database_is_kept_aside_and_logs_are_read_again(
     tmp_path: Path, end: str
 ) -> None:
     turn(tmp_path, "1", "2")
+    log = Path(f"{database(tmp_path)}-wal")
     with DaemonProcess(tmp_path) as daemon:
+        # All of it in the one file: what stands in the log would be recovered from there, whatever else is.
+        until(lambda: log.stat().st_size == 0, "the first read is checkpointed")
         daemon.kill() if end == "kill" else daemon.terminate()
     garbage = os.urandom(60_000)
     database(tmp_path).write_bytes(garbage)

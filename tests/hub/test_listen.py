@@ -169,5 +169,5 @@ def test_sockets_send_at_once() -> None:
 def test_every_interface_means_both_families() -> None:
     with HubServer(Board(), "", 0) as server:
         for target in ("127.0.0.1", "::1"):
-            socket.create_connection((target, server.port), timeout=2).close()
+            socket.create_connection((target, server.port), timeout=60).close()
         assert server.url == f"http://127.0.0.1:{server.port}"
