@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := requirements/dev.lock
 
-.PHONY: help setup run demo test check bench lock docs clean
+.PHONY: help setup run demo test soak check bench lock docs clean
 
 help:  ## what can be asked for
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ demo: setup  ## the same on an invented home
 
 test: setup  ## all tests
 	@$(BIN)/python -m pytest -q -n auto
+
+soak: setup  ## kill three machines and a hub at random for five minutes, and compare with the truth
+	@$(BIN)/python -m tools.soak
 
 check: setup  ## style, types, spelling, import contracts
 	@$(BIN)/ruff check

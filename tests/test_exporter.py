@@ -22,6 +22,7 @@ from openusage.exporter import Exporter, Target, envelope, pause_s, worth_sendin
 from openusage.exporter.privacy import Privacy
 from openusage.wire.envelope import PeerEnvelope
 from openusage.wire.snapshot import Metric, UsageSnapshot
+from tests.support.processes import PATIENCE_S, PROMPTLY_S
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 
@@ -52,10 +53,10 @@ async def running(exporter: Exporter) -> AsyncIterator[Exporter]:
         yield exporter
     finally:
         stop.set()
-        await asyncio.wait_for(task, 2)
+        await asyncio.wait_for(task, PATIENCE_S)
 
 
-async def until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def until(true: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(timeout_s):
         while not true():
             await asyncio.sleep(0.005)
@@ -259,12 +260,15 @@ async def test_a_hub_that_drips_its_answer_is_given_up_in_time(monkeypatch: pyte
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     exporter = Exporter(target(url), lambda: [snapshot()], now=lambda: NOW)
     async with running(exporter):
-        await until(lambda: "no answer within" in exporter.status().last_error, 2)
+        await until(lambda: "no answer within" in exporter.status().last_error)
     server.close()
 
 
 async def test_the_end_does_not_wait_for_a_hub_that_hangs() -> None:
+    asked = asyncio.Event()
+
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
         await reader.read()
         writer.close()
 
@@ -272,9 +276,9 @@ async def test_the_end_does_not_wait_for_a_hub_that_hangs() -> None:
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     stop = asyncio.Event()
     task = asyncio.create_task(Exporter(target(url), lambda: [snapshot()], now=lambda: NOW).run(stop))
-    await asyncio.sleep(0.2)
+    await asyncio.wait_for(asked.wait(), PATIENCE_S)
     stop.set()
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, PROMPTLY_S)
     server.close()
 
 

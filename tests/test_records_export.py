@@ -27,6 +27,7 @@ from openusage.wire.events import AccountFact, Record, UsageEvent
 from openusage.wire.records import MAX_PACKED_BYTES, MAX_RECORDS, RecordBatch, RecordsReply
 from openusage.wire.rollups import By, Window
 from tests.store.samples import NOW_US, Name, everything, fact, many, message, open_store, reading, tool
+from tests.support.processes import PATIENCE_S, PROMPTLY_S
 
 NOW = dt.datetime.fromtimestamp(NOW_US / 1e6, dt.UTC)
 ME = "ab" * 16
@@ -143,10 +144,10 @@ async def sending(
             yield sender
         finally:
             stop.set()
-            await asyncio.wait_for(task, 3)
+            await asyncio.wait_for(task, PATIENCE_S)
 
 
-async def until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
+async def until(true: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(timeout_s):
         while not true():
             await asyncio.sleep(0.005)
@@ -392,7 +393,7 @@ async def test_clones_that_send_at_the_same_time_lose_nothing(hub: Hub, store: S
             one.wake()
             two.wake()
             await asyncio.sleep(0.02 * number)
-        await until(lambda: hub.events() == 5 + 10 + 10, 30)
+        await until(lambda: hub.events() == 5 + 10 + 10)
 
 
 async def test_nothing_goes_before_the_first_word_nor_when_it_is_off(hub: Hub, store: Store) -> None:
@@ -411,7 +412,7 @@ async def test_nothing_goes_before_the_first_word_nor_when_it_is_off(hub: Hub, s
         await asyncio.sleep(0.2)
         assert [s.status().state for s in (waiting, *off)] == ["waiting", "off", "off", "off"]
         stop.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 2)
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_S)
     assert hub.batches == []
 
 
@@ -442,7 +443,7 @@ async def test_a_hub_that_hangs_on_records_delays_no_snapshot(hub: Hub, store: S
     assert exporter.status().state == "ok"
     assert exporter.status().records_state == "waiting"
     stop.set()
-    await asyncio.wait_for(task, 2)
+    await asyncio.wait_for(task, PROMPTLY_S)
     free.set()
     server.close()
 

@@ -20,7 +20,7 @@ from typing import Self
 
 from rich.cells import cell_len
 
-from tests.support.processes import environment, until
+from tests.support.processes import PATIENCE_S, environment, until
 
 CONTROLLED = (
     "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
@@ -71,8 +71,8 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
-        self._reader.join(5)
+        self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
         with contextlib.suppress(OSError):
             os.close(self._master)
 
@@ -109,7 +109,7 @@ class Terminal:
                 lines.append("".join(row.get(x, " ") for x in range(self._width)).rstrip())
             return "\n".join(lines)
 
-    def shows(self, *texts: str, timeout_s: float = 20.0) -> str:
+    def shows(self, *texts: str, timeout_s: float = PATIENCE_S) -> str:
         """Waits until all texts are on the screen."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -122,13 +122,13 @@ class Terminal:
         missing = [text for text in texts if text not in self.text]
         raise AssertionError(f"not on the screen within {timeout_s:g} s: {missing}\n{self.text}")
 
-    def shows_no(self, text: str, timeout_s: float = 20.0) -> None:
+    def shows_no(self, text: str, timeout_s: float = PATIENCE_S) -> None:
         until(lambda: text not in self.text, f"{text!r} leaves the screen", timeout_s)
 
-    def ends(self, timeout_s: float = 10.0) -> int:
+    def ends(self, timeout_s: float = PATIENCE_S) -> int:
         """Waits for the process; its exit code."""
         code = self.process.wait(timeout_s)
-        self._reader.join(5)
+        self._reader.join(PATIENCE_S)
         return code
 
     def left_on(self) -> list[str]:

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.homes import claude_line, write_claude, write_codex, write_settings
-from tests.support.processes import Process, run, until
+from tests.support.processes import PATIENCE_S, WATCHED_S, Process, run, until
 from tools.ports import free_port
 
 from .terminal import MODES, Terminal
@@ -62,8 +61,8 @@ def alive(pid: int) -> bool:
 
 
 def test_the_dashboard_starts_a_daemon_that_outlives_it(tmp_path: Path) -> None:
-    """No daemon: one is started; a new turn is on the screen within two seconds; the next dashboard uses
-    the same daemon; what `q` leaves behind is a usable terminal and a running daemon."""
+    """No daemon: one is started; a new turn is on the screen long before the next sweep; the next dashboard
+    uses the same daemon; what `q` leaves behind is a usable terminal and a running daemon."""
     write_claude(tmp_path, claude_line("1", at=just_now(minutes=5)))
     write_codex(tmp_path, at=just_now(hours=1))
     with daemon_of(tmp_path) as pid:
@@ -71,13 +70,9 @@ def test_the_dashboard_starts_a_daemon_that_outlives_it(tmp_path: Path) -> None:
             terminal.shows("Claude Code", "Codex", "this machine", "claude-sonnet-4-5", "2.3k tokens")
             first = pid()
             assert first > 0
-            took = []
-            for turn, tokens in ((2, "3.4k tokens"), (3, "4.4k tokens"), (4, "5.5k tokens")):
+            for turn, tokens in ((2, "3.4k tokens"), (3, "4.4k tokens")):
                 write_claude(tmp_path, claude_line(str(turn), at=just_now(), output=50))
-                written = time.monotonic()
-                terminal.shows(tokens)
-                took.append(time.monotonic() - written)
-            assert min(took) < 2.0, took  # the best of three: other tests may keep this machine busy
+                terminal.shows(tokens, timeout_s=WATCHED_S)
             terminal.press("q")
             assert terminal.ends() == 0
             assert terminal.left_on() == []
@@ -147,7 +142,7 @@ def test_a_closed_window_ends_the_screen(tmp_path: Path) -> None:
     with Terminal(tmp_path, "hub-view", f"127.0.0.1:{free_port()}") as terminal:
         terminal.shows("does not answer")
         terminal.hang_up()
-        terminal.process.wait(5)
+        terminal.process.wait(PATIENCE_S)
 
 
 # -- hub and hub-view ---------------------------------------------------------------------------------------
@@ -157,7 +152,7 @@ def push(port: int, body: bytes, token: str = "") -> int:
     """As a daemon does."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/push", data=body, headers=headers)
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         status: int = answer.status
         return status
 
@@ -169,7 +164,7 @@ def captured_push(**changes: Any) -> bytes:
 
 def answering(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S):
             return True
     except OSError:
         return False
@@ -201,7 +196,7 @@ def test_a_hub_view_follows_its_hub_through_its_end_and_return(tmp_path: Path) -
         view.shows("0 machine snapshots")
         push(port, captured_push())
         view.shows(f"hub {url} · 2 machine snapshots", "peer-box")
-        assert "does not answer" not in view.text
+        view.shows_no("does not answer")
         assert view.left_on()
         view.press("q")
         assert view.ends() == 0
@@ -270,8 +265,8 @@ def test_the_screen_follows_its_terminal(tmp_path: Path) -> None:
         view.press("v")
         view.shows("2 machine snapshots", "CACHE R", "q quit")
         view.resize(30, 8)
-        found = view.shows("Claude Code", "⏎ open")
-        assert "CACHE R" not in found
+        view.shows("Claude Code", "⏎ open")
+        view.shows_no("CACHE R")
         view.resize(24, 6)
         view.shows("24×6 is too small.", "It needs 30×8.")
         view.resize(200, 60)

@@ -15,6 +15,7 @@ from werkzeug import Response
 
 from openusage.client import DaemonClient, HubClient
 from openusage.errors import PeerConfused, PeerError, PeerRefused, PeerUnreachable, UsageError
+from tests.support.processes import PATIENCE_S
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 
@@ -31,8 +32,8 @@ BODY = {
 }
 
 
-def hub(url: str, token: str = "") -> HubClient:
-    return HubClient(url, token=token, now=lambda: NOW, timeout_s=0.5)
+def hub(url: str, token: str = "", timeout_s: float = PATIENCE_S) -> HubClient:
+    return HubClient(url, token=token, now=lambda: NOW, timeout_s=timeout_s)
 
 
 def test_a_hub_is_read_whoever_wrote_it(httpserver: HTTPServer) -> None:
@@ -105,7 +106,7 @@ def test_a_hub_that_says_nothing_times_out() -> None:
         _silent_server() as port,
         pytest.raises(PeerUnreachable, match="does not answer in time"),
     ):
-        hub(f"http://127.0.0.1:{port}").fetch("7d")
+        hub(f"http://127.0.0.1:{port}", timeout_s=0.3).fetch("7d")
 
 
 def test_no_daemon_is_a_sentence(tmp_path: Path) -> None:
@@ -133,10 +134,10 @@ def _silent_server() -> Iterator[int]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()))
     thread.start()
-    ready.wait(5)
+    ready.wait(PATIENCE_S)
     try:
         yield port
     finally:
         loop.call_soon_threadsafe(ended.set)
-        thread.join(5)
+        thread.join(PATIENCE_S)
         loop.close()

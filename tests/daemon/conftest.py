@@ -16,6 +16,7 @@ from openusage.machine import Machine
 from openusage.pricing import PriceBook
 from openusage.providers import load, names
 from openusage.store import Store
+from tests.support.processes import PATIENCE_S
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 
@@ -49,11 +50,11 @@ def start(home: Path, tmp_path: Path) -> Iterator[Start]:
         thread = threading.Thread(target=daemon.run)
         thread.start()
         running.append((daemon, thread))
-        assert daemon.wait_serving(10)
+        assert daemon.wait_serving(PATIENCE_S)
         return daemon
 
     yield started
     for daemon, thread in running:
         daemon.stop()
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()

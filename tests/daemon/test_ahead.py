@@ -82,7 +82,7 @@ def test_the_child_ends_when_nobody_reads() -> None:
     assert child.stdin is not None
     assert child.stdout is not None
     child.stdout.close()
-    _, errors = child.communicate(msgspec.msgpack.encode(order), timeout=20)
+    _, errors = child.communicate(msgspec.msgpack.encode(order), timeout=60)
     assert b"Traceback" not in errors
 
 

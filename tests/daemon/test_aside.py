@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 
 import pytest
 
@@ -25,7 +24,6 @@ def test_the_loop_ends_while_the_job_still_runs() -> None:
         await asyncio.sleep(0)
         task.cancel()
 
-    started = time.monotonic()
-    asyncio.run(main())
-    assert time.monotonic() - started < 2
+    asyncio.run(main())  # returns, though the job does not
+    assert not go.is_set()
     go.set()

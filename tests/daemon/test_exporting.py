@@ -119,7 +119,7 @@ def test_a_back_fill_can_be_followed_and_holds_up_no_new_turn(
     write_claude(home, *(claude_line(str(n), at=AT) for n in range(count)))
     hub.hold_from = 2 * MAX_RECORDS
     daemon = start(targets=(hub.target(),))
-    until(lambda: status(tmp_path).exporters[0].records_sent >= 2 * MAX_RECORDS, "it is under way", 60)
+    until(lambda: status(tmp_path).exporters[0].records_sent >= 2 * MAX_RECORDS, "it is under way")
     (exporter,) = status(tmp_path).exporters
     assert exporter.records_state == "sending"
     assert exporter.records_waiting >= 500
@@ -127,10 +127,10 @@ def test_a_back_fill_can_be_followed_and_holds_up_no_new_turn(
     assert 0 < exporter.records_left_s < 3600
     assert len(hub.pushes) > 0, "snapshots go on beside it"
     write_claude(home, claude_line("new", at=AT))
-    until(lambda: status(tmp_path).events > count, "the new turn is stored", 60)
+    until(lambda: status(tmp_path).events > count, "the new turn is stored")
     assert status(tmp_path).exporters[0].records_state == "sending"
     hub.go_on.set()
-    until(lambda: len({event.event_key for event in hub.events()}) == count + 1, "all are sent", 60)
-    until(lambda: daemon.status().exporters[0].records_state == "ok", "and it says so", 60)
+    until(lambda: len({event.event_key for event in hub.events()}) == count + 1, "all are sent")
+    until(lambda: daemon.status().exporters[0].records_state == "ok", "and it says so")
     (exporter,) = status(tmp_path).exporters
     assert (exporter.records_waiting, exporter.records_left_s) == (0, None)

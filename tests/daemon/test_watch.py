@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from openusage.daemon.watch import existing, watch
+from tests.support.processes import PATIENCE_S
 
 Bursts = list[set[str]]
 
@@ -27,11 +28,11 @@ async def watching(root: Path, *, recursive: bool = True) -> AsyncIterator[Burst
         yield bursts
     finally:
         stop.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def until(bursts: Bursts, path: str, after: int = 0) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not any(path in burst for burst in bursts[after:]):
             await asyncio.sleep(0.01)
 

@@ -81,7 +81,7 @@ async def test_a_record_that_the_hub_refuses_is_left_out_and_all_others_arrive(
     store.add(mixed)
     hub.always = refusing(*bad, place=place)
     async with sending(hub, store) as sender:
-        await until(lambda: sender.status().state == "ok", 30)
+        await until(lambda: sender.status().state == "ok")
         assert sender.status() == RecordsStatus("ok", 6000, 0, set_aside=4)
         batches = len(hub.batches)
         store.add([message("late")])
@@ -145,7 +145,7 @@ async def test_a_hub_that_refuses_everything_is_a_failure(
     store.add(many(55))
     hub.always = lambda b: told("$.records[0].kind: no") if b.records else None
     async with sending(hub, store) as sender:
-        await until(lambda: sender.status().state == "failing", 30)
+        await until(lambda: sender.status().state == "failing")
         assert "one record after the other: $.records[0].kind: no" in sender.status().error
         assert sender.status().set_aside == 5
         hub.always = lambda _: None

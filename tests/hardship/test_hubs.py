@@ -14,13 +14,12 @@ from tests.support import bad_hub
 from tests.support.bad_hub import Answer, BadHub
 from tests.support.daemons import DaemonProcess, daily, told_status
 from tests.support.homes import claude_line, write_claude, write_settings
-from tests.support.processes import Process, until
+from tests.support.processes import PROMPTLY_S, WATCHED_S, Process, until
 from tools.ports import free_port
 
 pytestmark = pytest.mark.slow
 
 TOKEN = "s3cret-word"
-NEW_TURN_S = 2.0
 ELSEWHERE = "203.0.113.7"
 
 BAD: dict[str, tuple[Answer, str]] = {
@@ -67,7 +66,7 @@ def test_a_bad_hub_stops_no_collection_and_is_told_once(tmp_path: Path) -> None:
             daemon.wait_read()
         for daemon in daemons.values():
             write_claude(daemon.home, claude_line("2", at=now()))
-            daemon.wait_events(2, "the new turn while the hub is bad", timeout_s=NEW_TURN_S)
+            daemon.wait_events(2, "the new turn while the hub is bad", timeout_s=WATCHED_S)
         for name, daemon in reversed(daemons.items()):  # those that hang take longest
             wait_failures(daemon, 1, f"{name}: the exporter notices")
             assert BAD[name][1] in daemon.said
@@ -82,7 +81,7 @@ def test_a_bad_hub_stops_no_collection_and_is_told_once(tmp_path: Path) -> None:
             shown = json.dumps(told_status(daemon.home)) if name == "redirect" else str(daemon.status())
             code, seconds = daemon.terminate()
             assert code == 0
-            assert seconds < 1.5, (name, "a hub that hangs holds nobody up", seconds)
+            assert seconds < PROMPTLY_S, (name, "a hub that hangs holds nobody up", seconds)
             warnings = [line for line in daemon.said.splitlines() if "cannot push" in line]
             assert len(warnings) == len(set(line.split("W ", 1)[1] for line in warnings)), (name, warnings)
             assert TOKEN not in daemon.said + shown, name

@@ -19,7 +19,7 @@ import pytest
 from openusage.store.schema import APPLICATION_ID
 from tests.support.daemons import DaemonProcess, daily, socket_of
 from tests.support.homes import claude_line, write_claude
-from tests.support.processes import Process, run, until
+from tests.support.processes import PROMPTLY_S, Process, run, until
 from tools.genlogs import write_home
 
 pytestmark = pytest.mark.slow
@@ -92,7 +92,6 @@ def test_killed_ten_times_in_its_first_read_it_counts_the_truth(small: Home, tmp
         status = daemon.status()
         assert status.notes == []
         assert stored == sorted(stored), "what was stored stays"
-        assert stored[2] < status.events, "the kills came while it read"
         daemon.terminate()
     assert reported(home) == small.days(), "and without a daemon"
     assert left_in(home) == CLEAN
@@ -154,7 +153,7 @@ def test_asked_to_end_in_its_first_read_it_ends_at_once_and_leaves_nothing_behin
         readers = wait_reading(daemon)
         code, seconds = daemon.terminate(by)
     assert code == 0
-    assert seconds < 1.5
+    assert seconds < PROMPTLY_S
     assert not alive(readers)
     assert not socket_of(home).exists()
     assert left_in(home) == CLEAN
@@ -170,7 +169,7 @@ def test_killed_it_leaves_no_reader_behind(large: Home, tmp_path: Path) -> None:
     with Process(home, "telemetry", "daemon") as daemon:
         readers = wait_reading(daemon)
         daemon.kill()
-    until(lambda: not alive(readers), "the reader ends by itself", timeout_s=3)
+    until(lambda: not alive(readers), "the reader ends by itself")
     status = run(home, "telemetry", "daemon", "status", "--json")
     assert (status.returncode, json.loads(status.stdout)["running"]) == (3, False)
 
@@ -181,7 +180,7 @@ def test_a_report_that_is_interrupted_is_quiet_and_the_next_one_is_right(large: 
         readers = wait_reading(report)
         code, seconds = report.terminate(signal.SIGINT)
     assert code == 130
-    assert seconds < 1.5
+    assert seconds < PROMPTLY_S
     assert not alive(readers)
     assert report.said == ""
     assert reported(home) == large.days()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.daemons import DaemonProcess, daily, told_status
 from tests.support.homes import claude_file, claude_line, write_claude, write_codex
-from tests.support.processes import run, until
+from tests.support.processes import PATIENCE_S, WATCHED_S, run, until
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,9 @@ def log_files(home: Path, **content: bytes) -> None:
         (claude_file(home).parent / f"{name}.jsonl").write_bytes(text + b"\n")
 
 
-def snapshots(daemon: DaemonProcess, window: str, timeout_s: float = 10.0) -> dict[str, dict[str, float]]:
+def snapshots(
+    daemon: DaemonProcess, window: str, timeout_s: float = PATIENCE_S
+) -> dict[str, dict[str, float]]:
     """Account -> metric -> what was used."""
     transport = httpx.HTTPTransport(uds=str(daemon.socket))
     with contextlib.closing(httpx.Client(transport=transport, timeout=timeout_s)) as client:
@@ -97,7 +99,7 @@ def test_odd_lines_cost_only_themselves_and_each_is_told_once(tmp_path: Path) ->
         assert psutil.Process(daemon.pid).memory_info().rss < 600e6
 
         write_claude(tmp_path, claude_line("new", at=AT))
-        daemon.wait_events(11, "a new turn is read as ever", timeout_s=3)
+        daemon.wait_events(11, "a new turn is read as ever", timeout_s=WATCHED_S)
 
 
 def test_odd_lines_of_codex_cost_only_themselves(tmp_path: Path) -> None:
@@ -163,7 +165,7 @@ def test_a_clock_that_was_wrong_spoils_no_other_day(tmp_path: Path) -> None:
 def test_a_time_thousands_of_years_ahead_delays_no_answer(tmp_path: Path) -> None:
     write_claude(tmp_path, claude_line("1", at=AT), claude_line("2", at="9998-01-01T00:00:00Z"))
     with DaemonProcess(tmp_path) as daemon:
-        assert snapshots(daemon, "all", timeout_s=2.0)["claude-code"]["window_requests"] >= 1
+        assert snapshots(daemon, "all", timeout_s=WATCHED_S)["claude-code"]["window_requests"] >= 1
 
 
 def test_a_report_without_a_daemon_says_what_it_could_not_read(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 
 from tests.support.daemons import DaemonProcess, daily, socket_of, told_status
 from tests.support.homes import claude_line, write_claude, write_codex
-from tests.support.processes import environment, run, until
+from tests.support.processes import PATIENCE_S, WATCHED_S, environment, run, until
 from tools.ports import free_port
 
 pytestmark = pytest.mark.slow
@@ -73,7 +72,7 @@ def test_settings_that_cannot_be_used_stop_a_command_before_it_writes(
         for command in commands
     ]
     for command, process in zip(commands, running, strict=True):
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 2, (command, stderr)
         assert stdout == ""
         assert stderr.count("openusage:") == 1
@@ -98,7 +97,7 @@ def test_a_home_that_is_no_whole_path_is_refused(tmp_path: Path, home: str) -> N
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert refused.returncode == 1
@@ -166,7 +165,7 @@ def test_closed_streams_fail_no_command(tmp_path: Path, command: str, code: int,
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == code
@@ -193,7 +192,7 @@ def test_a_daemon_needs_no_streams(tmp_path: Path, closed: str) -> None:
         until(lambda: status_of(tmp_path)["problems"], "it read the bad line")
         assert daily(tmp_path)["total"]["requests"] == 2
         os.kill(status_of(tmp_path)["pid"], signal.SIGTERM)
-        assert shell.communicate(timeout=10)[0] == b""
+        assert shell.communicate(timeout=PATIENCE_S)[0] == b""
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGKILL)
@@ -215,15 +214,13 @@ def test_thousands_of_files_and_folders_that_come_later(tmp_path: Path) -> None:
         file = projects / f"-project-{n % 100}/s{n}.jsonl"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(claude_line(f"m{n}", at=AT) + "\n")
-    started = time.monotonic()
     with DaemonProcess(tmp_path) as daemon:
-        assert time.monotonic() - started < 5
         assert daemon.status().events == FILES
         for number, place in enumerate(("-new/s.jsonl", "-newer/a/subagents/agent-1.jsonl"), 1):
             file = projects / place
             file.parent.mkdir(parents=True)
             file.write_text(claude_line(place, at=AT) + "\n")
-            daemon.wait_events(FILES + number, "a session in a new folder", timeout_s=2)
+            daemon.wait_events(FILES + number, "a session in a new folder", timeout_s=WATCHED_S)
         assert daily(tmp_path)["total"]["requests"] == FILES + 2
 
 
@@ -233,7 +230,7 @@ def test_a_tool_that_is_used_for_the_first_time_is_found(tmp_path: Path) -> None
         write_claude(tmp_path, claude_line("1", at=AT))
         daemon.wait_events(1, "Claude Code, at the next round")
         write_claude(tmp_path, claude_line("2", at=AT))
-        daemon.wait_events(2, "watched from now on", timeout_s=2)
+        daemon.wait_events(2, "watched from now on")
         write_codex(tmp_path, at=AT)
         daemon.wait_events(3, "Codex, at the next round")
         assert sorted(daemon.status().accounts) == [("claude_code", "claude-code"), ("codex", "codex-cli")]

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from openusage.hub import Board, HubServer
+from tests.support.processes import PATIENCE_S
 
 TOKEN = "s3cret"
 NOON = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
@@ -37,7 +38,7 @@ class Hub:
         self.server = server
         self.clock = clock
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(base_url=server.url, headers=headers, timeout=10.0)
+        self.http = httpx.Client(base_url=server.url, headers=headers, timeout=PATIENCE_S)
 
     def push(self, body: bytes | str, **headers: str) -> httpx.Response:
         return self.http.post(
@@ -48,13 +49,13 @@ class Hub:
         found: dict[str, Any] = self.http.get("/v1/snapshots").json()
         return found
 
-    def raw(self, sent: bytes, timeout_s: float = 10.0) -> bytes:
+    def raw(self, sent: bytes, timeout_s: float = PATIENCE_S) -> bytes:
         """Everything the hub answers to these bytes until it closes the connection."""
         with closing(self.connect(timeout_s)) as sock:
             sock.sendall(sent)
             return read_to_end(sock)
 
-    def connect(self, timeout_s: float = 10.0) -> socket.socket:
+    def connect(self, timeout_s: float = PATIENCE_S) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.server.port), timeout=timeout_s)
 
 

@@ -19,6 +19,7 @@ from openusage.wire.events import Record
 from openusage.wire.records import RecordBatch
 from tests.hub.conftest import TOKEN, Clock
 from tests.store.samples import price
+from tests.support.processes import PATIENCE_S
 
 LAPTOP, DESKTOP, SERVER = "a" * 32, "b" * 32, "c" * 32
 STORE, OTHER_STORE = "5" * 32, "6" * 32
@@ -32,7 +33,7 @@ class Fleet:
         self.history = history
         self.clock = clock
         self.http = httpx.Client(
-            base_url=server.url, headers={"Authorization": f"Bearer {token}"}, timeout=10.0
+            base_url=server.url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S
         )
 
     @property
@@ -101,7 +102,7 @@ def fleet(path: Path | None, clock: Clock | None = None, **options: Any) -> Iter
         running.http.close()
 
 
-def wait_for(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+def wait_for(holds: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
     """Until `holds()`; a test fails where it never does."""
     deadline = time.monotonic() + timeout_s
     while not holds():

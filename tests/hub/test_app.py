@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ from openusage.hub.app import HubApp, printable
 from openusage.hub.auth import Gate
 from openusage.hub.http import Receive, Scope, Send, answer, reply
 from tests.hub.conftest import Hub, running
+from tests.hub.fleet import wait_for
 from tests.hub.test_board import body
 
 
@@ -121,10 +121,7 @@ def test_silence_is_logged_though_nobody_asks(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.INFO, "openusage.hub"), running() as hub:
         hub.push(body("laptop", "a"))
         hub.clock.seconds += 301
-        deadline = time.monotonic() + 5
-        while "went stale" not in caplog.text and time.monotonic() < deadline:
-            time.sleep(0.05)
-    assert "machine laptop went stale" in caplog.text
+        wait_for(lambda: "machine laptop went stale" in caplog.text)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from openusage.hub import Board, HubServer
+from tests.support.processes import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "Dockerfile.hub"
@@ -134,7 +135,7 @@ def test_the_hub_room_loads_nothing_that_the_image_lacks() -> None:
         [sys.executable, "-c", program, " ".join(needs("HUB_NEEDS"))],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("http://127.0.0.1:")
@@ -146,7 +147,7 @@ def healthcheck(port: int) -> int:
     program, *arguments = json.loads(command)
     assert program == "python"
     moved = [a.replace("127.0.0.1:9190", f"127.0.0.1:{port}") for a in arguments]
-    return subprocess.run([sys.executable, *moved], capture_output=True, timeout=10).returncode
+    return subprocess.run([sys.executable, *moved], capture_output=True, timeout=PATIENCE_S).returncode
 
 
 def test_the_health_check_tells_a_hub_from_none() -> None:

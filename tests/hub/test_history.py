@@ -25,6 +25,7 @@ from openusage.wire.rollups import Window
 from tests.hub.conftest import Clock
 from tests.hub.fleet import DESKTOP, LAPTOP, STORE, fleet, wait_for
 from tests.store.samples import DAY_US, NOW_US, many, message, price
+from tests.support.processes import PATIENCE_S
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_a_kill_loses_nothing_that_was_answered(path: Path) -> None:
     finally:
         timer.cancel()
         child.kill()
-        child.wait(10)
+        child.wait(PATIENCE_S)
         child.stdout.close()
     with fleet(path) as hub:
         assert answered >= 300
@@ -273,10 +274,10 @@ async def test_writes_that_wait_are_bounded() -> None:
 
     def hold(store: Store) -> bool:
         begun.set()
-        return held.wait(10)
+        return held.wait(PATIENCE_S)
 
     first = asyncio.ensure_future(history.write(hold))
-    assert await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, PATIENCE_S)
     waiting = [asyncio.ensure_future(history.write(lambda store: 1)) for _ in range(MAX_JOBS)]
     await asyncio.sleep(0.01)
     busy = history.is_busy
@@ -293,9 +294,9 @@ async def test_writes_that_wait_are_bounded() -> None:
 async def test_questions_are_answered_while_the_writer_works(path: Path) -> None:
     history = History(path, now=Clock().now, price=price)
     held = threading.Event()
-    writing = asyncio.ensure_future(history.write(lambda store: held.wait(10)))
+    writing = asyncio.ensure_future(history.write(lambda store: held.wait(PATIENCE_S)))
     try:
-        [row] = await asyncio.wait_for(history.ask(lambda ask: ask.usage(Window("all"))), 5)
+        [row] = await asyncio.wait_for(history.ask(lambda ask: ask.usage(Window("all"))), PATIENCE_S / 2)
         assert row.events == 0
     finally:
         held.set()
@@ -306,11 +307,12 @@ async def test_questions_are_answered_while_the_writer_works(path: Path) -> None
 async def test_what_waits_at_the_end_is_refused_and_not_forgotten() -> None:
     history = History(None, now=Clock().now, price=price)
     held = threading.Event()
-    writing = asyncio.ensure_future(history.write(lambda store: held.wait(10)))
+    writing = asyncio.ensure_future(history.write(lambda store: held.wait(PATIENCE_S)))
     late = asyncio.ensure_future(history.write(lambda store: 1))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # both wait now
     closing = asyncio.ensure_future(asyncio.to_thread(history.close))
-    await asyncio.sleep(0.05)
+    while not history._closed:
+        await asyncio.sleep(0.005)
     with pytest.raises(Unavailable, match="ending"):
         await history.write(lambda store: None)
     with pytest.raises(Unavailable, match="ending"):
@@ -377,7 +379,9 @@ def test_the_status_of_a_fleet_needs_no_store_while_machines_push(path: Path) ->
     """Push and snapshots are answered while the writer is stuck."""
     with fleet(path) as hub:
         held = threading.Event()
-        stuck = threading.Thread(target=lambda: asyncio.run(hub.history.write(lambda s: held.wait(10))))
+        stuck = threading.Thread(
+            target=lambda: asyncio.run(hub.history.write(lambda s: held.wait(PATIENCE_S)))
+        )
         stuck.start()
         try:
             hub.push("laptop", LAPTOP)

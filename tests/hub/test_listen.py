@@ -180,5 +180,5 @@ def test_a_peer_that_is_gone_without_a_word_is_found_out() -> None:
 def test_every_interface_means_both_families() -> None:
     with HubServer(Board(), "", 0) as server:
         for target in ("127.0.0.1", "::1"):
-            socket.create_connection((target, server.port), timeout=2).close()
+            socket.create_connection((target, server.port), timeout=60).close()
         assert server.url == f"http://127.0.0.1:{server.port}"

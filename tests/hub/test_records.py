@@ -25,6 +25,7 @@ from openusage.wire.records import MAX_PACKED_BYTES, MAX_UNPACKED_BYTES, RecordB
 from tests.hub.conftest import NOON
 from tests.hub.fleet import DESKTOP, LAPTOP, OTHER_STORE, SERVER, STORE, Fleet, fleet, wait_for
 from tests.store.samples import ALL, DAY_US, everything, fact, many, message, open_store, reading
+from tests.support.processes import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -147,11 +148,11 @@ def test_a_hub_that_has_enough_to_do_says_when_to_come_again(hub: Fleet) -> None
 
     def hold(store: Store) -> bool:
         begun.set()
-        return held.wait(10)
+        return held.wait(PATIENCE_S)
 
     async def stuff() -> None:
         first = asyncio.ensure_future(hub.history.write(hold))
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, PATIENCE_S)
         await asyncio.gather(first, *(hub.history.write(lambda store: True) for _ in range(MAX_JOBS)))
 
     stuffing = threading.Thread(target=lambda: asyncio.run(stuff()))

@@ -195,7 +195,7 @@ for n in range(0, 40_000, 500):
     store = open_store(path)
     assert store.health().notes == []
     offset = store.cursors("p", "a")["log"].offset
-    assert 1500 <= offset < 40_000
+    assert offset >= 1500
     assert store.usage(ALL)[0].events == offset
     before = everything(store)
     with store._transaction():

@@ -13,6 +13,8 @@ from typing import Self
 
 PATIENCE_S = 60.0
 """Far more than anything takes here: only a test that fails waits so long."""
+WATCHED_S = 25.0
+"""What the watcher sees is read within a fraction of it; without the watcher a sweep finds it after 30 s."""
 PROMPTLY_S = 8.0
 """An end that waits for nothing takes a fraction of it, however busy the machine is; one that waits for a hub
 that hangs takes 10 s. How long it really takes is measured in `bench/`."""

@@ -26,7 +26,7 @@ from tools.ports import free_port
 from tools.soak._homes import Part, Sums, Writing, add_up, differences, invent, outside
 from tools.soak._programs import Daemon, Hub, Program
 
-__all__ = ["Plan", "soak"]
+__all__ = ["Ended", "Plan", "soak"]
 
 NAMES = ("a", "b", "c")
 OFFLINE = 2
@@ -51,8 +51,18 @@ class Plan(NamedTuple):
     """How long the totals may take to become true at the end."""
 
 
-def soak(plan: Plan, base: Path, say: Callable[[str], object]) -> list[str]:
-    """Runs the plan below `base`; what is wrong, empty: nothing. `say` is told one line a phase."""
+class Ended(Exception):
+    """Somebody wants no more of it."""
+
+
+def soak(
+    plan: Plan, base: Path, say: Callable[[str], object], wanted: Callable[[], bool] = lambda: True
+) -> list[str]:
+    """Runs the plan below `base`; what is wrong, empty: nothing. `say` is told one line a phase.
+
+    Raises:
+        Ended: it is not `wanted` any more. All processes are gone, as at any other end.
+    """
     rng = random.Random(plan.seed)
     parts = invent(
         base / "parts",
@@ -66,7 +76,7 @@ def soak(plan: Plan, base: Path, say: Callable[[str], object]) -> list[str]:
         f"invented: 3 homes of {plan.mb:g} MB, a third of each copied from or to the others, "
         f"{_tokens(union):,} tokens in the union"
     )
-    with _fleet(base, parts, rng) as fleet:
+    with _fleet(base, parts, rng, wanted) as fleet:
         fleet.live(plan, say)
         return fleet.settle(plan, say)
 
@@ -74,8 +84,9 @@ def soak(plan: Plan, base: Path, say: Callable[[str], object]) -> list[str]:
 class _Fleet:
     """The hub, the machines and their logs."""
 
-    def __init__(self, base: Path, parts: list[Part], rng: random.Random) -> None:
+    def __init__(self, base: Path, parts: list[Part], rng: random.Random, wanted: Callable[[], bool]) -> None:
         self._parts = parts
+        self._wanted = wanted
         self._rng = rng
         self.hub = Hub(_folder(base / "hub"), free_port())
         self.daemons = [Daemon(name, _folder(base / name)) for name in NAMES]
@@ -155,7 +166,13 @@ class _Fleet:
             for program in self.programs:
                 if program.down_until_s is not None and program.down_until_s <= now_s:
                     program.start()
-            time.sleep(STEP_S)
+            self._pause(STEP_S)
+
+    def _pause(self, seconds: float) -> None:
+        """Where it may be ended: between two steps, when every process that runs is known."""
+        if not self._wanted():
+            raise Ended
+        time.sleep(seconds)
 
     def _until_true(self, deadline_s: float) -> list[str]:
         """What is wrong still when nothing is, or at the deadline."""
@@ -167,7 +184,7 @@ class _Fleet:
             dead = [p.name for p in self.programs if not p.running]
             if not wrong or dead or time.monotonic() > deadline_s:
                 return wrong
-            time.sleep(0.2)
+            self._pause(0.2)
 
     def _wrong(self) -> list[str]:
         """Where an answer differs from the truth. Raises `PeerError`."""
@@ -185,8 +202,8 @@ class _Fleet:
 
 
 @contextlib.contextmanager
-def _fleet(base: Path, parts: list[Part], rng: random.Random) -> Iterator[_Fleet]:
-    fleet = _Fleet(base, parts, rng)
+def _fleet(base: Path, parts: list[Part], rng: random.Random, wanted: Callable[[], bool]) -> Iterator[_Fleet]:
+    fleet = _Fleet(base, parts, rng, wanted)
     try:
         yield fleet
     finally:

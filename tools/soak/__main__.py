@@ -1,4 +1,7 @@
-"""`python -m tools.soak --minutes M --seed N`: exit status 0 when all totals are true, else 1."""
+"""`python -m tools.soak --minutes M --seed N`: exit status 0 when all totals are true, else 1.
+
+The homes are made below the temporary directory; they are kept, and named, only when something is wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.soak import Plan, soak
+from openusage.errors import ExitCode
+from tools.soak import Ended, Plan, soak
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,20 +27,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kill-every", type=float, default=1.0, metavar="S", help="seconds, in the mean")
     args = parser.parse_args(argv)
     plan = Plan(args.minutes * 60, args.seed, args.mb, kill_every_s=args.kill_every)
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda *_: sys.exit(130))
+    ended = threading.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: ended.set())
     base = Path(tempfile.mkdtemp(prefix="openusage-soak-"))
     began_s = time.monotonic()
-    wrong = ["interrupted"]
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - began_s:6.1f} s  {text}", flush=True)
+
     try:
-        wrong = soak(
-            plan, base, lambda text: print(f"{time.monotonic() - began_s:6.1f} s  {text}", flush=True)
-        )
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        if wrong in ([], ["interrupted"]):
-            shutil.rmtree(base, ignore_errors=True)
+        wrong = soak(plan, base, say, lambda: not ended.is_set())
+    except Ended:
+        shutil.rmtree(base)
+        return ExitCode.INTERRUPTED
+    if not wrong:
+        shutil.rmtree(base)
     for text in wrong:
         print(f"          {text}")
     print(f"verdict:  {'equal to the token' if not wrong else f'WRONG; the homes are kept in {base}'}")
