@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tracemalloc  # noqa: F401  # else pytest loads it while objects die, whose own complaints then find half of it
 from pathlib import Path
 from typing import Any
 
