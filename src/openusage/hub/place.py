@@ -1,4 +1,4 @@
-"""Where a hub keeps its history."""
+"""Where a hub keeps its history, and the tokens of its machines."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def database_path(text: str, paths: Paths) -> Path | None:
     if text == "memory":
         return None
     return expand(text, paths.home) if text else paths.hub_database
+
+
+def tokens_path(database: Path | None, paths: Paths) -> Path:
+    """Beside the database: `hub-tokens.json` for `hub.db`, and for a history in memory."""
+    return (database or paths.hub_database).with_name(f"{(database or paths.hub_database).stem}-tokens.json")
