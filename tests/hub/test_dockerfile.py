@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from openusage.hub import Board, HubServer
+from openusage.hub import Board, HubServer, Policy
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "Dockerfile.hub"
@@ -150,6 +150,6 @@ def healthcheck(port: int) -> int:
 
 
 def test_the_health_check_tells_a_hub_from_none() -> None:
-    with HubServer(Board(), "127.0.0.1", 0, "s3cret", healthz_machines=False) as server:
+    with HubServer(Board(), "127.0.0.1", 0, "s3cret", policy=Policy(healthz_machines=False)) as server:
         assert healthcheck(server.port) == 0
     assert healthcheck(server.port) != 0

@@ -34,7 +34,9 @@ HASTE = Patience(head_s=0.3, idle_body_s=0.3, body_s=1.0, unread_answer_s=0.5, k
 
 
 def head(*lines: bytes, method: bytes = b"POST", path: bytes = b"/v1/push") -> bytes:
-    return b"\r\n".join((method + b" " + path + b" HTTP/1.1", b"Host: h", AUTH.strip(), *lines, b"", b""))
+    return b"\r\n".join(
+        (method + b" " + path + b" HTTP/1.1", b"Host: localhost", AUTH.strip(), *lines, b"", b"")
+    )
 
 
 def status(answer: bytes) -> int:
@@ -171,7 +173,9 @@ def test_an_endless_head_is_closed(hub: Hub) -> None:
         assert seconds_open(sock, b"X-Pad: " + b"x" * 8000 + b"\r\n", every_s=0.001) < 3.0
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET", b"\r\n", b"GET /healthz HTTP/1.1\r\nHost: h\r\nX-Slow: "])
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET", b"\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "]
+)
 def test_an_unfinished_head_is_closed(hasty: Hub, sent: bytes) -> None:
     started = time.monotonic()
     assert hasty.raw(sent) == b""
@@ -209,7 +213,7 @@ def test_a_body_that_trickles_has_an_end_as_well(hasty: Hub) -> None:
 def test_a_body_after_its_refusal_does_not_keep_the_connection_forever(hasty: Hub) -> None:
     """Answered before it was read, then it stops: uvicorn alone would hold the connection."""
     with closing(hasty.connect()) as sock:
-        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx")
+        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx")
         assert status(sock.recv(65_536)) == 401
         sock.sendall(b"x")
         started = time.monotonic()
@@ -220,7 +224,7 @@ def test_a_body_after_its_refusal_does_not_keep_the_connection_forever(hasty: Hu
 def test_a_connection_is_idle_also_after_a_body_that_came_behind_its_answer(hasty: Hub) -> None:
     """uvicorn alone forgets its keep-alive time there, and the connection stays for good."""
     with closing(hasty.connect(3.0)) as sock:
-        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{")
+        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{")
         assert status(sock.recv(65_536)) == 401
         sock.sendall(b"}")
         started = time.monotonic()
@@ -231,7 +235,7 @@ def test_a_connection_is_idle_also_after_a_body_that_came_behind_its_answer(hast
 def test_a_refused_request_leaves_the_connection_usable(hasty: Hub) -> None:
     with closing(hasty.connect()) as sock:
         for _ in range(2):
-            sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}")
+            sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
             assert status(sock.recv(65_536)) == 401
         time.sleep(0.7)  # beyond every deadline: idle between requests is not slow
         sock.sendall(head(method=b"GET", path=b"/healthz"))

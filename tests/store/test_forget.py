@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,15 @@ from tests.store.samples import (
 
 HUB = Name("name:", "hub")
 A, B, C = "a" * 32, "b" * 32, "c" * 32
-Records = list[UsageEvent | QuotaReading | AccountFact]
+Records = Sequence[UsageEvent | QuotaReading | AccountFact]
 
 
 def forgotten(store: Store, machine: str) -> Forgotten:
     """All steps, added up."""
-    dropped = moved = after = 0
-    while True:
-        step = store.forget(machine, after)
-        dropped, moved, after = dropped + step.dropped, moved + step.moved, step.upto
-        if not step.backlog:
-            return Forgotten(dropped=dropped, moved=moved, upto=after)
+    done = Forgotten(backlog=True)
+    while done.backlog:
+        done = done.and_then(store.forget(machine, done.upto))
+    return done
 
 
 def hub_with(**records: Records) -> Store:
@@ -120,15 +119,12 @@ def test_no_label_of_it_stays_in_the_file(tmp_path: Path) -> None:
 def test_every_step_leaves_sums_that_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forget, "SPAN", 10)
     store = hub_with(a=many(40, seed=5), b=[*many(40, seed=5)[:20], *many(30, seed=6)])
-    after = 0
-    while True:
-        step = store.forget(A, after)
-        after = step.upto
+    step = Forgotten(backlog=True)
+    while step.backlog:
+        step = store.forget(A, step.upto)
         (total,) = store.usage(ALL)
         count, output = store._db.execute("SELECT count(*), ifnull(sum(output), 0) FROM event").fetchall()[0]
         assert (total.events, total.output) == (count, output)
-        if not step.backlog:
-            break
 
 
 def test_the_stores_own_machine_and_unknown_ones() -> None:

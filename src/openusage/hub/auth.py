@@ -159,6 +159,10 @@ class Gate:
             if len(self._owners) > _MOST_OWNERS:
                 del self._owners[next(iter(self._owners))]
 
+    def forget_owner(self, machine_id: str) -> None:
+        """Its machine was forgotten: the id is anybody's who has a token."""
+        self._owners.pop(machine_id, None)
+
     def write_used(self, *, at_once: bool = False) -> None:
         """Keeps when tokens were used last, when it is due. From any thread."""
         if self._book is not None:

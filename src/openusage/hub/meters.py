@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from openusage.hub.http import Message, Send
 
+_log = logging.getLogger("openusage.hub")
 _BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LEFT = 499
 """The status of a request whose sender was gone before an answer."""
@@ -111,13 +113,14 @@ class Meters:
             latencies.add(tally.answered_s - tally.began_s)
 
     def traffic(self) -> Traffic:
-        """All of it as it is now, for another thread."""
+        """All of it as it is now. From any thread: only copies are gone through."""
+        requests = dict(self.requests)
         return Traffic(
-            requests=dict(self.requests),
-            pushes=self._by_reason("/v1/push"),
-            batches=self._by_reason("/v1/records"),
+            requests=requests,
+            pushes=_by_reason(requests, "/v1/push"),
+            batches=_by_reason(requests, "/v1/records"),
             latencies={
-                path: (seconds.buckets(), seconds.total_s) for path, seconds in self.latencies.items()
+                path: (seconds.buckets(), seconds.total_s) for path, seconds in dict(self.latencies).items()
             },
             under_way=dict(self.under_way),
             received_bytes=self.received_bytes,
@@ -126,15 +129,6 @@ class Meters:
             connections=self.connections,
             crowded_out=self.crowded_out,
         )
-
-    def _by_reason(self, route: str) -> dict[str, int]:
-        """What became of the requests for a path, in words."""
-        found: dict[str, int] = {}
-        for (path, status), count in self.requests.items():
-            if path == route:
-                reason = _REASONS.get(status, "failed")
-                found[reason] = found.get(reason, 0) + count
-        return found
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +146,28 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 0
     connections: int = 0
     crowded_out: int = 0
+
+
+class Summary:
+    """One line of the log now and then: what happened since the last one; none when nothing did."""
+
+    def __init__(self, meters: Meters, every_s: float | None, monotonic: Callable[[], float]) -> None:
+        """`every_s`: `None` for never."""
+        self._meters = meters
+        self._every_s = every_s
+        self._monotonic = monotonic
+        self._told_s = monotonic()
+        self._before = Traffic()
+
+    def tell(self) -> None:
+        """Writes the line when it is due."""
+        now_s = self._monotonic()
+        if self._every_s is None or now_s - self._told_s < self._every_s:
+            return
+        self._told_s = now_s
+        before, self._before = self._before, self._meters.traffic()
+        if said := summary(before, self._before):
+            _log.info("served %d requests", said.get("requests", 0), extra={"fields": said})
 
 
 def summary(before: Traffic, now: Traffic) -> dict[str, object]:
@@ -178,3 +194,13 @@ def summary(before: Traffic, now: Traffic) -> dict[str, object]:
 
 def _sum(counts: Mapping[tuple[str, int], int]) -> int:
     return sum(counts.values())
+
+
+def _by_reason(requests: Mapping[tuple[str, int], int], route: str) -> dict[str, int]:
+    """What became of the requests for a path, in words."""
+    found: dict[str, int] = {}
+    for (path, status), count in requests.items():
+        if path == route:
+            reason = _REASONS.get(status, "failed")
+            found[reason] = found.get(reason, 0) + count
+    return found

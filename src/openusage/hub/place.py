@@ -17,3 +17,12 @@ def database_path(text: str, paths: Paths) -> Path | None:
 def tokens_path(database: Path | None, paths: Paths) -> Path:
     """Beside the database: `hub-tokens.json` for `hub.db`, and for a history in memory."""
     return (database or paths.hub_database).with_name(f"{(database or paths.hub_database).stem}-tokens.json")
+
+
+def file_identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file is there, whatever its name; `None`: none that can be seen."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None

@@ -36,7 +36,7 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 class Tls:
-    """A server's context that follows its files. Belongs to one event loop once it serves."""
+    """A server's context that follows its files. `follow` is one thread's at a time."""
 
     def __init__(
         self, cert: Path, key: Path | None = None, *, now: Callable[[], dt.datetime] | None = None

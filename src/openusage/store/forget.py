@@ -35,6 +35,15 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     backlog: bool = False
     """More is left: call again, with `upto`."""
 
+    def and_then(self, step: Forgotten) -> Forgotten:
+        """Both together."""
+        return Forgotten(
+            dropped=self.dropped + step.dropped,
+            moved=self.moved + step.moved,
+            upto=step.upto,
+            backlog=step.backlog,
+        )
+
 
 def forget_step(
     db: apsw.Connection, book: LabelBook, machine: str, after: int, raw_from_us: int
