@@ -24,7 +24,9 @@ from uvicorn.server import ServerState
 from openusage.hub import Board, HubServer, Patience
 from openusage.hub.app import HubApp
 from openusage.hub.auth import Gate
-from openusage.hub.server import DeadlineProtocol
+from openusage.hub.connection import DeadlineProtocol
+from openusage.hub.limits import Door
+from openusage.hub.meters import Meters
 from tests.hub.conftest import TOKEN, Hub, read_to_end, running
 from tests.hub.test_board import body
 
@@ -378,7 +380,7 @@ async def test_more_to_send_is_no_sign_that_it_is_read() -> None:
     config = uvicorn.Config(HubApp(Board(), Gate()), ws="none", lifespan="off", log_config=None)
     config.load()
     transport = Unread()
-    protocol = DeadlineProtocol(config, ServerState(), {})
+    protocol = DeadlineProtocol(config, ServerState(), {}, door=Door(), meters=Meters())
     protocol.connection_made(transport)
     protocol.head_since = None
     patience = Patience(unread_answer_s=30.0)

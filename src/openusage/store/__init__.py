@@ -1,5 +1,6 @@
 """Records in, rollups and answers out; the only SQL on our own data."""
 
+from openusage.store.backup import backup
 from openusage.store.events import Priced
 from openusage.store.forget import Forgotten
 from openusage.store.numbers import Run
@@ -20,4 +21,5 @@ __all__ = [
     "Reader",
     "Run",
     "Store",
+    "backup",
 ]
