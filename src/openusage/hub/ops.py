@@ -13,6 +13,7 @@ import msgspec
 
 from openusage.hub.auth import Gate
 from openusage.hub.board import Board
+from openusage.hub.forget import told
 from openusage.hub.history import History, Unavailable
 from openusage.hub.http import (
     NOT_GET,
@@ -34,7 +35,6 @@ from openusage.hub.meters import Meters
 from openusage.hub.metrics import Fleet, Seen, render
 from openusage.hub.tls import Tls
 from openusage.store import Forgotten, Store
-from openusage.wire.fleet import ForgetReply
 
 MACHINES = "/v1/machines/"
 _NO_MACHINE = error(404, "no machine of this name or id")
@@ -126,10 +126,10 @@ class Operations:
         if found is None:
             return _NO_MACHINE
         done = await self._forget_records(found)
+        said = told(found, done, self._roll, kept)
         self._roll.forget(found)
         self._gate.forget_owner(found.id)
         _log.info("forgot a machine: %d events dropped, %d moved", done.dropped, done.moved)
-        said = ForgetReply(machine=found.name, id=found.id, dropped=done.dropped, moved=done.moved)
         return answer(200, msgspec.json.encode(said))
 
     async def _forget_records(self, found: Found) -> Forgotten:

@@ -189,6 +189,7 @@ class ForgetReply(msgspec.Struct, frozen=True, kw_only=True):
     """Events that only this machine had."""
     moved: int
     """Events that another machine has too, and that count for it from now on."""
+    last_seen: dt.datetime | None = None
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
