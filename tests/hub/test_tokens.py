@@ -135,20 +135,23 @@ def test_last_use_is_kept_coarsely_and_seldom(path: Path) -> None:
     unused, _ = file.create("work", Role.PUSH, now=NOON)
     clock = Seconds()
     book = TokenBook(path, clock=clock)
+    book.write_used()
+    assert not used_path(path).exists()
     book.note_used(used)
     book.write_used()
-    assert file.last_used() == {}  # not due yet
-    clock.now += USED_EVERY_S
+    assert file.last_used() == {used.id: NOON}  # a first use is told soon
+    clock.now += USED_EVERY_S - 1
+    book.note_used(used)
     book.write_used()
     assert file.last_used() == {used.id: NOON}
+    clock.now += 1
     before = used_path(path).stat().st_mtime_ns
-    clock.now += 2 * USED_EVERY_S
     book.write_used()
     assert used_path(path).stat().st_mtime_ns == before  # nothing new
     book.note_used(used)
     book.note_used(unused)
     book.write_used(at_once=True)
-    assert set(file.last_used().values()) == {NOON + dt.timedelta(seconds=3 * USED_EVERY_S)}
+    assert set(file.last_used().values()) == {NOON + dt.timedelta(seconds=USED_EVERY_S)}
     assert stat.S_IMODE(used_path(path).stat().st_mode) == 0o600
 
 

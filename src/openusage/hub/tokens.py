@@ -5,7 +5,7 @@ which can be tried one after the other; nobody tries 2^256, and every push would
 
 `hub-tokens.json` lies beside the database. `openusage hub token` replaces it in one step, and the running hub
 looks at the file before it believes any token: what is revoked is refused with the very next request. When
-each was used last is kept apart, to five minutes, and written now and then.
+each was used last is kept apart, to five minutes, and written now and then; a first use at once.
 """
 
 from __future__ import annotations
@@ -149,6 +149,8 @@ class TokenBook:
         self._by_hash: dict[bytes, Token] = {}
         self._used = _read_used(used_path(path))
         self._written_s = clock()
+        self._first_use = False
+        """A token was used that never was before: that is kept soon."""
         self._lock = threading.Lock()
         self.exists = False
         """There are tokens, or were: nobody comes in without one any more, though all were revoked."""
@@ -179,15 +181,17 @@ class TokenBook:
         known = self._used.get(token.id)
         now_s = self._clock()
         if known is None or now_s - known.timestamp() >= USED_EVERY_S:
+            self._first_use |= known is None
             with self._lock:
                 self._used[token.id] = dt.datetime.fromtimestamp(int(now_s), dt.UTC)
 
     def write_used(self, *, at_once: bool = False) -> None:
         """Keeps the times of last use, when they are due. From any thread; a failure is logged only."""
         now_s = self._clock()
-        if not self.exists or (now_s - self._written_s < USED_EVERY_S and not at_once):
+        is_due = at_once or self._first_use or now_s - self._written_s >= USED_EVERY_S
+        if not (self.exists and is_due):
             return
-        self._written_s = now_s
+        self._written_s, self._first_use = now_s, False
         with self._lock:
             known = {token.id for token in self._by_hash.values()}
             used = {name: at for name, at in self._used.items() if name in known}

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from openusage.cli.compose.parts import now, now_us, prices
-from openusage.errors import AlreadyRunning, ExitCode, OpenUsageError, StoreError, UsageError
+from openusage.errors import (
+    AlreadyRunning,
+    ExitCode,
+    OpenUsageError,
+    PeerUnreachable,
+    StoreError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from openusage.paths import Paths
@@ -68,7 +75,12 @@ def forget(
         host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
         url = f"{'https' if settings.hub.tls_cert else 'http'}://{host}:{port}"
     with contextlib.closing(HubClient(url, token=token, now=now, timeout_s=FORGET_S)) as client:
-        return client.forget(machine)
+        try:
+            return client.forget(machine)
+        except PeerUnreachable as e:
+            raise PeerUnreachable(
+                e.message, "Say with --url where the hub is, as its certificate has it."
+            ) from e
 
 
 def told(reply: ForgetReply, *, where_tokens: int) -> str:

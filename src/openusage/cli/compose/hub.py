@@ -94,14 +94,22 @@ def run_hub(
                     interval_s=OWN_HUB_POLL_S,
                     empty_text=nothing_found() if collect else "",
                 )
-            print(where_to_look(server.url, collect=collect), file=sys.stderr, flush=True)
+            _say(where_to_look(server.url, collect=collect), as_json=log_json)
             if collect and not anything_found():
-                print(nothing_found(), file=sys.stderr, flush=True)
+                _say(nothing_found(), as_json=log_json)
             wait_for_end()
             return ExitCode.OK
     finally:
         server.stop()
         history.close()
+
+
+def _say(text: str, *, as_json: bool) -> None:
+    """For whoever started it; for a log that programs read, one of its lines."""
+    if as_json:
+        log.info("%s", text.removeprefix("openusage: "))
+    else:
+        print(text, file=sys.stderr, flush=True)
 
 
 class Own(NamedTuple):
