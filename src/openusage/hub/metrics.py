@@ -40,6 +40,8 @@ class Figures(NamedTuple):
     """What is summed from the history."""
 
     kept: Kept
+    names: dict[str, str]
+    """Id in the store -> name as shown."""
     by_provider: Sequence[Rollup]
     by_machine: Sequence[Rollup]
 
@@ -51,7 +53,7 @@ class Fleet:
         self._history = history
         self._roll = roll
         self._monotonic = monotonic
-        self._figures = Figures(NOTHING, (), ())
+        self._figures = Figures(NOTHING, {}, (), ())
         self._state = ""
         self._asked_s = float("-inf")
         self._asking: asyncio.Task[None] | None = None
@@ -68,31 +70,26 @@ class Fleet:
             await asyncio.shield(self._asking)
         return self._figures
 
-    def states(self, kept: Kept) -> list[MachineState]:
-        return self._roll.states(kept)
-
-    def names(self, kept: Kept) -> dict[str, str]:
-        return self._roll.names(kept)
-
     async def _renew(self, history: History) -> None:
         self._asked_s = self._monotonic()
         state = history.state()
         try:
-            self._figures = await history.ask(_ask_figures)
+            self._figures = await history.ask(self._ask)
             self._state = state
         except (Unavailable, StoreError):
             pass  # `openusage_hub_history_writable` and /readyz tell; the last figures stay
         finally:
             self._asking = None
 
-
-def _ask_figures(ask: Answers) -> Figures:
-    messages = Filter(kinds=(EventKind.MESSAGE,))
-    return Figures(
-        ask_kept(ask),
-        ask.usage(Window("all"), (By.PROVIDER,), messages),
-        ask.usage(Window("all"), (By.MACHINE,), messages),
-    )
+    def _ask(self, ask: Answers) -> Figures:
+        messages = Filter(kinds=(EventKind.MESSAGE,))
+        kept = ask_kept(ask)
+        return Figures(
+            kept,
+            self._roll.names(kept),
+            ask.usage(Window("all"), (By.PROVIDER,), messages),
+            ask.usage(Window("all"), (By.MACHINE,), messages),
+        )
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +100,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """By which limit."""
     auth_failures: dict[str, int]
     machines: list[MachineState]
-    names: dict[str, str]
-    """Id in the store -> name as shown."""
     figures: Figures
     store_bytes: dict[str, int]
     writable: bool
@@ -185,7 +180,8 @@ def _of_machines(seen: Seen) -> Iterator[Metric]:
         {labels[m.name]: m.last_seen.timestamp() for m in newest},
         ("machine",),
     )
-    rows = {seen.names.get(row.key[By.MACHINE] or "", ""): row for row in seen.figures.by_machine}
+    names = seen.figures.names
+    rows = {names.get(row.key[By.MACHINE] or "", ""): row for row in seen.figures.by_machine}
     listed = [(labels[m.name], rows[m.name]) for m in newest if m.name in rows]
     yield _gauge(
         "machine_cost_dollars",

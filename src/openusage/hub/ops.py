@@ -32,7 +32,7 @@ from openusage.hub.http import (
 from openusage.hub.limits import Door
 from openusage.hub.machines import NOTHING, Found, Roll, ask_kept
 from openusage.hub.meters import Meters
-from openusage.hub.metrics import Fleet, Seen, render
+from openusage.hub.metrics import Figures, Fleet, Seen, render
 from openusage.hub.tls import Tls
 from openusage.store import Forgotten, Store
 
@@ -86,20 +86,18 @@ class Operations:
         if not self._metrics_public and (refusal := self._gate.check(scope)) is not None:
             return await refuse(refusal, scope, receive, send)
         headers = dict(scope["headers"])
-        seen = await self._look()
+        figures = await self._fleet.figures()
         accept = headers.get(b"accept", b"").decode("latin-1")
-        body, content_type = await asyncio.to_thread(render, seen, accept)
+        body, content_type = await asyncio.to_thread(lambda: render(self._look(figures), accept))
         await reply(send, _page(body, content_type, accepts_gzip(headers.get(b"accept-encoding", b""))))
 
-    async def _look(self) -> Seen:
-        figures = await self._fleet.figures()
+    def _look(self, figures: Figures) -> Seen:
         history = self._history
         return Seen(
             traffic=self._meters.traffic(),
             turned_away=dict(self._door.turned_away),
             auth_failures=dict(self._gate.failures),
             machines=self._roll.states(figures.kept),
-            names=self._roll.names(figures.kept),
             figures=figures,
             store_bytes=_sizes(history.path) if history and not history.in_memory else {},
             writable=history is not None and not history.fault,
