@@ -260,11 +260,11 @@ def load(server: Running, request: bytes, seconds: float, status: bytes = b"200"
 
 def push(machine: str, accounts: int) -> bytes:
     body = envelope(machine, accounts)
-    return b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    return b"POST /v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
 def get(*headers: str) -> bytes:
-    return "\r\n".join(("GET /v1/snapshots HTTP/1.1", "Host: h", *headers, "", "")).encode()
+    return "\r\n".join(("GET /v1/snapshots HTTP/1.1", "Host: localhost", *headers, "", "")).encode()
 
 
 def etag(server: Running) -> str:
@@ -397,7 +397,7 @@ def records(machine: int, count: int) -> Iterator[bytes]:
         body = gzip.compress(msgspec.json.encode(batch), 3)
         lines = (
             "POST /v1/records HTTP/1.1",
-            "Host: h",
+            "Host: localhost",
             "Content-Encoding: gzip",
             f"Content-Length: {len(body)}",
         )

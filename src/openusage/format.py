@@ -147,6 +147,17 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a plain table, its heading first; `(none)` when there is no row."""
+    if not rows:
+        return ["  (none)"]
+    widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
+    return [
+        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]
+
+
 def size_bytes(value: float | None) -> str:
     """`612 MB`, `1.0 GB`: decimal units, one decimal from a gigabyte on."""
     if value is None or not math.isfinite(value):

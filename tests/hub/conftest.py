@@ -83,7 +83,8 @@ def board(clock: Clock) -> Board:
 def running(token: str = TOKEN, **options: Any) -> Iterator[Hub]:
     """A hub of its own; options are those of `HubServer`."""
     clock = Clock()
-    server = HubServer(Board(monotonic=clock.monotonic, now=clock.now), "127.0.0.1", 0, token, **options)
+    board = Board(monotonic=clock.monotonic, now=clock.now)
+    server = HubServer(board, "127.0.0.1", 0, token, monotonic=clock.monotonic, **options)
     with server:
         hub = Hub(server, clock, token)
         yield hub

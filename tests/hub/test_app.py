@@ -7,7 +7,7 @@ import logging
 import httpx
 import pytest
 
-from openusage.hub import Board
+from openusage.hub import Board, Policy
 from openusage.hub.app import HubApp, printable
 from openusage.hub.auth import Gate
 from openusage.hub.http import Receive, Scope, Send, answer, reply
@@ -89,7 +89,7 @@ def test_healthz_answers_any_method_and_head_without_a_body(hub: Hub) -> None:
 
 
 def test_healthz_can_keep_the_names_to_itself() -> None:
-    with running(healthz_machines=False) as hub:
+    with running(policy=Policy(healthz_machines=False)) as hub:
         hub.push(body("laptop", "a"))
         assert hub.http.get("/healthz").json() == {"status": "ok"}
 

@@ -42,11 +42,15 @@ class Exchange(NamedTuple):
 JSON_404 = Expected(404, {"error": "not found"}, {"content-type": "application/json"})
 OURS: dict[str, Expected] = {
     # every error of ours is JSON
-    "metrics.auth": JSON_404,
-    "metrics": JSON_404,
     "notfound": JSON_404,
     "root": JSON_404,
     "snapshots.trailing-slash": JSON_404,
+    # a hub of ours has metrics, for whom it lets in
+    "metrics": Expected(
+        401,
+        {"error": "missing bearer token"},
+        {"content-type": "application/json", "www-authenticate": 'Bearer realm="openusage-hub"'},
+    ),
     # RFC 9110: the scheme's name has no case
     "snapshots.401-lowercase-bearer": Expected(200, {}, {"content-type": "application/json"}),
     # HEAD is allowed
@@ -103,10 +107,12 @@ def seen(answer: str) -> Expected:
     return Expected(int(status.split()[1]), json.loads(body) if body.strip() else None, headers)
 
 
+SEEN_ELSEWHERE = ("healthz.after", "snapshots.after", "metrics.auth")
+"""Answered by other tests: silent machines, and `GET /metrics`."""
 EXCHANGES = [
     exchange(p)
     for p in sorted(FIXTURES.glob("*.txt"))
-    if p.read_text().startswith("$ curl") and not p.stem.startswith(("healthz.after", "snapshots.after"))
+    if p.read_text().startswith("$ curl") and not p.stem.startswith(SEEN_ELSEWHERE)
 ]
 STATE_BEFORE = ("snapshots.ok", "snapshots.only-worker", "healthz")
 """Taken while the captured worker was in the hub."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from openusage.hub import Board, HubServer
+from openusage.hub import Board, HubServer, Policy
 from tests.support.processes import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -115,19 +115,21 @@ def test_the_hub_room_loads_nothing_that_the_image_lacks() -> None:
     program = textwrap.dedent(
         """
         import importlib.abc, sys
-        allowed = {"openusage", *sys.argv[1].split()} | set(sys.stdlib_module_names)
+        allowed = {"openusage", *sys.argv[1].replace("-", "_").split()} | set(sys.stdlib_module_names)
         class Image(importlib.abc.MetaPathFinder):
             def find_spec(self, name, path=None, target=None):
                 # `_sysconfigdata_…` is the standard library's, under a name that each platform makes.
                 if name.partition(".")[0] not in allowed and not name.startswith("_sysconfigdata_"):
                     raise ModuleNotFoundError(f"{name} is not in the image", name=name)
         sys.meta_path.insert(0, Image())
+        import urllib.request
         import openusage.hub as hub
         from openusage.pricing import PriceBook
         from openusage.read_model.windows import from_us
         price, now = PriceBook.load(None).price, lambda: from_us(0)
         with hub.History.open(None, now=now, price=price) as history:
             with hub.HubServer(hub.Board(), "127.0.0.1", 0, history=history) as server:
+                urllib.request.urlopen(server.url + "/metrics").read()
                 print(server.url)
         """
     )
@@ -151,6 +153,6 @@ def healthcheck(port: int) -> int:
 
 
 def test_the_health_check_tells_a_hub_from_none() -> None:
-    with HubServer(Board(), "127.0.0.1", 0, "s3cret", healthz_machines=False) as server:
+    with HubServer(Board(), "127.0.0.1", 0, "s3cret", policy=Policy(healthz_machines=False)) as server:
         assert healthcheck(server.port) == 0
     assert healthcheck(server.port) != 0

@@ -26,8 +26,10 @@ from uvicorn.server import ServerState
 from openusage.hub import Board, HubServer, Patience
 from openusage.hub.app import HubApp
 from openusage.hub.auth import Gate
+from openusage.hub.connection import DeadlineProtocol
+from openusage.hub.limits import Door
+from openusage.hub.meters import Meters
 from openusage.hub.repair import read_loosely
-from openusage.hub.server import DeadlineProtocol
 from tests.hub.conftest import TOKEN, Hub, read_to_end, running
 from tests.hub.fleet import wait_for
 from tests.hub.test_board import body
@@ -47,7 +49,9 @@ def patience(**short: float) -> Patience:
 
 
 def head(*lines: bytes, method: bytes = b"POST", path: bytes = b"/v1/push") -> bytes:
-    return b"\r\n".join((method + b" " + path + b" HTTP/1.1", b"Host: h", AUTH.strip(), *lines, b"", b""))
+    return b"\r\n".join(
+        (method + b" " + path + b" HTTP/1.1", b"Host: localhost", AUTH.strip(), *lines, b"", b"")
+    )
 
 
 def status(answer: bytes) -> int:
@@ -184,7 +188,9 @@ def hasty_for_heads() -> Iterator[Hub]:
         yield hub
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET", b"\r\n", b"GET /healthz HTTP/1.1\r\nHost: h\r\nX-Slow: "])
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET", b"\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "]
+)
 def test_an_unfinished_head_is_closed(hasty_for_heads: Hub, sent: bytes) -> None:
     assert hasty_for_heads.raw(sent) == b""
 
@@ -216,7 +222,7 @@ def test_a_body_that_stops_is_closed(hasty_for_bodies: Hub) -> None:
 def test_a_body_after_its_refusal_does_not_keep_the_connection_forever(hasty_for_bodies: Hub) -> None:
     """Answered before it was read, then it stops: uvicorn alone would hold the connection."""
     with closing(hasty_for_bodies.connect()) as sock:
-        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx")
+        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx")
         assert status(sock.recv(65_536)) == 401
         sock.sendall(b"x")
         assert read_to_end(sock) == b""
@@ -231,7 +237,7 @@ def test_a_body_that_trickles_has_an_end_as_well() -> None:
 def test_a_connection_is_idle_also_after_a_body_that_came_behind_its_answer() -> None:
     """uvicorn alone forgets its keep-alive time there, and the connection stays for good."""
     with running(patience=patience(keep_alive_s=1)) as hub, closing(hub.connect()) as sock:
-        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{")
+        sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{")
         assert status(sock.recv(65_536)) == 401
         sock.sendall(b"}")
         assert read_to_end(sock) == b""
@@ -241,7 +247,7 @@ def test_a_refused_request_leaves_the_connection_usable() -> None:
     short = patience(head_s=0.5, idle_body_s=0.5, body_s=0.5, unread_answer_s=0.5)
     with running(patience=short) as hub, closing(hub.connect()) as sock:
         for _ in range(2):
-            sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}")
+            sock.sendall(b"POST /v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
             assert status(sock.recv(65_536)) == 401
         time.sleep(0.7)  # beyond every deadline: idle between requests is not slow
         sock.sendall(head(method=b"GET", path=b"/healthz"))
@@ -395,7 +401,7 @@ async def test_more_to_send_is_no_sign_that_it_is_read() -> None:
     config = uvicorn.Config(HubApp(Board(), Gate()), ws="none", lifespan="off", log_config=None)
     config.load()
     transport = Unread()
-    protocol = DeadlineProtocol(config, ServerState(), {})
+    protocol = DeadlineProtocol(config, ServerState(), {}, door=Door(), meters=Meters())
     protocol.connection_made(transport)
     protocol.head_since = None
     patience = Patience(unread_answer_s=30.0)

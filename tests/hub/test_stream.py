@@ -36,7 +36,7 @@ from tests.hub.fleet import DESKTOP, Fleet, fleet, wait_for
 from tests.store.samples import message
 
 AUTH = f"Authorization: Bearer {TOKEN}\r\n".encode()
-GET = b"GET /v1/stream HTTP/1.1\r\nHost: h\r\n" + AUTH + b"\r\n"
+GET = b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n" + AUTH + b"\r\n"
 
 
 class Listener:
@@ -281,7 +281,7 @@ def test_whatever_is_said_to_have_been_heard_last_is_answered(quiet: Fleet, id: 
     header = bytes(b for b in id if b not in b"\r\n\0") if where else b""
     sent = b"GET /v1/stream?last_event_id=" + id.hex("%").encode() + b"&x=%zz&=&last_event_id HTTP/1.1\r\n"
     with closing(socket.create_connection(("127.0.0.1", quiet.server.port), timeout=10)) as sock:
-        sock.sendall(sent + b"Host: h\r\n" + AUTH + b"Last-Event-ID: " + header + b"\r\n\r\n")
+        sock.sendall(sent + b"Host: localhost\r\n" + AUTH + b"Last-Event-ID: " + header + b"\r\n\r\n")
         first = sock.recv(65_536)
     assert first.split(b" ", 2)[1] in (b"200", b"400")
     assert (b" 400 " in first[:16]) == (b"retry: 1000" not in first)
@@ -390,7 +390,7 @@ def test_who_leaves_behind_a_second_request_is_let_go_too(
     """The server alone tells only the last request of a connection that its client is gone."""
     monkeypatch.setattr(hub_stream, "MAX_LISTENERS", 1)
     with closing(socket.create_connection(("127.0.0.1", hub.server.port), timeout=10)) as sock:
-        sock.sendall(GET + b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
+        sock.sendall(GET + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
         assert b"retry" in sock.recv(65_536)
         assert hub.http.head("/v1/stream").status_code == 503
     note(hub, "laptop")  # reading is paused behind the second request: writing finds out

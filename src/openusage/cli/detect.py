@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,12 +84,12 @@ def text_of(found: Detection, used: LastUsed, paths: Paths, now: dt.datetime, *,
         for tool in tools
         for account in tool.accounts
     ]
-    lines = ["Tools found", *_table(("TOOL", "ACCOUNT", "LAST USED", "READ FROM", "WHERE"), rows)]
+    lines = ["Tools found", *format.columns(("TOOL", "ACCOUNT", "LAST USED", "READ FROM", "WHERE"), rows)]
     keys = [(c.provider, c.account, _key(c), _source(c.source, paths)) for c in found.credentials]
-    lines += ["", "Keys found", *_table(("VENDOR", "ACCOUNT", "KEY", "SOURCE"), keys)]
+    lines += ["", "Keys found", *format.columns(("VENDOR", "ACCOUNT", "KEY", "SOURCE"), keys)]
     if show_all:
         absent = [(tool.name, ", ".join(tool.looked_for)) for tool in missing]
-        lines += ["", "Not found", *_table(("TOOL", "LOOKED FOR"), absent)]
+        lines += ["", "Not found", *format.columns(("TOOL", "LOOKED FOR"), absent)]
     elif missing:
         lines += ["", f"{len(missing)} more {_tools(len(missing))} not here, see: openusage detect --all"]
     return "\n".join(format.printable(line) for line in lines)
@@ -118,13 +117,3 @@ def _age(at: dt.datetime | None, now: dt.datetime) -> str:
     from openusage import format
 
     return "not read yet" if at is None else f"{format.age((now - at).total_seconds())} ago"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    if not rows:
-        return ["  (none)"]
-    widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
-    return [
-        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
-    ]

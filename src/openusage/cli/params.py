@@ -65,6 +65,25 @@ class Day(click.ParamType[dt.date]):
         self.fail(f"{value!r} is no day such as 2026-05-31.", param, ctx)
 
 
+class Lifetime(click.ParamType[dt.timedelta]):
+    """How long something is good: `12h`, `90d`, `8w`."""
+
+    name = "lifetime"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
+        if isinstance(value, dt.timedelta):
+            return value
+        found = re.fullmatch(r"(\d{1,5})([hdw])", value.strip())
+        if found and (number := int(found[1])):
+            return (
+                number
+                * {"h": dt.timedelta(hours=1), "d": dt.timedelta(days=1), "w": dt.timedelta(weeks=1)}[
+                    found[2]
+                ]
+            )
+        self.fail(f"{value!r} is no time such as 12h, 90d or 8w.", param, ctx)
+
+
 class HubUrl(click.ParamType[str]):
     """A hub's address; `http://` may be left out."""
 

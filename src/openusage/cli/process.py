@@ -30,9 +30,9 @@ def screen_possible(environ: Mapping[str, str]) -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and environ.get("TERM") not in ("dumb", "unknown")
 
 
-def log_to_stderr(verbose: bool) -> None:
-    """Readable lines for a terminal or a service's journal."""
-    _log(logging.StreamHandler(), verbose)
+def log_to_stderr(verbose: bool, *, as_json: bool = False) -> None:
+    """Lines for a terminal or a service's journal, or JSON lines for what collects logs."""
+    _log(logging.StreamHandler(), verbose, JsonLines() if as_json else None)
 
 
 def log_to_file(path: Path) -> None:
@@ -45,8 +45,29 @@ def log_to_file(path: Path) -> None:
     _log(logging.FileHandler(path, delay=True), verbose=True)
 
 
-def _log(handler: logging.Handler, verbose: bool) -> None:
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and the fields that a line was given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        import datetime as dt
+
+        import msgspec
+
+        said: dict[str, object] = {
+            "time": dt.datetime.fromtimestamp(record.created, dt.UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields = getattr(record, "fields", {})
+        said |= {name: value for name, value in fields.items() if name not in said}
+        if record.exc_info:
+            said["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(said).decode()
+
+
+def _log(handler: logging.Handler, verbose: bool, formatter: logging.Formatter | None = None) -> None:
+    handler.setFormatter(formatter or logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
     root = logging.getLogger("openusage")
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if verbose else logging.WARNING)

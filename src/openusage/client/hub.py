@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
@@ -17,7 +17,7 @@ from openusage.net import reason
 from openusage.settings import hub_url
 from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
-from openusage.wire.fleet import UsageReply
+from openusage.wire.fleet import ForgetReply, UsageReply
 from openusage.wire.pane import Pane
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.stranger import pane_of
@@ -28,7 +28,7 @@ MAX_ANSWER_BYTES = 256 << 20
 
 
 class HubClient:
-    """A hub, ours or a Go program's, by its URL. Read only."""
+    """A hub, ours or a Go program's, by its URL."""
 
     is_hub = True
 
@@ -79,6 +79,12 @@ class HubClient:
         refuse(answer, self._host)
         return decoded(answer, UsageReply, self._host)
 
+    def forget(self, machine: str) -> ForgetReply:
+        """Has the hub remove everything of a machine, by name or id. The one call that changes anything."""
+        answer = self._ask(f"/v1/machines/{quote(machine, safe='')}", method="DELETE")
+        refuse(answer, self._host)
+        return decoded(answer, ForgetReply, self._host)
+
     def check(self) -> None:
         """Raises `PeerError` when nothing there answers like a hub. Needs no token, asks for no data."""
         answer = self._ask("/healthz")
@@ -112,18 +118,24 @@ class HubClient:
         self._http.close()
 
     def _ask(
-        self, path: str, headers: dict[str, str] | None = None, params: Sequence[tuple[str, str]] = ()
+        self,
+        path: str,
+        headers: dict[str, str] | None = None,
+        params: Sequence[tuple[str, str]] = (),
+        method: str = "GET",
     ) -> httpx.Response:
         try:
-            return self._get(path, headers or {}, params)
+            return self._send(method, path, headers or {}, params)
         except httpx.TimeoutException as e:
             raise PeerUnreachable(f"{self._host} does not answer in time.") from e
         except httpx.TransportError as e:
             raise PeerUnreachable(f"{self._host} does not answer ({reason(e)}).") from e
 
-    def _get(self, path: str, headers: dict[str, str], params: Sequence[tuple[str, str]]) -> httpx.Response:
-        """A GET whose body is refused once it grows past `MAX_ANSWER_BYTES`."""
-        with self._http.stream("GET", self._url + path, headers=headers, params=list(params)) as answer:
+    def _send(
+        self, method: str, path: str, headers: dict[str, str], params: Sequence[tuple[str, str]]
+    ) -> httpx.Response:
+        """An answer whose body is refused once it grows past `MAX_ANSWER_BYTES`."""
+        with self._http.stream(method, self._url + path, headers=headers, params=list(params)) as answer:
             body = bytearray()
             for part in answer.iter_bytes():
                 body += part

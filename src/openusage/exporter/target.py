@@ -134,6 +134,8 @@ def check(answer: httpx.Response) -> None:
     status = answer.status_code
     if status == 401:
         raise PushFailed("the hub refuses the token; set OPENUSAGE_HUB_TOKEN in the daemon's environment")
+    if status == 403:
+        raise PushFailed(f"the hub refuses this machine{_detail(answer)}")
     if status == 404:
         raise PushFailed("there is no hub at this address (404)")
     if 300 <= status < 400:
@@ -144,6 +146,15 @@ def check(answer: httpx.Response) -> None:
         raise PushFailed(f"the hub answers {status}", retry_after_s=_retry_after_s(answer))
     if not answer.content.strip().startswith(b"{"):
         raise PushFailed("what answers there is not a hub")
+
+
+def _detail(answer: httpx.Response) -> str:
+    """Why, when the hub says it."""
+    try:
+        why = msgspec.json.decode(answer.content, type=dict[str, str]).get("detail", "")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return f": {printable(why[:200])}" if why else ""
 
 
 def _retry_after_s(answer: httpx.Response) -> float:

@@ -3,14 +3,21 @@
 The bytes of a push go through `ingest` (and `repair` when the sender is loose) to the `board`, from there
 through `view` to `GET /v1/snapshots`. Records go through `records` to the store of `history`; `usage`,
 `machines` and `accounts` say what is asked of it, `answers` keeps what was answered, `routes` are its paths.
-`auth` decides who may, `app` joins all as one ASGI application, `listen` and `server` put it on an address.
+`auth` decides who may, with the `tokens` of machines, `limits` who may how much; `app` joins all as one ASGI
+application, `listen`, `tls`, `connection` and `server` put it on an address. `meters` counts, and `ops` (with
+`metrics`) answers whoever runs it.
 """
 
 from openusage.hub.board import Board, Change, MachineInfo
+from openusage.hub.connection import Patience
 from openusage.hub.history import History
+from openusage.hub.limits import Limits
 from openusage.hub.listen import DEFAULT_LISTEN, guard, is_loopback, parse_listen
-from openusage.hub.place import database_path
-from openusage.hub.server import HubServer, Patience
+from openusage.hub.place import database_path, tokens_path
+from openusage.hub.policy import Policy
+from openusage.hub.server import HubServer
+from openusage.hub.tls import Tls
+from openusage.hub.tokens import Role, Token, TokenBook, TokenFile
 
 __all__ = [
     "DEFAULT_LISTEN",
@@ -18,10 +25,18 @@ __all__ = [
     "Change",
     "History",
     "HubServer",
+    "Limits",
     "MachineInfo",
     "Patience",
+    "Policy",
+    "Role",
+    "Tls",
+    "Token",
+    "TokenBook",
+    "TokenFile",
     "database_path",
     "guard",
     "is_loopback",
     "parse_listen",
+    "tokens_path",
 ]

@@ -32,6 +32,8 @@ from openusage.hub.http import (
     reply_unread,
 )
 from openusage.hub.ingest import MAX_BODY, Batch, PushRefused, gunzip, read_repaired, read_strictly
+from openusage.hub.limits import Door
+from openusage.hub.meters import Meters
 from openusage.hub.view import SnapshotsView
 
 MAX_BODIES_BYTES = 16 * MAX_BODY
@@ -57,6 +59,8 @@ class HubApp:
         board: Board,
         gate: Gate,
         *,
+        door: Door | None = None,
+        meters: Meters | None = None,
         healthz_machines: bool = True,
         routes: Mapping[str, Handler] | None = None,
         max_bodies: int = MAX_BODIES_BYTES,
@@ -64,6 +68,8 @@ class HubApp:
     ) -> None:
         self.gate = gate
         self._board = board
+        self._door = door or Door()
+        self._meters = meters or Meters()
         self._view = SnapshotsView(board, monotonic)
         self._healthz_machines = healthz_machines
         self._healthz: tuple[tuple[str, ...] | None, Answer] = None, _health(None)
@@ -82,20 +88,39 @@ class HubApp:
         board.listeners.append(_log_change)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = self._routes.get(scope["path"]) or self._by_prefix(scope["path"])
+        route, handler = self._find(scope["path"])
+        tally = self._meters.begin(route, send)
         try:
-            await handler(scope, receive, send)
+            await self._let_in(handler, scope, receive, tally)
         except asyncio.CancelledError:
             raise
         except Exception:
             _log.exception("failed on %s %s", scope["method"], ascii(scope["path"][:200]))
-            await reply(send, _BROKEN)
+            await reply(tally, _BROKEN)
+        finally:
+            self._meters.end(route, tally)
 
-    def _by_prefix(self, path: str) -> Handler:
+    async def _let_in(self, handler: Handler, scope: Scope, receive: Receive, send: Send) -> None:
+        if (refusal := self._door.admit(scope)) is not None:
+            return await refuse(refusal, scope, receive, send)
+        if scope["method"] != "POST":
+            return await handler(scope, receive, send)
+        if (refusal := self._door.begin_body(scope)) is not None:
+            return await refuse(refusal, scope, receive, send)
+        try:
+            await handler(scope, receive, send)
+        finally:
+            self._door.end_body(scope)
+
+    def _find(self, path: str) -> tuple[str, Handler]:
+        """(what the path is counted as, who answers it)."""
+        handler = self._routes.get(path)
+        if handler is not None:
+            return path, handler
         for prefix in self._prefixes:
             if path.startswith(prefix):
-                return self._routes[prefix]
-        return self._elsewhere
+                return prefix, self._routes[prefix]
+        return "other", self._elsewhere
 
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Doubled slashes of a path we have are sent to the single ones, as the Go hub does; else 404."""
@@ -125,15 +150,18 @@ class HubApp:
         if body is None:
             return None
         try:
-            outcome = await self._take(body, zipped=coding in (b"gzip", b"x-gzip"))
+            outcome = await self._take(scope, body, zipped=coding in (b"gzip", b"x-gzip"))
         finally:
             self._budget.give(len(body))
         await reply(send, outcome)
 
-    async def _take(self, body: bytes, *, zipped: bool) -> Answer:
+    async def _take(self, scope: Scope, body: bytes, *, zipped: bool) -> Answer:
         try:
             plain = gunzip(body) if zipped else body
-            self._board.put(read_strictly(plain) or await self._repaired(plain))
+            batch = read_strictly(plain) or await self._repaired(plain)
+            self.gate.may_write(scope, batch.machine, batch.machine_id)
+            self._board.put(batch)
+            self.gate.note_owner(batch.machine, batch.machine_id)
         except PushRefused as e:
             return error(e.status, e.message, e.detail, [(b"accept-encoding", b"gzip")])
         return _OK

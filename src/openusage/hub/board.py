@@ -14,7 +14,7 @@ import datetime as dt
 import enum
 import threading
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -182,6 +182,16 @@ class Board:
                 label=label, received_at=received_at, heard_s=self._monotonic() - age_s, version=version
             )
             self._bound_gone()
+
+    def forget(self, identities: Iterable[Identity]) -> None:
+        """These machines were never heard, live ones included. No change is told."""
+        with self._lock:
+            stale = self._evict()
+            for identity in identities:
+                if identity in self._live:
+                    self._forget(identity)
+                self._gone.pop(identity, None)
+        self._tell(stale)
 
     def _put(self, identity: Identity, batch: Batch) -> tuple[Change, str]:
         old = self._live.get(identity)

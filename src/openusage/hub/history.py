@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 
 from openusage.errors import OpenUsageError, StoreError
+from openusage.hub.place import file_identity
 from openusage.machine import Machine
 from openusage.read_model.windows import to_us
 from openusage.store import Answers, Met, Store
@@ -78,7 +79,8 @@ class History:
         tick_s: float = TICK_S,
         max_memory_events: int = MAX_MEMORY_EVENTS,
     ) -> None:
-        self._path = path
+        self.path = path
+        """Its database; `None`: none."""
         self._now = now
         self._price = price
         self._retention_days = retention_days
@@ -99,7 +101,8 @@ class History:
         self._revision = self.store.revision()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._waiting = 0
+        self.waiting = 0
+        """Writes in the queue."""
         self._asking = 0
         self._closed = False
         self._written = False
@@ -130,12 +133,18 @@ class History:
     @property
     def in_memory(self) -> bool:
         """It ends with the process, wanted or not."""
-        return self._path is None or bool(self._why_memory)
+        return self.path is None or bool(self._why_memory)
+
+    @property
+    def fault(self) -> str:
+        """Why records cannot be stored for good, in words for anybody; empty: they can."""
+        cannot = "opened" if self._why_memory else "written" if self._write_error else ""
+        return f"the database cannot be {cannot}" if cannot else ""
 
     @property
     def is_busy(self) -> bool:
         """A `write` would be refused now."""
-        return self._waiting >= MAX_JOBS
+        return self.waiting >= MAX_JOBS
 
     def state(self) -> str:
         """Another text whenever the answers may differ. O(1), without the database."""
@@ -150,9 +159,9 @@ class History:
         with self._lock:
             if self._closed:
                 raise Unavailable("the hub is ending")
-            if self._waiting >= MAX_JOBS:
+            if self.waiting >= MAX_JOBS:
                 raise Unavailable("too many records at once")
-            self._waiting += 1
+            self.waiting += 1
         job = _Job(work, Future())
         self._jobs.put(job)
         return await asyncio.wrap_future(job.outcome)
@@ -230,7 +239,7 @@ class History:
         if job.work is _look:
             return self._housekeep(_look)
         with self._lock:
-            self._waiting -= 1
+            self.waiting -= 1
         if not job.outcome.set_running_or_notify_cancel():
             return
         try:
@@ -332,7 +341,7 @@ class History:
     def _open(self) -> Store:
         """The store in its file, else one in memory."""
         try:
-            store = self._open_file(self._path)
+            store = self._open_file(self.path)
         except (OpenUsageError, OSError, apsw.Error) as e:
             message = e.message if isinstance(e, OpenUsageError) else str(e)
             self._why_memory = f"History is kept in memory only and ends with this hub: {message}."
@@ -343,13 +352,13 @@ class History:
 
     def _open_file(self, path: Path | None) -> Store:
         store = Store.open(path, machine=OWN, price=self._price, now=lambda: to_us(self._now()))
-        self._file = _identity(path)
+        self._file = file_identity(path)
         return store
 
     def _try_again(self) -> None:
         """The file instead of memory, if it can be had by now. Machines send again what it does not have."""
         try:
-            store = self._open_file(self._path)
+            store = self._open_file(self.path)
         except (OpenUsageError, OSError, apsw.Error):
             return
         self._close_store()
@@ -359,12 +368,12 @@ class History:
 
     def _is_gone(self) -> bool:
         """Removed or replaced by another file: what is written now would be lost with it."""
-        return not self.in_memory and _identity(self._path) != self._file
+        return not self.in_memory and file_identity(self.path) != self._file
 
     def _reopen(self) -> None:
         if self._is_gone():
             self._removed = (
-                f"{self._path} was removed or replaced while the hub ran; the machines send again what they "
+                f"{self.path} was removed or replaced while the hub ran; the machines send again what they "
                 "still have."
             )
             _log.warning("history: %s", self._removed)
@@ -385,14 +394,6 @@ class History:
 
 def _look(store: Store) -> None:
     """No work: lets the writer see whether its file is still there."""
-
-
-def _identity(path: Path | None) -> tuple[int, int] | None:
-    try:
-        found = path.stat() if path is not None else None
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if found is not None else None
 
 
 def _is_damage(error: StoreError) -> bool:

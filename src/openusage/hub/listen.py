@@ -12,7 +12,7 @@ from openusage.errors import ListenError
 
 DEFAULT_LISTEN = ":9190"
 """Every interface: workers must reach it. So a hub without a token needs another address or the flag."""
-_BACKLOG = 2048
+BACKLOG = 2048
 _UNHEARD_MS = 40_000
 """What was sent and is not received by then ends the connection: the other end is gone without a word."""
 _PROBE_S = 0.3
@@ -74,7 +74,7 @@ def bind(host: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "" else 1)
         sock.bind(address)
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
     except OSError as e:
         sock.close()
         raise _cannot(host, port, e) from None

@@ -63,6 +63,18 @@ class _Crowd(NamedTuple):
     """Whose the store's figures are: of several under one id, the one whose name it has."""
 
 
+class Found(NamedTuple):
+    """One machine, as it is known in every place."""
+
+    name: str
+    """As shown."""
+    id: str
+    number: str
+    """Its id in the store; empty: what the store has under that id is another one's (a cloned disk)."""
+    identities: list[Identity]
+    """On the board: under its present name, and under older ones."""
+
+
 class _Clock:
     """Offsets of a machine's clock, sender's time less ours, in seconds."""
 
@@ -183,6 +195,29 @@ class Roll:
                 for i, info in crowd.known.items()
             ]
         return sorted(states, key=lambda s: s.name)
+
+    def find(self, kept: Kept, text: str) -> Found | None:
+        """The machine of this name, as shown, or of this id; `None`: there is none."""
+        crowd = self._crowd(kept)
+        for identity, label in crowd.labels.items():
+            if text in (label, identity[0]) and (text == label or identity in crowd.owners):
+                number = store_id(*identity)
+                if identity not in crowd.owners:
+                    return Found(label, identity[0], "", [identity])
+                known = [(i.machine_id, i.name) for i in self._board.machines()]
+                older = [i for i in known if store_id(*i) == number and i not in crowd.labels]
+                return Found(label, identity[0], number, [identity, *older])
+        return None
+
+    def forget(self, found: Found) -> None:
+        """A machine that was found is not known any more."""
+        self._board.forget(found.identities)
+        with self._lock:
+            for identity in found.identities:
+                self._clocks.pop(identity, None)
+            if found.number:
+                self._heard.pop(found.number, None)
+                self._told.pop(found.number, None)
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from openusage.hub.http import (
 )
 from openusage.hub.ingest import MAX_NAME, PushRefused, gunzip
 from openusage.hub.machines import Roll
+from openusage.hub.meters import Meters
 from openusage.store import Run, Store
 from openusage.store.events import plausible
 from openusage.store.schema import LARGEST_COUNT, LATEST_US
@@ -87,10 +88,11 @@ def take(store: Store, batch: RecordBatch) -> RecordsReply:
 class RecordsCall:
     """The handler."""
 
-    def __init__(self, history: History, roll: Roll, gate: Gate) -> None:
+    def __init__(self, history: History, roll: Roll, gate: Gate, meters: Meters) -> None:
         self._history = history
         self._roll = roll
         self._gate = gate
+        self._meters = meters
         self._budget = Budget(MAX_BODIES_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,23 +118,27 @@ class RecordsCall:
         if body is None:
             return None
         try:
-            outcome = await self._take(body, packed=packed)
+            outcome = await self._take(scope, body, packed=packed)
         finally:
             self._budget.give(len(body))
         await reply(send, outcome)
 
-    async def _take(self, body: bytes, *, packed: bool) -> Answer:
+    async def _take(self, scope: Scope, body: bytes, *, packed: bool) -> Answer:
         try:
-            said = await self._history.write(partial(self._work, body, packed))
+            said = await self._history.write(partial(self._work, scope, body, packed))
         except PushRefused as e:
             return error(e.status, e.message, e.detail, [_GZIP])
         except Unavailable as e:
             return error(e.status, e.message, headers=[(b"retry-after", str(e.retry_after_s).encode())])
         return answer(409 if said.error else 200, msgspec.json.encode(said), [_GZIP])
 
-    def _work(self, body: bytes, packed: bool, store: Store) -> RecordsReply:
+    def _work(self, scope: Scope, body: bytes, packed: bool, store: Store) -> RecordsReply:
         batch = read_batch(body, packed=packed)
+        self._gate.may_write(scope, batch.machine, batch.machine_id)
         said = take(store, batch)
+        self._gate.note_owner(batch.machine, batch.machine_id)
+        if not said.error:
+            self._meters.records += len(batch.records)
         self._roll.hear(batch, store)
         return said
 

@@ -31,6 +31,7 @@ from openusage.hub.http import (
     zipped,
 )
 from openusage.hub.machines import Roll, ask_kept
+from openusage.hub.meters import Meters
 from openusage.hub.pane import PaneAnswers
 from openusage.hub.pane import parse as parse_pane
 from openusage.hub.records import RecordsCall
@@ -43,11 +44,15 @@ _GZIP_FROM_BYTES = 1024
 _ALWAYS: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary", b"accept-encoding"))
 
 
-def history_routes(history: History, board: Board, gate: Gate, stream: Stream) -> dict[str, Handler]:
-    """Path -> handler. What `history` remembers of machines goes to the board."""
-    roll = Roll(board)
+def history_routes(
+    history: History, board: Board, gate: Gate, roll: Roll, meters: Meters, stream: Stream
+) -> dict[str, Handler]:
+    """Path -> handler. What `history` remembers of machines goes to the board, their ids to the gate."""
     try:
-        roll.remember(ask_kept(history.store.reader()))
+        kept = ask_kept(history.store.reader())
+        roll.remember(kept)
+        for machine in kept.machines.values():
+            gate.note_owner(machine.name, machine.id)
     except StoreError as e:
         _log.warning("history: cannot read what was kept: %s", e.message)
     history.on_tick = roll.tell
@@ -89,7 +94,11 @@ def history_routes(history: History, board: Board, gate: Gate, stream: Stream) -
         "/v1/capabilities": capabilities,
     }
     handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in gets.items()}
-    return {**handlers, "/v1/records": RecordsCall(history, roll, gate), "/v1/stream": stream}
+    return {
+        **handlers,
+        "/v1/records": RecordsCall(history, roll, gate, meters),
+        "/v1/stream": stream,
+    }
 
 
 async def _get(

@@ -1,8 +1,4 @@
-"""The hub on an address: uvicorn in this thread or beside a screen, with deadlines for slow clients.
-
-uvicorn has none for a request that never ends: a head or a body that trickles would hold its connection for
-hours. One look at all connections, twice a second, closes what made no progress.
-"""
+"""The hub on an address: uvicorn in this thread or beside a screen, joined with all that guards it."""
 
 from __future__ import annotations
 
@@ -12,156 +8,106 @@ import gc
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from openusage.errors import ListenError
 from openusage.hub.app import MAX_BODIES_BYTES, HubApp
 from openusage.hub.auth import Gate
 from openusage.hub.board import Board
+from openusage.hub.connection import MAX_CONNECTIONS, DeadlineProtocol, Patience
 from openusage.hub.history import History
 from openusage.hub.http import Handler
-from openusage.hub.listen import bind, show
+from openusage.hub.limits import Door, raise_file_limit
+from openusage.hub.listen import BACKLOG, bind, is_loopback, show
+from openusage.hub.machines import Roll
+from openusage.hub.meters import Meters, Summary
+from openusage.hub.ops import Operations
+from openusage.hub.policy import Policy
 from openusage.hub.routes import history_routes
 from openusage.hub.stream import Stream
+from openusage.hub.tls import HANDSHAKE_S, Tls
+from openusage.hub.tokens import TokenBook
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
 
-_MAX_HEAD_BYTES = 65_536
-_MAX_CONNECTIONS = 2000
+_SPARE_FILES = 100
+"""Files that are no connections: database, logs, libraries."""
 _STOP_S = 0.5
 """Requests under way get so long at the end."""
+_FOLLOW_TICKS = 20
+"""A renewed certificate, and what is kept now and then, is looked at so often: every two seconds."""
 
 
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds a client may take."""
+class _Listener(NamedTuple):
+    """A bound socket, and whether TLS is spoken there."""
 
-    head_s: float = 5.0
-    """From the first byte, or the connection, to the end of the head."""
-    idle_body_s: float = 10.0
-    """Without a byte of the body."""
-    body_s: float = 120.0
-    """For the whole body."""
-    unread_answer_s: float = 30.0
-    """Without taking a byte of the answer."""
-    keep_alive_s: int = 75
-    """Between requests. Above the exporter's minute, so that its connection lives from push to push."""
-
-
-class DeadlineProtocol(HttpToolsProtocol):
-    """Remembers since when it waits for what; `Server` looks at it."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.head_since: float | None = self.loop.time()
-        self.body_since: float | None = None
-        self.body_last = 0.0
-        self.unsent = 0
-        self.unsent_since = 0.0
-        self._head_bytes = 0
-        self._open: list[RequestResponseCycle] = []
-        if len(self.connections) > _MAX_CONNECTIONS:
-            transport.close()
-
-    def data_received(self, data: bytes) -> None:
-        if self.body_since is not None:
-            self.body_last = self.loop.time()
-        elif self.head_since is None:
-            self.head_since = self.loop.time()
-        super().data_received(data)
-        if self.head_since is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MAX_HEAD_BYTES:
-                self.transport.close()
-
-    def on_headers_complete(self) -> None:
-        self.head_since = None
-        self._head_bytes = 0
-        self.body_since = self.body_last = self.loop.time()
-        super().on_headers_complete()
-        self._open = [c for c in self._open if not c.response_complete]
-        self._open.append(self.cycle)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        # Of several requests in one connection uvicorn tells the last only, and the first may be a stream.
-        for cycle in self._open:
-            cycle.disconnected = not cycle.response_complete
-            cycle.message_event.set()
-
-    def on_message_complete(self) -> None:
-        self.body_since = None
-        super().on_message_complete()
-        if (
-            self.cycle.response_complete
-            and self.timeout_keep_alive_task is None
-            and not self.transport.is_closing()
-        ):
-            # The answer went out before the body was here, and the body stopped uvicorn's own timer.
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def is_overdue(self, now: float, patience: Patience) -> bool:
-        """`now` and all times here are the loop's."""
-        if self.head_since is not None and now - self.head_since > patience.head_s:
-            return True
-        if self.body_since is not None:
-            if self.flow.read_paused:  # it waits for us
-                self.body_last = now
-            elif now - self.body_last > patience.idle_body_s or now - self.body_since > patience.body_s:
-                return True
-        unsent = self.transport.get_write_buffer_size()
-        if unsent == 0 or unsent < self.unsent:  # more of it, as in a stream, is nothing that was taken
-            self.unsent_since = now
-        self.unsent = unsent
-        return unsent > 0 and now - self.unsent_since > patience.unread_answer_s
+    socket: socket.socket
+    tls: Tls | None
 
 
 class _Server(uvicorn.Server):
     """uvicorn that says when it serves, ends within a second, and leaves signals to their owner."""
 
-    def __init__(
-        self,
-        config: Config,
-        board: Board,
-        patience: Patience,
-        ready: threading.Event,
-        on_end: Callable[[], None],
-    ) -> None:
+    def __init__(self, config: Config, hub: HubServer, listeners: list[_Listener], most: int) -> None:
         super().__init__(config)
         self.signal: int | None = None
-        self._board = board
-        self._patience = patience
-        self._ready = ready
-        self._on_end = on_end
+        self._hub = hub
+        self._listeners = listeners
+        self._most = most
+        self._behind: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready.set()
+        """Listens itself: uvicorn's own way has no deadline for TLS, and its connections know no door."""
+        await super().startup([])
+        loop = asyncio.get_running_loop()
+        for sock, tls in self._listeners:
+            server = await loop.create_server(
+                self._connection,
+                sock=sock,
+                ssl=tls.context if tls else None,
+                ssl_handshake_timeout=HANDSHAKE_S if tls else None,
+                backlog=BACKLOG,
+            )
+            self.servers.append(server)
+        self._hub.ready.set()
+
+    def _connection(self) -> DeadlineProtocol:
+        return DeadlineProtocol(
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            door=self._hub.door,
+            meters=self._hub.meters,
+            most=self._most,
+        )
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 5 == 0:
-            self._board.version()  # machines fall silent though nobody asks
+            self._hub.board.version()  # machines fall silent though nobody asks
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):
-                if isinstance(connection, DeadlineProtocol) and connection.is_overdue(now, self._patience):
+                if isinstance(connection, DeadlineProtocol) and connection.is_overdue(
+                    now, self._hub.patience
+                ):
                     connection.transport.abort()
+        if counter % _FOLLOW_TICKS == 0 and (self._behind is None or self._behind.done()):
+            self._behind = asyncio.ensure_future(asyncio.to_thread(self._hub.follow))
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.begin_end()
         end = asyncio.get_running_loop().call_later(_STOP_S, self._end_all)
-        self._on_end()
         try:
             await super().shutdown(sockets)
         finally:
             end.cancel()
+            await asyncio.to_thread(self._hub.follow, at_once=True)
 
     def _end_all(self) -> None:
         for connection in list(self.server_state.connections):
@@ -197,32 +143,64 @@ class HubServer:
         port: int = 9190,
         token: str = "",
         *,
-        healthz_machines: bool = True,
         history: History | None = None,
+        tokens: TokenBook | None = None,
+        tls: Tls | None = None,
+        policy: Policy | None = None,
         routes: Mapping[str, Handler] | None = None,
         patience: Patience | None = None,
         max_bodies: int = MAX_BODIES_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """With a `history` it takes records and answers questions about them; the caller closes it, after
         `stop`. `routes`: see `HubApp`."""
+        self.policy = policy or Policy()
+        self.patience = patience or Patience()
         self.board = board
-        gate = Gate(token)
-        self._stream = Stream(board, history, gate) if history is not None else None
-        remembered = history_routes(history, board, gate, self._stream) if history and self._stream else {}
+        self.meters = Meters()
+        self.gate = Gate(token, tokens, monotonic=monotonic)
+        self.door = Door(
+            self.policy.limits,
+            hosts=self.policy.hosts if is_loopback(host) else None,
+            trusted_proxies=self.policy.trusted_proxies,
+            exempts_this_machine=self.policy.exempts_this_machine,
+            monotonic=monotonic,
+        )
+        roll = Roll(board)
+        self.operations = Operations(
+            board,
+            history,
+            roll,
+            gate=self.gate,
+            door=self.door,
+            meters=self.meters,
+            tls=tls,
+            metrics_public=self.policy.metrics_public,
+            monotonic=monotonic,
+        )
+        self._stream = Stream(board, history, self.gate) if history is not None else None
+        remembered: dict[str, Handler] = {}
+        if history is not None and self._stream is not None:
+            remembered = history_routes(history, board, self.gate, roll, self.meters, self._stream)
         self.app: Handler = HubApp(
             board,
-            gate,
-            healthz_machines=healthz_machines,
-            routes={**remembered, **(routes or {})},
+            self.gate,
+            door=self.door,
+            meters=self.meters,
+            healthz_machines=self.policy.healthz_machines,
+            routes={**self.operations.routes(), **remembered, **(routes or {})},
             max_bodies=max_bodies,
         )
+        self.ready = threading.Event()
+        """It serves."""
+        self._tls = tls
         self._host = host
         self._port = port
-        self._patience = patience or Patience()
         self._socket: socket.socket | None = None
+        self._own_socket: socket.socket | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
-        self._ready = threading.Event()
+        self._summary = Summary(self.meters, self.policy.summary_s, monotonic)
 
     @property
     def address(self) -> str:
@@ -233,7 +211,17 @@ class HubServer:
     def url(self) -> str:
         """Where this machine reaches it."""
         host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
-        return f"http://{show(host, self._port)}"
+        return f"{'https' if self._tls else 'http'}://{show(host, self._port)}"
+
+    @property
+    def own_url(self) -> str:
+        """Where this process itself reaches it, once bound, with the token `gate.own`.
+
+        With TLS that is a port of its own on loopback: a certificate names the hub, not 127.0.0.1.
+        """
+        if self._own_socket is None:
+            return self.url
+        return f"http://127.0.0.1:{self._own_socket.getsockname()[1]}"
 
     @property
     def port(self) -> int:
@@ -244,22 +232,21 @@ class HubServer:
         if self._socket is None:
             self._socket = bind(self._host, self._port)
             self._port = self._socket.getsockname()[1]
+            self._own_socket = bind("127.0.0.1", 0) if self._tls else None
 
     def serve(self) -> int | None:
         """Serves in the calling thread until `stop()` or a signal; the signal's number is returned."""
         server = self._make()
         try:
-            server.run(sockets=self._sockets())
+            server.run()
         finally:
-            self._socket = None
+            self._close_sockets()
         return server.signal
 
     def start(self) -> None:
         """Serves in a thread of its own, beside a screen; returns when it serves. Raises `ListenError`."""
         server = self._make()
-        self._thread = threading.Thread(
-            target=server.run, kwargs={"sockets": self._sockets()}, name="openusage-hub", daemon=True
-        )
+        self._thread = threading.Thread(target=server.run, name="openusage-hub", daemon=True)
         self._thread.start()
         if not self.wait_ready(10.0):
             raise ListenError(f"hub: did not start to serve on {self.address} within 10 s.")
@@ -271,22 +258,37 @@ class HubServer:
         if self._thread is not None:
             self._thread.join(timeout_s)
             self._thread = None
-            self._socket = None
+            self._close_sockets()
 
     def wait_ready(self, timeout_s: float) -> bool:
         """Whether it serves, waiting for it up to `timeout_s`."""
-        return self._ready.wait(timeout_s)
+        return self.ready.wait(timeout_s)
 
-    def _sockets(self) -> list[socket.socket]:
-        assert self._socket is not None
-        return [self._socket]
+    def begin_end(self) -> None:
+        """It is not ready for anybody new, and streams end in order."""
+        self.operations.is_ending = True
+        if self._stream is not None:
+            self._stream.end()
+
+    def follow(self, *, at_once: bool = False) -> None:
+        """What is looked at now and then, in a thread: files that change, what is kept, the log's line."""
+        if self._tls is not None:
+            self._tls.follow()
+        self.gate.write_used(at_once=at_once)
+        self._summary.tell()
+
+    def _close_sockets(self) -> None:
+        for sock in (self._socket, self._own_socket):
+            if sock is not None:
+                sock.close()
+        self._socket = self._own_socket = None
 
     def _make(self) -> _Server:
         self.bind()
-        self._ready.clear()
+        self.ready.clear()
+        self.operations.is_ending = False
         config = uvicorn.Config(
             self.app,
-            http=DeadlineProtocol,
             ws="none",
             interface="asgi3",
             lifespan="off",
@@ -295,16 +297,17 @@ class HubServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=self._patience.keep_alive_s,
+            timeout_keep_alive=self.patience.keep_alive_s,
         )
+        config.load()
+        files = raise_file_limit(2 * MAX_CONNECTIONS + _SPARE_FILES)
+        listeners = [
+            _Listener(s, tls) for s, tls in ((self._socket, self._tls), (self._own_socket, None)) if s
+        ]
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not look at it again
-        self._server = _Server(config, self.board, self._patience, self._ready, self._end_streams)
+        self._server = _Server(config, self, listeners, min(MAX_CONNECTIONS, files - _SPARE_FILES))
         return self._server
-
-    def _end_streams(self) -> None:
-        if self._stream is not None:
-            self._stream.end()
 
     def __enter__(self) -> HubServer:
         self.start()

@@ -183,6 +183,8 @@ def describe(hint: Any) -> str:
         return " or ".join("null" if t is type(None) else describe(t) for t in get_args(base))
     if origin is dict:
         return "an object of texts"
+    if origin is list:
+        return "a list of texts"
     words = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}[base]
     if meta is not None and meta.ge is not None:
         words += f" from {_figure(meta.ge)} to {_figure(meta.le)}"

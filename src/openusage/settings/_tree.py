@@ -123,6 +123,22 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
     only while the hub runs."""
     healthz_machines: bool = True
     """List machine names at `/healthz`, which never asks for a token."""
+    metrics_public: bool = False
+    """`/metrics` for Prometheus needs no token; it has the names of machines in it."""
+    tls_cert: str = ""
+    """Certificate chain as PEM: the hub itself speaks HTTPS. Renewed files are taken up without a restart."""
+    tls_key: str = ""
+    """Its private key as PEM; empty: it is in the file of `tls_cert`."""
+    hosts: list[str] = []
+    """Names under which a hub that listens on loopback is reached through a proxy that passes the name on."""
+    trusted_proxies: list[str] = []
+    """Addresses of proxies on other machines whose `X-Forwarded-For` names the client."""
+    max_requests_per_second: Annotated[float, Meta(ge=1, le=100_000)] = 50.0
+    """What one client address may ask in the long run, four times as much at once; this machine any."""
+    max_connections: Annotated[int, Meta(ge=1, le=100_000)] = 256
+    """Connections of one client address at a time."""
+    max_bodies: Annotated[int, Meta(ge=1, le=100_000)] = 32
+    """Pushes of one client address under way at a time."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from openusage.errors import SettingsError
+from openusage.files import locked, replace
 from openusage.settings._read import checked, found, parse, read_text
 from openusage.settings._tree import Settings
 
@@ -44,7 +43,7 @@ def update(path: Path, change: Change, shown_as: str = "") -> Updated:
     try:
         real = path.resolve()
         real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _lock(real):
+        with locked(real):
             return _update(real, change, name)
     except (OSError, RuntimeError) as e:
         reason = (isinstance(e, OSError) and e.strerror) or str(e)
@@ -70,7 +69,8 @@ def _update(path: Path, change: Change, name: str) -> Updated:
     if new != text:
         if broken is not None:
             backup = _keep(path, broken)
-        _replace(path, new)
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+        replace(path, new.encode("utf-8", "surrogatepass"), mode)
     return Updated(settings, backup)
 
 
@@ -83,28 +83,6 @@ def _set(tree: dict[str, Any], field: str, value: Any, name: str) -> None:
         if not isinstance(tree, dict):
             raise SettingsError(f"{name}: {section} must be an object {{…}}, found {found(tree)}")
     tree[last] = msgspec.to_builtins(value)
-
-
-def _replace(path: Path, text: str) -> None:
-    """The lock is held: the temporary name is ours, and one left by a crash is written over."""
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
-    fresh = path.with_name(f".{path.name}.tmp")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(text.encode("utf-8", "surrogatepass"))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    _sync_dir(path.parent)
-
-
-def _sync_dir(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _keep(path: Path, old: bytes) -> Path:
@@ -121,14 +99,3 @@ def _keep(path: Path, old: bytes) -> Path:
             file.write(old)
             os.fsync(file.fileno())
         return backup
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Held by one writer at a time; freed by the system when its process ends, however it ends."""
-    fd = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)

@@ -1,6 +1,8 @@
 """Records in, rollups and answers out; the only SQL on our own data."""
 
+from openusage.store.backup import backup
 from openusage.store.events import Priced
+from openusage.store.forget import Forgotten
 from openusage.store.numbers import Run
 from openusage.store.questions import Answers, Machine
 from openusage.store.results import AddResult, Health, Met
@@ -10,6 +12,7 @@ from openusage.store.store import Reader, Store
 __all__ = [
     "AddResult",
     "Answers",
+    "Forgotten",
     "Health",
     "Machine",
     "Met",
@@ -18,4 +21,5 @@ __all__ = [
     "Reader",
     "Run",
     "Store",
+    "backup",
 ]

@@ -51,6 +51,12 @@ class LabelBook:
         known = self._series.get(labels)
         return self._add_series(labels) if known is None else known
 
+    def series_elsewhere(self, series_id: int, machine: str) -> int:
+        """The number of the same labels on another machine."""
+        labels = (machine, *self.labels_of(series_id)[1:])
+        known = self._series.get(labels)
+        return self._add_series(labels) if known is None else known
+
     def session(self, provider: str, name: str | None) -> int:
         """The number of a session, 0 for none."""
         known = self._sessions.get((provider, name))
@@ -83,14 +89,15 @@ class LabelBook:
         self._new = False
         for cache in (self._series, self._labels, self._sessions, self._names):
             if len(cache) > _MOST:
-                self._forget()
+                self.forget()
 
     def undo(self) -> None:
         """The transaction was rolled back: what it gave is void."""
         if self._new:
-            self._forget()
+            self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Labels were removed: their numbers mean nothing any more."""
         self._series.clear()
         self._labels.clear()
         self._sessions.clear()

@@ -26,6 +26,7 @@ from openusage.store.connection import (
     open_writer,
 )
 from openusage.store.events import EventCount, EventTable, PriceOf, plausible
+from openusage.store.forget import Forgotten, forget_step
 from openusage.store.labels import LabelBook, clean
 from openusage.store.meta import meta
 from openusage.store.numbers import Numbers, Run
@@ -272,6 +273,27 @@ class Store(Answers):
             with self._writing():
                 self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         return PruneResult(events=events, readings=readings, backlog=backlog)
+
+    def forget(self, machine: str, after: int = 0) -> Forgotten:
+        """Removes a machine, a step at a time: call it again, with `upto`, while there is a backlog.
+
+        What other machines have too of its events counts for them from then on. A step is one transaction,
+        after which all sums hold; O(`forget.SPAN`), the last one O(rollups).
+
+        Raises:
+            StoreError: this step changed nothing; or it is the machine whose store this is.
+        """
+        if machine == self._machine:
+            raise StoreError("a store cannot forget the machine that it belongs to", "remove its file")
+        with self._writing():
+            with self._transaction():
+                step = forget_step(self._db, self._book, machine, after, meta(self._db, "raw_from_us"))
+                self._changed()
+            if not step.backlog:
+                self._book.forget()
+                self._met.clear()
+                self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        return step
 
     def checkpoint(self) -> None:
         """Brings the write-ahead log into the database and empties it, when no reader is in the way."""

@@ -179,6 +179,19 @@ class AccountsReply(msgspec.Struct, frozen=True, kw_only=True):
     """By provider and account."""
 
 
+class ForgetReply(msgspec.Struct, frozen=True, kw_only=True):
+    """`DELETE /v1/machines/{name or id}`."""
+
+    machine: str
+    """As it was shown."""
+    id: str
+    dropped: int
+    """Events that only this machine had."""
+    moved: int
+    """Events that another machine has too, and that count for it from now on."""
+    last_seen: dt.datetime | None = None
+
+
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """`GET /v1/capabilities`: what this hub does beyond push and snapshots."""
 

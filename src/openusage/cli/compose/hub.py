@@ -7,7 +7,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from openusage.cli.compose.beside import forwarding
 from openusage.cli.compose.parts import (
@@ -27,9 +29,10 @@ from openusage.cli.process import (
     screen_possible,
     wait_for_end,
 )
-from openusage.errors import AlreadyRunning, ExitCode
+from openusage.errors import AlreadyRunning, ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from openusage.hub import Policy, Tls
     from openusage.paths import Paths
     from openusage.settings import Settings
 
@@ -37,6 +40,8 @@ log = logging.getLogger("openusage.cli")
 
 SELF_EXPORT_S = 5.0
 """A hub that collects its own machine pushes to itself this often: it costs nothing on loopback."""
+SUMMARY_S = 60.0
+"""One JSON line so often."""
 OWN_HUB_POLL_S = 1.0
 """A hub's own screen asks it this often: what is unchanged is not even sent."""
 
@@ -50,43 +55,98 @@ def run_hub(
     allow_public: bool = False,
     collect: bool = False,
     token: str = "",
+    log_json: bool = False,
 ) -> int:
     """A hub, with its dashboard when there is a terminal; with `collect` this machine is in it."""
-    from openusage.hub import Board, History, HubServer, database_path, guard
+    from openusage.hub import Board, History, HubServer, TokenBook, database_path, guard, tokens_path
 
-    host, port = guard(listen or settings.hub.listen_addr, token=token, allow_public=allow_public)
     with_screen = not headless and screen_possible(os.environ)
-    log_to_stderr(verbose=True) if not with_screen else log_to_file(paths.log_file)
+    log_to_file(paths.log_file) if with_screen else log_to_stderr(verbose=True, as_json=log_json)
+    database = database_path(settings.hub.database, paths)
+    tokens = TokenBook(tokens_path(database, paths))
+    host, port = guard(
+        listen or settings.hub.listen_addr, token=token, allow_public=allow_public or tokens.exists
+    )
+    tls = _tls(settings, paths)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
     history = History.open(
-        database_path(settings.hub.database, paths),
-        now=now,
-        price=prices(paths),
-        retention_days=settings.data.retention_days,
+        database, now=now, price=prices(paths), retention_days=settings.data.retention_days
     )
     server = HubServer(
-        board, host, port, token, healthz_machines=settings.hub.healthz_machines, history=history
+        board,
+        host,
+        port,
+        token,
+        history=history,
+        tokens=tokens,
+        tls=tls,
+        policy=_policy(settings, summaries=log_json),
     )
     try:
         server.start()
-        url = server.url
-        with _collecting(settings, paths, url) if collect else contextlib.nullcontext(_no_notes) as notes:
+        own = Own(server.own_url, server.gate.own)
+        with _collecting(settings, paths, own) if collect else contextlib.nullcontext(_no_notes) as notes:
             if with_screen:
                 return show(
                     settings,
                     paths,
-                    HubWithNotes(hub_source(url, token), notes),
+                    HubWithNotes(hub_source(own.url, own.token), notes),
                     interval_s=OWN_HUB_POLL_S,
                     empty_text=nothing_found() if collect else "",
                 )
-            print(where_to_look(url, collect=collect), file=sys.stderr, flush=True)
+            _say(where_to_look(server.url, collect=collect), as_json=log_json)
             if collect and not anything_found():
-                print(nothing_found(), file=sys.stderr, flush=True)
+                _say(nothing_found(), as_json=log_json)
             wait_for_end()
             return ExitCode.OK
     finally:
         server.stop()
         history.close()
+
+
+def _say(text: str, *, as_json: bool) -> None:
+    """For whoever started it; for a log that programs read, one of its lines."""
+    if as_json:
+        log.info("%s", text.removeprefix("openusage: "))
+    else:
+        print(text, file=sys.stderr, flush=True)
+
+
+class Own(NamedTuple):
+    """How this process reaches its own hub."""
+
+    url: str
+    token: str
+
+
+def _tls(settings: Settings, paths: Paths) -> Tls | None:
+    from openusage.hub import Tls
+    from openusage.paths import expand
+
+    cert, key = settings.hub.tls_cert, settings.hub.tls_key
+    if not cert:
+        if key:
+            raise UsageError(
+                "There is a key for TLS, but no certificate.", "Give --tls-cert, or hub.tls_cert."
+            )
+        return None
+    return Tls(expand(cert, paths.home), expand(key, paths.home) if key else None)
+
+
+def _policy(settings: Settings, *, summaries: bool) -> Policy:
+    from openusage.hub import Limits, Policy
+
+    hub = settings.hub
+    return Policy(
+        healthz_machines=hub.healthz_machines,
+        metrics_public=hub.metrics_public,
+        hosts=tuple(hub.hosts),
+        trusted_proxies=tuple(hub.trusted_proxies),
+        limits=Limits(
+            requests_per_s=hub.max_requests_per_second, connections=hub.max_connections, bodies=hub.max_bodies
+        ),
+        summary_s=SUMMARY_S if summaries else None,
+    )
 
 
 def where_to_look(url: str, *, collect: bool) -> str:
@@ -96,12 +156,12 @@ def where_to_look(url: str, *, collect: bool) -> str:
 
 
 @contextlib.contextmanager
-def _collecting(settings: Settings, paths: Paths, url: str) -> Iterator[Callable[[bool], list[str]]]:
+def _collecting(settings: Settings, paths: Paths, hub: Own) -> Iterator[Callable[[bool], list[str]]]:
     """This machine's daemon beside a hub, sending to it. A daemon that runs already is used as it is.
 
     Gives what there is to say about this machine, such as how far the first read has come.
     """
-    own = target(settings, paths, url, SELF_EXPORT_S)
+    own = msgspec.structs.replace(target(settings, paths, hub.url, SELF_EXPORT_S), token=hub.token)
     try:
         daemon = make_daemon(settings, paths, targets=(own, *targets(settings, paths)))
     except AlreadyRunning:

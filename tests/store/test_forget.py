@@ -1,0 +1,136 @@
+"""A machine is forgotten: what only it had is gone, what others have too counts for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openusage.errors import StoreError
+from openusage.store import Forgotten, Met, Run, Store, forget
+from openusage.wire.events import AccountFact, EventKind, QuotaReading, UsageEvent
+from openusage.wire.rollups import By, Filter
+from tests.store.samples import (
+    ALL,
+    DAY_US,
+    NOW_US,
+    Name,
+    everything,
+    fact,
+    many,
+    message,
+    open_store,
+    reading,
+)
+
+HUB = Name("name:", "hub")
+A, B, C = "a" * 32, "b" * 32, "c" * 32
+Records = Sequence[UsageEvent | QuotaReading | AccountFact]
+
+
+def forgotten(store: Store, machine: str) -> Forgotten:
+    """All steps, added up."""
+    done = Forgotten(backlog=True)
+    while done.backlog:
+        done = done.and_then(store.forget(machine, done.upto))
+    return done
+
+
+def hub_with(**records: Records) -> Store:
+    """A store in memory to which machines, by the letter of their id, sent records in this order."""
+    store = open_store(machine=HUB)
+    for name, sent in records.items():
+        store.meet(Met(id=name * 32, name=f"machine-{name}", heard_us=NOW_US))
+        store.add(sent, machine=name * 32, run=Run("5" * 32, 0, len(sent)))
+    return store
+
+
+def answers(store: Store) -> list[Any]:
+    return [everything(store), store.machines()]
+
+
+@pytest.mark.parametrize("span", [1, 7, 100_000])
+def test_it_is_as_if_the_machine_had_never_been_there(span: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of what it had in common with others, whoever of them it counted for, in steps of any size."""
+    monkeypatch.setattr(forget, "SPAN", span)
+    common, own = many(60, seed=1), many(80, seed=2)
+    tools: Records = [reading(used=10.0), fact("max")]
+    with_it = hub_with(a=[*common, *tools], b=[*common, *own, reading(used=20.0), fact("pro")], c=common[:20])
+    without = hub_with(a=[*common, *tools], c=common[:20])
+    found = forgotten(with_it, B)
+    assert (found.dropped, found.moved) == (80, 0)  # of equal records the smaller id has them: machine a
+    assert answers(with_it) == answers(without)
+    found = forgotten(with_it, A)
+    assert (found.dropped, found.moved) == (40, 20)
+    assert answers(with_it)[0][:-1] == answers(hub_with(c=common[:20]))[0][:-1]
+
+
+def test_what_moves_keeps_the_largest_figures_and_counts_once() -> None:
+    store = hub_with(b=[message(1, output=500)], a=[message(1, output=100)], c=[message(1, output=50)])
+    assert forgotten(store, B).moved == 1
+    (row,) = store.usage(ALL, (By.MACHINE,))
+    assert (row.key, row.events, row.output) == ({By.MACHINE: A}, 1, 500)
+    assert {m.id: m.copies for m in store.machines() if m.id != HUB.id} == {A: 0, C: 1}
+    store.add([message(1, output=100)], machine=A)
+    store.add([message(1, output=50)], machine=C)
+    assert store.usage(ALL, (By.MACHINE,)) == [row]
+    assert forgotten(store, A).moved == 1
+    assert [r.key for r in store.usage(ALL, (By.MACHINE,))] == [{By.MACHINE: C}]
+
+
+def test_sums_of_pruned_time_go_with_it_and_its_return_adds_none_of_them() -> None:
+    old = [message(("old", n), NOW_US - 40 * DAY_US) for n in range(9)]
+    store = hub_with(a=[message("mine")], b=[*old, message("new")])
+    store.prune(NOW_US, 30)
+    forgotten(store, B)
+    assert [row.events for row in store.usage(ALL)] == [1]
+    store.add([*old, message("new")], machine=B, run=Run("5" * 32, 0, 10))
+    assert {r.key[By.MACHINE]: r.events for r in store.usage(ALL, (By.MACHINE,))} == {A: 1, B: 1}
+
+
+def test_a_machine_that_comes_back_is_new_and_is_asked_for_everything() -> None:
+    sent: Records = [*many(30, seed=3), fact("max"), reading()]
+    store = hub_with(a=many(10, seed=4), b=sent)
+    before = everything(store)
+    forgotten(store, B)
+    assert store.add([], machine=B, run=Run("5" * 32, 0, 0)).heard == 0
+    store.add(sent, machine=B, run=Run("5" * 32, 0, len(sent)))
+    assert everything(store) == before
+
+
+def test_no_label_of_it_stays_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    store = open_store(path, machine=HUB)
+    store.add([message(1, project="secret-plan", session="secret-session")], machine=B)
+    store.add([message(2, project="open", session="s")], machine=A)
+    forgotten(store, B)
+    labels = store._db.execute("SELECT project FROM series").fetchall()
+    sessions = store._db.execute("SELECT name FROM session").fetchall()
+    assert (labels, sessions) == ([("open",)], [("s",)])
+    store.close()
+    again = open_store(path, machine=HUB)
+    assert [m.id for m in again.machines()] == [A, HUB.id]
+    assert again.usage(ALL, (By.PROJECT,), Filter(kinds=(EventKind.MESSAGE,)))[0].events == 1
+    again.close()
+
+
+def test_every_step_leaves_sums_that_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forget, "SPAN", 10)
+    store = hub_with(a=many(40, seed=5), b=[*many(40, seed=5)[:20], *many(30, seed=6)])
+    step = Forgotten(backlog=True)
+    while step.backlog:
+        step = store.forget(A, step.upto)
+        (total,) = store.usage(ALL)
+        count, output = store._db.execute("SELECT count(*), ifnull(sum(output), 0) FROM event").fetchall()[0]
+        assert (total.events, total.output) == (count, output)
+
+
+def test_the_stores_own_machine_and_unknown_ones() -> None:
+    store = hub_with(a=[message(1)])
+    with pytest.raises(StoreError):
+        store.forget(HUB.id)
+    before = everything(store)
+    assert forgotten(store, C) == Forgotten(upto=1)
+    assert everything(store) == before
