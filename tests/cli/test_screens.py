@@ -202,6 +202,18 @@ def test_a_hub_view_follows_its_hub_through_its_end_and_return(tmp_path: Path) -
         assert view.ends() == 0
 
 
+def test_a_change_is_seen_at_once_however_long_the_interval(tmp_path: Path) -> None:
+    """The hub says that something has changed; nobody waits for the next poll."""
+    port = free_port()
+    with (
+        headless_hub(tmp_path, port),
+        Terminal(tmp_path, "hub-view", f"127.0.0.1:{port}", "--interval", "1h") as view,
+    ):
+        view.shows("No machine has pushed yet.")
+        push(port, captured_push())
+        view.shows("2 machine snapshots", "● peer-box")
+
+
 def test_a_hub_view_says_what_is_wrong_with_its_token(tmp_path: Path) -> None:
     port = free_port()
     address = f"127.0.0.1:{port}"

@@ -18,6 +18,7 @@ from textual.screen import Screen
 from openusage.client import PaneSource, SnapshotSource
 from openusage.tui.board import Board, Decode, Decoder, Outcome
 from openusage.tui.fleet.screen import FleetScreen
+from openusage.tui.listener import Changes, Listener
 from openusage.tui.palette import DARK, LIGHT, PALETTES, THEMES
 from openusage.tui.poller import Poller
 from openusage.tui.screens import HelpScreen, OverviewScreen, _Framed
@@ -72,6 +73,7 @@ class DashboardApp(App[None]):
         now: Callable[[], dt.datetime],
         tz: dt.tzinfo,
         tz_name: str = "UTC",
+        changes: Changes | None = None,
         save_window: Callable[[str], None] | None = None,
         empty_text: str = "",
         decode: Decode = decode,
@@ -93,6 +95,7 @@ class DashboardApp(App[None]):
             deliver=lambda outcome: self.post_message(self.Polled(outcome)),
             broken=lambda error: self.post_message(self.Broken(error)),
         )
+        self._listener = Listener(changes, self._poller.hint) if changes is not None else None
         self._has_fleet = isinstance(source, PaneSource)
         if self._has_fleet:
             self.watch_fleet(True)
@@ -125,6 +128,8 @@ class DashboardApp(App[None]):
 
     def on_mount(self) -> None:
         self._poller.start()
+        if self._listener is not None:
+            self._listener.start()
         self.set_interval(1.0, self.tick)
         self.theme_changed_signal.subscribe(self, lambda _: self._redraw())
 
@@ -135,6 +140,8 @@ class DashboardApp(App[None]):
 
     def on_unmount(self) -> None:
         self._poller.stop()
+        if self._listener is not None:
+            self._listener.stop()
 
     def ask_to_end(self) -> None:
         """Leave, and give the terminal back. Safe from signal handlers and other threads."""

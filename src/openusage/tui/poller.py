@@ -6,6 +6,7 @@ The thread is a daemon thread: quitting does not wait for an answer that is unde
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from openusage.client import PaneSource, SnapshotSource
@@ -14,7 +15,10 @@ from openusage.tui.board import Decoder, Outcome
 from openusage.wire.rollups import By
 
 _LONGEST_RETRY_S = 10.0
+_LOOK_S = 0.05
 _READING_S = 0.3
+HINT_GAP_S = 0.7
+"""A hub that changes all the time is asked so often at most: a change is seen within a second."""
 
 
 class Poller:
@@ -39,6 +43,8 @@ class Poller:
         self._window, self._every_s = window, every_s
         self._deliver, self._broken = deliver, broken
         self._wake = threading.Event()
+        self._is_asked = False
+        """A person wants it now; a hint alone may wait a little."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="openusage-poller", daemon=True)
 
@@ -52,21 +58,28 @@ class Poller:
 
     def ask_now(self) -> None:
         """Poll at once instead of after the interval."""
+        self._is_asked = True
+        self._wake.set()
+
+    def hint(self) -> None:
+        """Something has changed: poll soon."""
         self._wake.set()
 
     def set_window(self, window: str) -> None:
         """Ask for another window, at once."""
         self._window = window
-        self._wake.set()
+        self.ask_now()
 
     def watch_fleet(self, group: By | None) -> None:
         """Ask for the fleet, grouped so, instead of snapshots; `None`: for snapshots. At once."""
         self._group = group
-        self._wake.set()
+        self.ask_now()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.clear()
+            self._is_asked = False
+            began_s = time.monotonic()
             try:
                 outcome = self.poll()
             except Exception as error:
@@ -77,7 +90,13 @@ class Poller:
             if self._stop.is_set():
                 return
             self._deliver(outcome)
-            self._wake.wait(outcome.retry_in_s)
+            if self._wake.wait(outcome.retry_in_s):
+                self._hold_back(began_s + HINT_GAP_S)
+
+    def _hold_back(self, until_s: float) -> None:
+        """A hint alone waits until then, unless a person asks meanwhile."""
+        while not (self._is_asked or self._stop.is_set()) and (left_s := until_s - time.monotonic()) > 0:
+            self._stop.wait(min(left_s, _LOOK_S))
 
     def poll(self) -> Outcome:
         """Ask once."""

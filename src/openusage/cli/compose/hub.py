@@ -21,7 +21,7 @@ from openusage.cli.compose.parts import (
     target,
     targets,
 )
-from openusage.cli.compose.screen import LOOKING, HubWithNotes, hub_source, show
+from openusage.cli.compose.screen import LOOKING, HubWithNotes, hub_changes, hub_source, show
 from openusage.cli.process import (
     daemon_thread,
     log_to_file,
@@ -92,6 +92,7 @@ def run_hub(
                     paths,
                     HubWithNotes(hub_source(own.url, own.token), notes),
                     interval_s=OWN_HUB_POLL_S,
+                    changes=hub_changes(own.url, own.token),
                     empty_text=nothing_found() if collect else "",
                 )
             _say(where_to_look(server.url, collect=collect), as_json=log_json)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openusage.client import Frame, HubClient, PaneFrame, SnapshotSource
     from openusage.paths import Paths
     from openusage.settings import Settings
+    from openusage.tui.listener import Changes
     from openusage.wire.rollups import By
 
 DAEMON_START_S = 8.0
@@ -76,13 +77,20 @@ def run_hub_view(
 ) -> int:
     """A hub's machines on this terminal. Read only; needs no daemon."""
     need_terminal("curl " + url.rstrip("/") + "/v1/snapshots")
-    return show(settings, paths, hub_source(url, token), interval_s=interval_s)
+    changes = hub_changes(url, token)
+    return show(settings, paths, hub_source(url, token), interval_s=interval_s, changes=changes)
 
 
 def hub_source(url: str, token: str) -> HubClient:
     from openusage.client import HubClient
 
     return HubClient(url, token=token, now=now)
+
+
+def hub_changes(url: str, token: str) -> Changes:
+    from openusage.client import HubStream
+
+    return HubStream(url, token=token)
 
 
 def need_terminal(instead: str) -> None:
@@ -97,6 +105,7 @@ def show(
     *,
     window: str | None = None,
     interval_s: float | None = None,
+    changes: Changes | None = None,
     empty_text: str = "",
 ) -> int:
     from openusage.settings import update
@@ -117,6 +126,7 @@ def show(
         now=now,
         tz=load_zone(zone),
         tz_name=zone,
+        changes=changes,
         save_window=None if source.is_hub else save_window,
         empty_text=empty_text,
     )
