@@ -21,6 +21,7 @@ def tool(tmp_path: Path) -> Iterator[apsw.Connection]:
     """The tool itself, with 100 rows in its database."""
     db = apsw.Connection(str(tmp_path / "tool.db"))
     db.pragma("journal_mode", "wal")
+    db.pragma("synchronous", 0)
     db.execute("CREATE TABLE item (id TEXT PRIMARY KEY, data TEXT, at INTEGER DEFAULT 0)")
     db.executemany("INSERT INTO item (id, data) VALUES (?, '')", [(f"i{n}",) for n in range(100)])
     yield db

@@ -29,9 +29,11 @@ def owner(path: Path, *, wal: bool = True, rows: int = 3) -> apsw.Connection:
     """The tool itself, with its database open."""
     db = apsw.Connection(str(path))
     db.set_busy_timeout(0)
+    db.pragma("synchronous", 0)
     db.pragma("journal_mode", "wal" if wal else "delete")
     db.execute("CREATE TABLE IF NOT EXISTS item (id TEXT PRIMARY KEY, data TEXT)")
-    db.executemany("INSERT INTO item VALUES (?, '{}')", [(f"i{n}",) for n in range(rows)])
+    with db:
+        db.executemany("INSERT INTO item VALUES (?, '{}')", [(f"i{n}",) for n in range(rows)])
     return db
 
 
@@ -128,7 +130,8 @@ def test_the_bytes_read_are_the_bytes_planned(path: Path) -> None:
     tool = owner(path, rows=2000)
     cursors: dict[str, FileCursor] = {}
     for rows in (0, 1, 3000):
-        tool.executemany("INSERT INTO item VALUES (?, '')", [(f"{rows}:{n}",) for n in range(rows)])
+        with tool:
+            tool.executemany("INSERT INTO item VALUES (?, '')", [(f"{rows}:{n}",) for n in range(rows)])
         planned = _sqlite.plan([str(path)], cursors).bytes_to_read
         assert sum(c.bytes_read for c in read(path, cursors=cursors)) == planned
     tool.close()

@@ -66,6 +66,7 @@ class Machine:
 
     def open(self, path: Path) -> apsw.Connection:
         tool = apsw.Connection(str(path))
+        tool.pragma("synchronous", 0)
         for statement in databases.statements((FIXTURE / "crush.db.sql").read_text()):
             if not statement.startswith(("INSERT", "UPDATE")):
                 tool.execute(statement)

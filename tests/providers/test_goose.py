@@ -45,6 +45,7 @@ class Machine:
         self.known: dict[bytes, UsageEvent] = {}
         self.problems: list[Problem] = []
         self.tool = apsw.Connection(str(self.folder / "sessions.db"))
+        self.tool.pragma("synchronous", 0)
         script = (FIXTURE / version / "sessions/sessions.db.sql").read_text()
         for statement in databases.statements(script):
             if not statement.startswith(("INSERT", "UPDATE")):

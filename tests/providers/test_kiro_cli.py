@@ -338,6 +338,7 @@ def db(machine: Machine) -> apsw.Connection:
     folder = machine.home / ".local/share/amazon-q"
     folder.mkdir(parents=True)
     db = apsw.Connection(str(folder / "data.sqlite3"))
+    db.pragma("synchronous", 0)
     db.execute("CREATE TABLE conversations (key TEXT PRIMARY KEY, value TEXT)")
     return db
 

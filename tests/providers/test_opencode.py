@@ -336,6 +336,7 @@ def db(machine: Machine) -> Iterator[apsw.Connection]:
     """A database of 1.x without rows."""
     script = next((FIXTURE / ".local/share/opencode").glob("opencode.db.sql")).read_text()
     connection = apsw.Connection(str(machine.root / "opencode.db"))
+    connection.pragma("synchronous", 0)
     for statement in databases.statements(script):
         if not statement.startswith(("INSERT", "UPDATE")):
             connection.execute(statement)

@@ -70,6 +70,7 @@ class Machine:
         self.known: dict[bytes, UsageEvent] = {}
         self.problems: list[Problem] = []
         self.tool = apsw.Connection(str(folder / "threads.db"))
+        self.tool.pragma("synchronous", 0)
         for statement in databases.statements(FIXTURE.read_text()):
             if not statement.startswith(("INSERT", "UPDATE")):
                 self.tool.execute(statement)

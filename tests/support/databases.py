@@ -29,6 +29,7 @@ def apply(database: Path, todo: Sequence[str]) -> None:
     """Run statements as the tool itself would, and close the database."""
     database.parent.mkdir(parents=True, exist_ok=True)
     db = apsw.Connection(str(database))
+    db.pragma("synchronous", 0)
     for statement in todo:
         db.execute(statement)
     db.close()
@@ -79,6 +80,7 @@ class Growing:
         copy.parent.mkdir(parents=True, exist_ok=True)
         self._db = apsw.Connection(str(copy))
         self._db.pragma("journal_mode", "wal")
+        self._db.pragma("synchronous", 0)
         self._db.execute("ATTACH ? AS source", (str(source),))
         self._done: dict[str, int] = {}
         schema = "SELECT name, sql FROM source.sqlite_schema WHERE sql IS NOT NULL"

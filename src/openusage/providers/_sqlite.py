@@ -38,6 +38,7 @@ BATCH_ROWS = 200
 """Rows that one statement reads: what belongs to them is in memory at once."""
 
 _HEADER_BYTES = 20
+_HEADER_FLAGS = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY
 _READ_VERSION_AT = 19
 _WAL_VERSION = 2
 
@@ -213,12 +214,16 @@ def opened(state: DatabaseState) -> Iterator[Database]:
 
 
 def _is_wal(path: str) -> bool:
-    """Whether a database's header says that it is written through a log."""
-    try:
-        with Path(path).open("rb") as file:
-            header = file.read(_HEADER_BYTES)
-    except OSError as e:
-        raise SourceUnavailable(f"{path}: {e.strerror or e}") from e
+    """Whether a database's header says that it is written through a log.
+
+    Read through SQLite: closing a file that one opened oneself gives up this process's locks on it.
+    """
+    with _explained(path):
+        file = apsw.VFSFile(apsw.vfs_names()[0], path, [_HEADER_FLAGS, 0])
+        try:
+            header = file.xRead(_HEADER_BYTES, 0)
+        finally:
+            file.xClose()
     return len(header) == _HEADER_BYTES and header[_READ_VERSION_AT] == _WAL_VERSION
 
 
