@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -195,13 +196,23 @@ def test_credits_are_a_counter_over_all_sessions_and_no_money(machine: Machine) 
 
 def test_the_counter_outlives_its_sessions(machine: Machine) -> None:
     machine.header(turn("a1", spent=5))
-    machine.header(turn("b1", spent=1), session="s2")
+    machine.log(summary(10, "x1", 1.0))
     machine.read()
-    for name in ("s1", "s2"):
-        (machine.cli / f"{name}.json").unlink()
-        machine.header(turn("c1", end=9000, spent=0.5), session=f"new {name}")
-        machine.read()
-    assert machine.credits()[-1] == (9000, 7.0)
+    (machine.cli / "s1.json").unlink()
+    shutil.rmtree(machine.home / ".kiro/sessions/9f8e/sess_1")
+    machine.read()
+    machine.header(turn("a1", spent=5))
+    machine.header(turn("c1", end=9000, spent=0.5), session="new")
+    machine.read()
+    assert machine.credits()[-1] == (9000, 6.5)
+
+
+def test_credits_that_are_found_late_do_not_turn_the_counter_back(machine: Machine) -> None:
+    machine.header(turn("a1", end=9000, spent=5))
+    machine.read()
+    machine.header(turn("b1", end=10, spent=1), session="s2")
+    machine.read()
+    assert machine.credits() == [(9000, 5.0), (9000, 6.0)]
 
 
 def test_the_context_of_the_newest_session(machine: Machine) -> None:
@@ -312,6 +323,7 @@ def test_odd_headers_cost_only_themselves(machine: Machine, content: str) -> Non
     (machine.cli / "odd.json").write_text(content)
     machine.read()
     assert len(machine.events(EventKind.MESSAGE)) == 1
+    machine.read()
     machine.header(turn("b1"), session="odd")
     machine.read()
     assert len(machine.events(EventKind.MESSAGE)) == 2

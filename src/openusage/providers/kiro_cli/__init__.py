@@ -81,12 +81,12 @@ def read(
     """Everything new since `cursors`: session files, then databases."""
     paths = _files.find(*_places(env))
     files = {path: cursor for path, cursor in cursors.items() if not path.endswith(DATABASE)}
-    reading = _files.Reading(account.id, files, round(env.now.timestamp() * 1_000_000))
+    reading = _files.Reading(account.id, files)
     chunk = reading.chunk(_files.due(paths, files, changed), paths)
     if chunk is not None:
         yield chunk
     told = [*files.values(), *(chunk.cursors if chunk is not None else [])]
-    known = {_files.state_of(cursor).conversation for cursor in told} - {""}
+    known = {_files.state_of(cursor).conversation for cursor in told} | {path.stem for path in paths}
 
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
         return _database.batches(db, state, account.id, known)

@@ -6,16 +6,17 @@ keeps the counter as it was after it, and the highest of them is where it goes o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from openusage.errors import SourceUnavailable
-from openusage.providers import _jsonl
+from openusage.providers import _documents, _jsonl
 from openusage.providers._calls import Calls
 from openusage.providers._contract import Chunk, Cursors, Problem
 from openusage.providers._jsonl import FileState, Mark
+from openusage.providers._loose import Unreadable
 from openusage.providers._sqlite import is_touched
 from openusage.providers._values import decoded, json_object, project_of, text
 from openusage.providers.kiro_cli._turns import (
@@ -32,8 +33,6 @@ from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Behaviour, QuotaReading, Record, Scope
 
 HOUR_US = 3_600_000_000
-HALF_WRITTEN_US = 60_000_000
-"""Nobody needs longer to write a header: what is broken then is told."""
 LOG = "messages.jsonl"
 
 
@@ -46,8 +45,8 @@ class State(msgspec.Struct, omit_defaults=True):
     calls: Calls = msgspec.field(default_factory=Calls)
     log: Log | None = None
     mark: Mark | None = None
-    total: float = 0.0
-    """Credits of all sessions, after this file was read."""
+    counter: tuple[int, float] = (0, 0.0)
+    """Credits of all sessions after this file was read, and the latest time of any."""
 
 
 _state = msgspec.json.Decoder(State)
@@ -55,7 +54,15 @@ _state = msgspec.json.Decoder(State)
 
 def state_of(cursor: FileCursor | None) -> State:
     """What a cursor remembers; nothing, when it was written by another version of this program."""
-    return (decoded(cursor.state, _state) if cursor is not None and cursor.state else None) or State()
+    if cursor is None or not cursor.state:
+        return State()
+    if cursor.path.endswith(".json"):
+        return _state_in(_documents.kept_of(cursor).memory)
+    return decoded(cursor.state, _state) or State()
+
+
+def _state_in(memory: msgspec.Raw) -> State:
+    return decoded(bytes(memory), _state) or State()
 
 
 def find(home: Path, cli: Path) -> list[Path]:
@@ -89,15 +96,15 @@ def size_of(state: FileState, cursors: Cursors) -> int:
 class Reading:
     """One pass over the files."""
 
-    def __init__(self, account: str, cursors: Cursors, now_us: int) -> None:
+    def __init__(self, account: str, cursors: Cursors) -> None:
         self._account = account
         self._old = cursors
-        self._now_us = now_us
         self._records: list[Record] = []
         self._spent: list[Spent] = []
-        self._states: list[tuple[FileState, int, State, bool]] = []
+        self._done: list[tuple[FileCursor, State]] = []
         self._problems: list[Problem] = []
         self._bytes = 0
+        self._counter = (0, 0.0)
         self._contexts: list[tuple[int, float, int | None]] = []
 
     def chunk(self, states: list[FileState], paths: list[Path]) -> Chunk | None:
@@ -111,7 +118,7 @@ class Reading:
                 self._transcript(state)
         here = set(map(str, paths))
         gone = [p for p in self._old if p not in here and _is_gone(p)]
-        if not self._states and not gone and not self._problems:
+        if not self._done and not gone and not self._problems:
             return None
         return Chunk(
             records=[*self._records, *self._readings()],
@@ -122,44 +129,42 @@ class Reading:
         )
 
     def _header(self, file: FileState) -> None:
-        state = state_of(self._old.get(file.path))
-        header = self._read_header(Path(file.path))
-        if header is None:
-            return
-        # The last one counted may have been written again since.
-        for turn in header.turns[max(0, state.turns - 1) :]:
-            self._records += turn_events(self._account, header.session, turn)
-        self._spent += [(t.at_us, t.credits) for t in header.turns[state.turns :] if t.credits]
-        state.turns = len(header.turns)
-        state.conversation = header.session.id
-        if header.context_pct is not None:
-            self._contexts.append((header.updated_us, header.context_pct, header.context_tokens))
-        self._bytes += file.size
-        self._states.append((file, file.size, state, True))
+        found: list[tuple[Header, State]] = []
 
-    def _read_header(self, path: Path) -> Header | None:
-        """A header; `None` and a word about it, when it cannot be read."""
+        def parse(data: bytes, memory: msgspec.Raw) -> tuple[Iterable[Record], msgspec.Raw]:
+            header, state = header_of(data), _state_in(memory)
+            # The last turn that was counted may have been written again since.
+            turns = header.turns[max(0, state.turns - 1) :]
+            records = [r for turn in turns for r in turn_events(self._account, header.session, turn)]
+            found.append((header, state))
+            return records, memory
+
         try:
-            data, age_us = path.read_bytes(), self._now_us - path.stat().st_mtime_ns // 1000
-        except OSError as e:
-            self._problems.append(Problem(path=str(path), offset=0, what=f"cannot be read: {e.strerror}"))
-            return None
-        given = json_object(data)
-        if not given:
-            if abs(age_us) > HALF_WRITTEN_US:
-                self._problems.append(Problem(path=str(path), offset=0, what="not a JSON object"))
-            return None
-        return header_of(given, path.stem)
+            read = _documents.read(file, self._old.get(file.path), parse)
+        except SourceUnavailable as e:
+            self._problems.append(Problem(path=file.path, offset=0, what=e.message))
+            return
+        self._bytes += read.bytes_read
+        self._records += read.records
+        self._problems += [] if read.problem is None else [read.problem]
+        state = state_of(self._old.get(file.path))
+        for header, state in found:
+            self._spent += [(t.at_us, t.credits) for t in header.turns[state.turns :] if t.credits]
+            state.turns, state.conversation = len(header.turns), header.session.id
+            if header.context_pct is not None:
+                self._contexts.append((header.updated_us, header.context_pct, header.context_tokens))
+        if read.cursor is not None:
+            self._done.append((read.cursor, state))
 
     def _transcript(self, file: FileState) -> None:
-        path = Path(file.path)
+        path = Path(file.path).with_suffix(".json")
         try:
-            given = json_object(path.with_suffix(".json").read_bytes())
-        except OSError:
-            given = {}
-        header = header_of(given, path.stem)
-        if not header.session.started_us:
-            header.session.started_us = file.mtime_ns // 1000
+            header = header_of(path.read_bytes())
+        except FileNotFoundError:
+            session = Session(id=path.stem, started_us=file.mtime_ns // 1000)
+            header = Header(session, [], None, None, 0)
+        except (OSError, Unreadable):
+            return  # being written: it tells when the calls were
         state, offset = self._resumed(file)
         for line in self._lines(file, state, offset):
             self._records += transcript_events(self._account, header, line, state.calls)
@@ -197,16 +202,19 @@ class Reading:
             self._problems.append(Problem(path=file.path, offset=0, what=e.message))
         self._bytes += file.size - start if whole else 0
         if whole or offset > start:
-            self._states.append((file, offset, state, whole))
+            self._done.append((file.cursor(offset, whole=whole), state))
 
     def _readings(self) -> Iterator[Record]:
-        """The counter of credits, hour by hour, and how full the newest context is."""
-        total = self._total = max((state_of(c).total for c in self._old.values()), default=0.0)
+        """The counter of credits, hour by hour, and how full the newest context is.
+
+        The counter's time never goes back: what was found late was spent when it was found.
+        """
+        latest_us, total = max((state_of(c).counter for c in self._old.values()), default=(0, 0.0))
         by_hour: dict[int, tuple[int, float]] = {}
         for at_us, spent in sorted(self._spent):
-            total += spent
-            by_hour[at_us // HOUR_US] = (at_us, total)
-        self._total = total
+            latest_us, total = max(latest_us, at_us), total + spent
+            by_hour[latest_us // HOUR_US] = (latest_us, total)
+        self._counter = (latest_us, total)
         for at_us, used in by_hour.values():
             yield _reading(self._account, "credits", at_us, "credits", used, None, "all-time")
         if self._contexts:
@@ -217,19 +225,21 @@ class Reading:
                 yield _reading(self._account, "context_window", at_us, unit, used, limit, "session")
 
     def _cursors(self, gone: list[str]) -> list[FileCursor]:
-        total = self._total
-        found = []
-        for file, offset, state, whole in self._states:
-            state.total = total
-            found.append(file.cursor(offset, msgspec.json.encode(state), whole=whole))
-        if gone and not found:
+        done = list(self._done)
+        if gone and not done:
             # The counter must outlive the file that kept it.
-            kept = next((c for p, c in self._old.items() if p not in gone), None)
-            if kept is not None:
-                state = state_of(kept)
-                state.total = total
-                found.append(msgspec.structs.replace(kept, state=msgspec.json.encode(state)))
-        return found
+            done = [(c, state_of(c)) for p, c in self._old.items() if p not in gone][:1]
+        return [_with(cursor, state, self._counter) for cursor, state in done]
+
+
+def _with(cursor: FileCursor, state: State, counter: tuple[int, float]) -> FileCursor:
+    """The cursor with what is to be remembered."""
+    state.counter = counter
+    data = msgspec.json.encode(state)
+    if cursor.path.endswith(".json"):
+        kept = _documents.kept_of(cursor)
+        data = msgspec.json.encode(msgspec.structs.replace(kept, memory=msgspec.Raw(data)))
+    return msgspec.structs.replace(cursor, state=data)
 
 
 def _reading(
@@ -264,9 +274,12 @@ def _session_beside(log: Path) -> Session:
 
 
 def _is_gone(path: str) -> bool:
-    """Whether a file of ours is certainly gone; a folder that is out of reach may come back."""
+    """Whether a log is certainly gone; a folder that is out of reach may come back.
+
+    A header's cursor is kept: its credits would count again if it came back.
+    """
     place = Path(path)
-    if place.suffix not in (".json", ".jsonl"):
+    if place.suffix != ".jsonl":
         return False
     top = place.parent if place.name != LOG else place.parents[2]
     return top.is_dir() and not place.exists()

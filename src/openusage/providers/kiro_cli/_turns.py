@@ -13,6 +13,7 @@ import msgspec
 
 from openusage.providers._calls import Calls, is_unique
 from openusage.providers._inputs import touch_of
+from openusage.providers._loose import Unreadable, reader
 from openusage.providers._values import child, count, number, project_of, text, time_us
 from openusage.wire.events import NO_TOKENS, EventKind, Outcome, TokenCounts, UsageEvent, event_key
 
@@ -72,17 +73,35 @@ class Header(msgspec.Struct, frozen=True):
     updated_us: int
 
 
-def header_of(given: Mapping[str, Any], name: str) -> Header:
-    """A session's header; `name` is its file's, for one that does not say its id."""
-    state = child(given, "session_state")
+class _HeaderFile(msgspec.Struct):
+    session_id: Any = None
+    cwd: Any = None
+    created_at: Any = None
+    updated_at: Any = None
+    session_state: Any = None
+
+
+_header = reader(_HeaderFile)
+
+
+def header_of(data: bytes) -> Header:
+    """A session's header.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    given = _header(data)
+    state = child(given.session_state)
+    if text(given.session_id) is None or not state:
+        raise Unreadable("no session in it")
     model_state = child(state, "rts_model_state")
     info = child(model_state, "model_info")
-    created = time_us(given.get("created_at"))
-    updated = time_us(given.get("updated_at")) or created or 0
+    created = time_us(given.created_at)
+    updated = time_us(given.updated_at) or created or 0
     session = Session(
-        id=text(model_state.get("conversation_id")) or text(given.get("session_id")) or name,
+        id=text(model_state.get("conversation_id")) or text(given.session_id) or "",
         model=text(info.get("model_id")),
-        directory=text(given.get("cwd")),
+        directory=text(given.cwd),
         started_us=created or updated,
     )
     listed = child(state, "conversation_metadata").get("user_turn_metadatas")
