@@ -18,6 +18,7 @@ from openusage.providers import _sqlite
 from openusage.providers._calls import Calls, is_unique
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._inputs import touch_of
+from openusage.providers._makers import maker_of
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers._totals import Totals
@@ -62,13 +63,6 @@ _MESSAGE = ("session_id", "role", "timestamp", "tool_call_id", "tool_calls!")
 _AGENTS = ("subagent", "delegate", "delegation")
 _VENDORS = {"claude": "anthropic", "openai_codex": "openai", "openai-codex": "openai"}
 _VENDORS |= {"gemini": "google", "vertex": "google"}
-_BY_MODEL = {
-    "claude": "anthropic",
-    "gpt": "openai",
-    "gemini": "google",
-    "grok": "xai",
-    "deepseek": "deepseek",
-}
 _CLIENTS = {None: None, "cli": "CLI", "cron": "Scheduled"}
 
 
@@ -291,9 +285,7 @@ def vendor_of(named: str | None, model: str | None) -> str | None:
     """Who answered: as Hermes names it, in the names that others use, else by the model."""
     if named:
         return _VENDORS.get(named.lower(), named.lower())
-    return next(
-        (vendor for sign, vendor in _BY_MODEL.items() if (model or "").lower().startswith(sign)), None
-    )
+    return maker_of(model)
 
 
 def counts_of(values: Any) -> TokenCounts:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
-from openusage.net import reason
+from openusage.errors import SourceChanged
+from openusage.providers import _http
 from openusage.providers._contract import Env
 from openusage.providers._values import child, json_object, text
 from openusage.providers.opencode._messages import PROVIDER
@@ -17,7 +17,7 @@ from openusage.wire.events import AccountFact, Record
 from openusage.wire.identity import account_key
 
 DEFAULT_BASE = "https://opencode.ai/zen/v1"
-TIMEOUT_S = 8.0
+_WHO = "OpenCode Zen"
 _VARIABLES = ("OPENCODE_API_KEY", "ZEN_API_KEY")
 _LOGINS = ("opencode", "opencode-go")
 
@@ -25,7 +25,7 @@ _LOGINS = ("opencode", "opencode-go")
 def key_of(roots: Iterator[Path], env: Env) -> str | None:
     """The Zen key: of the environment, else of `auth.json`."""
     for name in _VARIABLES:
-        if key := env.environ.get(name):
+        if _http.is_header(key := env.environ.get(name)):
             return key
     for root in roots:
         try:
@@ -34,7 +34,7 @@ def key_of(roots: Iterator[Path], env: Env) -> str | None:
             continue
         for name in _LOGINS:
             login = child(logins, name)
-            if login.get("type") == "api" and (found := text(login.get("key"))):
+            if login.get("type") == "api" and _http.is_header(found := text(login.get("key"))):
                 return found
     return None
 
@@ -49,29 +49,12 @@ def ask(account: str, key: str, env: Env) -> Iterator[Record]:
     """
     if env.http is None:
         return
-    import httpx  # loaded already by whoever made the client; reading logs does without it
-
     url = (env.base_urls.get(PROVIDER) or DEFAULT_BASE).rstrip("/") + "/models"
-    try:
-        answer = env.http.get(
-            url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_S, follow_redirects=False
-        )
-    except (httpx.LocalProtocolError, httpx.InvalidURL, ValueError):
-        # A key that cannot be a header, and whose text such an error repeats.
-        raise SourceUnavailable("OpenCode Zen cannot be asked: address or key are malformed.") from None
-    except httpx.HTTPError as e:
-        raise SourceUnavailable(f"OpenCode Zen cannot be asked: {reason(e)}.") from e
-    if answer.status_code in (401, 403):
-        raise AuthRequired(f"OpenCode Zen: HTTP {answer.status_code}", "check OPENCODE_API_KEY")
-    if answer.status_code != 200:
-        after = answer.headers.get("Retry-After", "")
-        raise SourceUnavailable(
-            f"OpenCode Zen answers {answer.status_code}.",
-            retry_after_s=float(after) if after.isdecimal() else 0.0,
-        )
-    models = json_object(answer.content).get("data")
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = _http.ask(env.http, url, who=_WHO, headers=headers, login_hint="check OPENCODE_API_KEY")
+    models = answer.get("data")
     if not isinstance(models, list):
-        raise SourceChanged("OpenCode Zen: the answer is not the list of models that it was.")
+        raise SourceChanged(f"{_WHO}: the answer is not the list of models that it was")
     at_us = round(env.now.timestamp() * 1_000_000)
     facts = {
         "auth_scope": "zen",
