@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openusage.providers._loose import NOTHING, Unreadable, items_of, objects_of, reader
+from openusage.providers._loose import NOTHING, Unreadable, array_of, items_of, objects_of, reader
 
 
 class Part(msgspec.Struct):
@@ -103,3 +103,23 @@ def test_the_elements_of_an_array_come_one_by_one() -> None:
     assert [bytes(item) for item in objects_of(data)] == [b'{"n":1}', b'{"n":3}']
     for other in (b"", b"{}", b"null", b"[1", b'"text"'):
         assert list(items_of(other)) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "what", "at"),
+    [
+        (b"{}", "no JSON array", 0),
+        (b"5", "no JSON array", 0),
+        (b"[1,", "not JSON", 2),
+        (b"[1 2]", "not JSON", 3),
+    ],
+)
+def test_a_document_that_is_no_array_is_told(data: bytes, what: str, at: int) -> None:
+    with pytest.raises(Unreadable, match=what) as told:
+        array_of(data)
+    assert told.value.at == at
+
+
+def test_a_document_that_is_an_array_comes_in_pieces() -> None:
+    assert [bytes(item) for item in array_of(b'[{"a":"cut \\ud83d"}, 5]')] == [b'{"a":"cut \\ufffd"}', b"5"]
+    assert array_of(b"[]") == []

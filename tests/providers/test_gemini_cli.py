@@ -17,7 +17,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from openusage.errors import AuthRequired, SourceUnavailable
-from openusage.providers.gemini_cli._chat import tool_name
+from openusage.providers._gemini_chats import tool_name
 from openusage.wire.events import (
     Behaviour,
     EventKind,

@@ -42,3 +42,8 @@ class Calls(msgspec.Struct):
         """Its result came: the event once more, with the outcome. `None`: the call is not known."""
         event = self.waiting.pop(call_id, None)
         return None if event is None else msgspec.structs.replace(event, outcome=outcome)
+
+
+def unchanged(call: UsageEvent) -> UsageEvent:
+    """A call that is not over, or failed: it changed no file."""
+    return msgspec.structs.replace(call, lines_added=None, lines_removed=None, file_key=None)

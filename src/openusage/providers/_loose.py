@@ -83,6 +83,23 @@ def items_of(data: Bytes) -> Iterator[msgspec.Raw]:
     yield from items
 
 
+def array_of(data: bytes) -> list[msgspec.Raw]:
+    """The elements of a document that is a JSON array.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    try:
+        return _split(data)
+    except REFUSED:
+        try:
+            return _split(_HALF.sub(rb"\\ufffd", data))
+        except msgspec.ValidationError:
+            raise Unreadable("no JSON array") from None
+        except REFUSED as e:
+            raise _not_json(data, e) from None
+
+
 def objects_of(data: Bytes) -> Iterator[msgspec.Raw]:
     """The objects in a JSON array, each still as bytes."""
     return (item for item in items_of(data) if bytes(item)[:1] == b"{")
@@ -101,11 +118,15 @@ def _object(data: bytes, refusal: Exception) -> dict[str, Any]:
     try:
         found = json.loads(text, strict=False)
     except (ValueError, RecursionError):
-        place = _PLACE.search(str(refusal))
-        raise Unreadable("not JSON", int(place[1]) if place else max(0, len(data) - 1)) from None
+        raise _not_json(data, refusal) from None
     if not isinstance(found, dict):
         raise Unreadable("no JSON object")
     return found
+
+
+def _not_json(data: bytes, refusal: Exception) -> Unreadable:
+    place = _PLACE.search(str(refusal))
+    return Unreadable("not JSON", int(place[1]) if place else max(0, len(data) - 1))
 
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode

@@ -167,19 +167,23 @@ class Reading:
         """All files that something is known of."""
         return {*self._old, *self._latest}
 
+    def cursor(self, path: str) -> FileCursor | None:
+        """How far a file was read by now."""
+        return self._latest.get(path) or self._old.get(path)
+
     def is_read(self, state: FileState) -> bool:
         """Whether all of a file is known."""
-        return state.start(self._latest.get(state.path) or self._old.get(state.path)) is None
+        return state.start(self.cursor(state.path)) is None
 
     def memory(self, path: str, remembers: Remembers[M]) -> M | None:
         """What is remembered of a log by now."""
-        cursor = self._latest.get(path) or self._old.get(path)
+        cursor = self.cursor(path)
         kept = None if cursor is None else _decoded(cursor)
         return None if kept is None else remembers.load(kept.memory)
 
     def settle(self, state: FileState, remembers: Remembers[M], parser: Callable[[M], Settles[M]]) -> None:
         """What the parser of a log held back, now that nobody writes to it."""
-        cursor = self._latest.get(state.path) or self._old.get(state.path)
+        cursor = self.cursor(state.path)
         if cursor is None or not self.is_read(state):
             return
         kept, memory = _decoded(cursor), self.memory(state.path, remembers)

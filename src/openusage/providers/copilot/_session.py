@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from openusage.providers._calls import Calls
+from openusage.providers._calls import Calls, unchanged
 from openusage.providers._inputs import touch_of
 from openusage.providers._loose import NOTHING, Bytes, loosely, reader
 from openusage.providers._values import count, disjoint, json_object, number, project_of, text, time_us
@@ -253,7 +253,7 @@ class Session:
             lines_removed=touch.lines_removed,
             file_key=touch.file_key,
         )
-        yield _unchanged(self.memory.calls.begin(call_id, made))
+        yield unchanged(self.memory.calls.begin(call_id, made))
 
     def _end(self, line: Line, data: Data, at_us: int) -> Iterator[Record]:
         outcome = Outcome.OK if data.success is True else Outcome.ERROR
@@ -261,7 +261,7 @@ class Session:
             outcome = Outcome.ABORTED
         ended = self.memory.calls.end(text(data.toolCallId) or "", outcome)
         if ended is not None:
-            yield ended if outcome is Outcome.OK else _unchanged(ended)
+            yield ended if outcome is Outcome.OK else unchanged(ended)
 
     def _agent_started(self, line: Line, data: Data, at_us: int) -> Iterator[Record]:
         call_id, name = text(data.toolCallId), text(data.agentName)
@@ -343,11 +343,6 @@ def _tokens(used: Used) -> TokenCounts:
         cache_inside=True,
         reasoning_inside=True,
     )
-
-
-def _unchanged(call: UsageEvent) -> UsageEvent:
-    """A call that is not over, or failed: it changed nothing."""
-    return msgspec.structs.replace(call, lines_added=None, lines_removed=None, file_key=None)
 
 
 def _tool_name(asked: Request) -> str:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from openusage.providers import _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._gemini_chats import Chat, Memory, Place
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
 from openusage.providers.gemini_cli import _account
-from openusage.providers.gemini_cli._account import poll
-from openusage.providers.gemini_cli._chat import PROVIDER, Chat, Memory, Place
+from openusage.providers.gemini_cli._account import PROVIDER, poll
 from openusage.providers.gemini_cli._projects import Projects
 from openusage.wire.events import Account
 
@@ -102,7 +102,9 @@ def _place(account: Account, state: FileState, projects: Projects) -> Place:
     folder, agent = relative.partition("/")[0], _AGENT.fullmatch(relative)
     name = relative.rpartition("/")[2]
     return Place(
+        provider=PROVIDER,
         account=account.id,
+        upstream="google",
         session=agent["parent"] if agent else name.removesuffix("l").removesuffix(".json"),
         is_agent=agent is not None,
         project=partial(projects.of, f"{root}/{folder}"),

@@ -17,11 +17,11 @@ from openusage.providers import _http, _walk
 from openusage.providers._contract import Env
 from openusage.providers._documents import content
 from openusage.providers._values import child, json_object, number, text, time_us
-from openusage.providers.gemini_cli._chat import PROVIDER
 from openusage.wire.events import Account, AccountFact, Behaviour, QuotaReading, Record
 from openusage.wire.identity import account_key
 from openusage.wire.keys import slug
 
+PROVIDER = "gemini_cli"
 API_BASE_URL = "https://cloudcode-pa.googleapis.com"
 LOGIN_HINT = "Run `gemini` to log in again."
 LOGIN, ACCOUNTS, SETTINGS = "oauth_creds.json", "google_accounts.json", "settings.json"

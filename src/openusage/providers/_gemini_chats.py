@@ -1,4 +1,4 @@
-"""A chat of Gemini CLI -> what was used. Pure: bytes in, records out.
+"""A chat of Gemini CLI, or of what was made of it (Qwen Code) -> what was used. Pure: bytes in, records out.
 
 A log's line and the whole of an older document are the same kind of object: a head (which session), a
 message, an update of the head (`$set`), or a head with all messages in it. A message is written again
@@ -29,9 +29,9 @@ from openusage.wire.events import (
     event_key,
 )
 
-PROVIDER = "gemini_cli"
-UPSTREAM = "google"
 CLIENT = "CLI"
+ANSWERS = ("gemini", "qwen")
+"""How an answer is called."""
 AGENT = "agent"
 """A sub-agent's own log does not tell its kind."""
 LONG_ID = 16
@@ -103,7 +103,9 @@ class Memory(msgspec.Struct, omit_defaults=True):
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """What a chat's place tells."""
 
+    provider: str
     account: str
+    upstream: str
     session: str
     """Of a sub-agent: the session that started it."""
     is_agent: bool
@@ -126,7 +128,7 @@ class Chat:
             yield from self._checkpoint(_read(line.update))
         elif line.type is None:
             self._head(line)
-        elif line.type == "gemini":
+        elif line.type in ANSWERS:
             yield from self._answer(line)
         elif line.type == "user":
             yield from self._prompt(line)
@@ -138,7 +140,7 @@ class Chat:
         self._head(line)
         for message in objects_of(line.messages):
             told = _read(message)
-            if told.type == "gemini":
+            if told.type in ANSWERS:
                 yield from self._answer(told)
 
     def _head(self, line: Line) -> None:
@@ -173,7 +175,7 @@ class Chat:
         searches, fetches = _WEB.get(name, (None, None))
         made = self._event(
             EventKind.TOOL,
-            event_key(PROVIDER, *key),
+            event_key(self._place.provider, *key),
             time_us(call.timestamp) or at_us,
             model=text(line.model),
             tool=tool_name(name, text(call.displayName) or ""),
@@ -193,17 +195,17 @@ class Chat:
 
     def _key(self, kind: str, name: str | int) -> bytes:
         is_unique = isinstance(name, str) and len(name) >= LONG_ID
-        return event_key(PROVIDER, kind, *((name,) if is_unique else (self._session, name)))
+        return event_key(self._place.provider, kind, *((name,) if is_unique else (self._session, name)))
 
     def _event(self, kind: EventKind, key: bytes, at_us: int, **more: Any) -> UsageEvent:
         place = self._place
         return UsageEvent(
-            provider=PROVIDER,
+            provider=place.provider,
             account=place.account,
             at_us=at_us,
             kind=kind,
             event_key=key,
-            upstream=UPSTREAM,
+            upstream=place.upstream,
             client=CLIENT,
             project=place.project() or self.memory.project or place.folder,
             session=place.session if place.is_agent else self._session,
@@ -214,7 +216,7 @@ class Chat:
     def _context(self, at_us: int, used: int, model: str) -> QuotaReading:
         limit = GEMMA_TOKENS if model.startswith("gemma") else CONTEXT_TOKENS
         return QuotaReading(
-            provider=PROVIDER,
+            provider=self._place.provider,
             account=self._place.account,
             key="context_window",
             at_us=at_us,

@@ -1,0 +1,78 @@
+"""Amp: a document for every thread in `~/.local/share/amp/threads`.
+
+Seen: threads of 2025 and 2026, with and without a ledger of their use. Credits are Amp's own unit and no
+dollars. Not covered: threads that a current Amp keeps on its server alone (`amp threads export` would fetch
+them, with the user's login and a call for each), and limits, which no file tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path
+
+from openusage.providers import _walk
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._reading import Reading, Remembers
+from openusage.providers.amp._thread import PROVIDER, Memory, Parser
+from openusage.wire.events import Account, Record
+
+SPEC = ProviderSpec(
+    id=PROVIDER,
+    name="Amp",
+    kind=Kind.LOCAL,
+    default_account="amp",
+    docs_url="https://ampcode.com/manual",
+    patterns=("~/.local/share/amp/threads/T-*.json",),
+    retention_hint="A current Amp keeps its threads on its server and writes few or none of these files.",
+)
+
+CHUNK_BYTES = 8 << 20
+
+_REMEMBERS = Remembers(Memory)
+
+
+def discover(env: Env) -> Iterator[Account]:
+    """One account over all data directories that have threads."""
+    roots = _walk.real_dirs(place / "threads" for place in _places(env))
+    if roots:
+        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+
+
+def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
+    """How much there is to read."""
+    return _walk.plan(_find(account).files, cursors)
+
+
+def read(
+    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
+) -> Iterator[Chunk]:
+    """The threads that changed since `cursors`."""
+    reading = Reading(account, cursors, CHUNK_BYTES, changed)
+    found = _find(account, changed)
+    for state in found.files:
+        parser = partial(Parser, account.id, Path(state.path).stem)
+        yield from reading.document(state, _REMEMBERS, parser)
+    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
+
+
+def poll(account: Account, env: Env) -> Iterator[Record]:
+    """Nothing: Amp has no API for what is left."""
+    return iter(())
+
+
+def _places(env: Env) -> list[Path]:
+    named = _walk.named(env, "AMP_DATA_DIR")
+    if named:
+        return named
+    data = _walk.named(env, "XDG_DATA_HOME") or [env.home / ".local" / "share"]
+    others = [env.home / "Library" / "Application Support", *_walk.named(env, "APPDATA")]
+    return [place / "amp" for place in (*data, *others)]
+
+
+def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
+    return _walk.find(account.roots, _is_thread, changed, enters=lambda relative: False)
+
+
+def _is_thread(relative: str) -> bool:
+    return relative.startswith("T-") and relative.endswith(".json")
