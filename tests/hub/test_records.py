@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import gzip
 import json
 import random
@@ -98,6 +99,36 @@ def test_a_batch_from_a_clock_that_is_wrong_is_taken(hub: Fleet) -> None:
     future = NOON.replace(year=2090)
     assert hub.send([message("a", hub.now_us + 400 * DAY_US)], sent_at=future).status_code == 200
     assert hub.machines()["laptop"]["clock_skew_s"] > 1e9
+
+
+@pytest.mark.parametrize(("days", "in_windows"), [(1, 2), (2, 1), (365, 1)])
+def test_a_machine_from_the_future_spoils_no_window_of_the_others(
+    hub: Fleet, days: int, in_windows: int
+) -> None:
+    """What it dates beyond tomorrow counts in its own day and in all time; before that it was used today."""
+    hub.send([message("now", hub.now_us)], DESKTOP, machine="desktop")
+    ahead = dt.timedelta(days=days)
+    sent: list[Record] = [
+        message("ahead", hub.now_us + days * DAY_US),
+        reading(hub.now_us + days * DAY_US),
+        fact("pro"),
+    ]
+    assert hub.send(sent, sent_at=NOON + ahead).status_code == 200
+    for window in ("1d", "3d", "7d", "30d"):
+        assert hub.totals(window=window)["requests"] == in_windows, window
+    assert hub.totals()["requests"] == 2
+    rows = hub.get("/v1/usage", window="all", by="day,machine")["rows"]
+    assert [(r["key"]["day"], r["key"]["machine"], r["requests"]) for r in rows] == [
+        (f"{NOON:%Y-%m-%d}", "desktop", 1),
+        (f"{NOON + ahead:%Y-%m-%d}", "laptop", 1),
+    ]
+    machines = hub.machines()
+    assert {m["state"] for m in machines.values()} == {"fresh"}
+    assert machines["laptop"]["clock_skew_s"] == pytest.approx(ahead.total_seconds(), abs=60)
+    assert machines["desktop"]["clock_skew_s"] == pytest.approx(0, abs=60)
+    # Set right again, it goes on, and what it sends now is in every window.
+    assert hub.send([message("right", hub.now_us)], after=3).json()["stored"] == 4
+    assert hub.totals(window="1d")["requests"] == in_windows + 1
 
 
 # -- who and how ---------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """This machine -> a hub. Best effort: whatever the hub does, collection never notices.
 
 `snapshots` sends the newest state every interval, `records` what the store got since the hub last had all of
-it, `privacy` says what of a record may leave the machine, `target` makes one request.
+it, `refused` finds the one record that a hub will not take, `pace` says how long a back-fill takes, `privacy`
+what may leave the machine, `target` makes one request.
 """
 
 from openusage.exporter.records import Outgoing

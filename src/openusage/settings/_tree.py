@@ -108,7 +108,8 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     """Also send e-mail addresses, account names and host paths. By default they stay on this machine."""
     records: Literal["full", "no_projects", "off"] = "full"
     """What a hub gets beside the newest state, for its history: every message and tool call with its figures,
-    the same with pseudonyms for projects, or nothing. Prompts, answers and paths never leave this machine."""
+    the same with pseudonyms for projects (in the newest state, too), or nothing. Prompts, answers and paths
+    never leave this machine."""
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
