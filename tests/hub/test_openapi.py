@@ -42,7 +42,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 50
+EXAMPLES = 30
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -72,12 +72,12 @@ def test_it_is_an_openapi_document(described: Json) -> None:
 def test_every_path_that_is_served_is_described_and_no_other(hub: Fleet) -> None:
     app = hub.server.app
     assert isinstance(app, HubApp)
-    assert {call.path for call in CALLS} == app.paths
+    assert {call.path.partition("{")[0] for call in CALLS} == app.paths
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda c: c.path)
 def test_each_path_takes_the_methods_that_are_described_and_no_other(hub: Fleet, call: Call) -> None:
-    if call.path == "/healthz":
+    if call.path in ("/healthz", "/readyz"):
         return  # any method, as the Go hub's
     taken = {"GET", "HEAD"} if call.method == "GET" else {call.method}
     for method in METHODS:
@@ -196,7 +196,8 @@ def test_whatever_is_asked_is_answered_as_described(
 ) -> None:
     """Requests that the document allows, and such that it does not; never a 5xx. The same ones each time."""
     operation = schemathesis.openapi.from_dict(described)[call.path][call.method]
-    if mode is GenerationMode.NEGATIVE and not (operation.query or operation.headers or operation.body):
+    asked = (operation.query, operation.headers, operation.path_parameters, operation.body)
+    if mode is GenerationMode.NEGATIVE and not any(asked):
         return  # there is nothing to ask wrongly
     statuses: Counter[int] = Counter()
     with requests.Session() as session:
@@ -217,8 +218,17 @@ def test_whatever_is_asked_is_answered_as_described(
             case.validate_response(answer, checks=CHECKS)
 
         ask()
-    if mode is GenerationMode.POSITIVE:
+    if mode is GenerationMode.POSITIVE and call.method != "DELETE":
         assert statuses[200], statuses
+
+
+def test_what_forgetting_a_machine_meant_is_answered_as_described(hub: Fleet, described: Json) -> None:
+    hub.push("doomed", "f" * 32)
+    operation = schemathesis.openapi.from_dict(described)["/v1/machines/{machine}"]["DELETE"]
+    case = operation.Case(path_parameters={"machine": "doomed"})
+    answer = case.call(hub.server.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+    assert answer.status_code == 200
+    case.validate_response(answer, checks=CHECKS)
 
 
 def test_events_of_a_stream_are_as_described(hub: Fleet, described: Json) -> None:

@@ -19,7 +19,7 @@ from openusage.hub.usage import ALLOWED, DEFAULT_WINDOW, FILTERS, MAX_ROWS, WIND
 from openusage.store.schema import LARGEST_COUNT, LATEST_US
 from openusage.wire.envelope import RemoteEnvelope
 from openusage.wire.events import EventKind, TokenCounts
-from openusage.wire.fleet import AccountsReply, Capabilities, MachinesReply, UsageReply
+from openusage.wire.fleet import AccountsReply, Capabilities, ForgetReply, MachinesReply, UsageReply
 from openusage.wire.pane import GROUPS, Pane
 from openusage.wire.pane import WINDOWS as PANE_WINDOWS
 from openusage.wire.records import (
@@ -36,6 +36,7 @@ from openusage.wire.stream import CONTENT_TYPE, StreamEvent
 
 Json = dict[str, Any]
 JSON = "application/json"
+_OPENMETRICS = "application/openmetrics-text"
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,6 +50,13 @@ class Accepted(msgspec.Struct, frozen=True):
     """A push is on the board."""
 
     ok: bool
+
+
+class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether it can do all it is for; `why` it cannot."""
+
+    status: str
+    why: str = ""
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,7 +75,7 @@ class Says(NamedTuple):
     """Its type; `None`: no body."""
     headers: tuple[str, ...] = ()
     """Those it always has."""
-    media: str = JSON
+    media: tuple[str, ...] = (JSON,)
 
 
 class Parameter(NamedTuple):
@@ -90,6 +98,11 @@ class Call(NamedTuple):
     parameters: tuple[Parameter, ...] = ()
     body: Any = None
     needs_token: bool = True
+
+    def all_answers(self) -> tuple[Says, ...]:
+        """One a status, with those that any call may get."""
+        generic = (*_ANY, *(_REFUSED if self.needs_token else ()))
+        return tuple({a.status: a for a in (*generic, *self.answers)}.values())
 
 
 _TEXT: Json = {"type": "string"}
@@ -129,9 +142,18 @@ _CODING = Parameter(
 )
 _HEARD = "The id of the event that was heard last: what came after it is told."
 
-_NO_TOKEN = Says(401, "No token, or not a good one.", Fault, ("WWW-Authenticate",))
+_ANY = (
+    Says(400, "No name of a host, or two.", Fault),
+    Says(421, "A hub for its own machine, asked under another one's name.", Fault),
+    Says(429, "Too much from one address.", Fault, ("Retry-After",)),
+)
+_REFUSED = (
+    Says(401, "No token, or not a good one.", Fault, ("WWW-Authenticate",)),
+    Says(403, "The token is not good for this; `detail` says what it is for.", Fault),
+)
 _KNOWN_ALREADY = Says(304, "The client has it.", None, ("ETag",))
 _NOT_NOW = Says(503, "Too much at once, or the history cannot be used now.", Fault, ("Retry-After",))
+_NO_SPACE = Says(507, "No space is left.", Fault, ("Retry-After",))
 _BAD_BODY = Says(400, "The body cannot be used; `detail` names the place.", Fault)
 _BAD_CODING = Says(415, "Packed in another way than gzip.", Fault, ("Accept-Encoding",))
 
@@ -148,7 +170,6 @@ CALLS: tuple[Call, ...] = (
         (
             Says(200, "It is on the board.", Accepted, ("Accept-Encoding",)),
             _BAD_BODY,
-            _NO_TOKEN,
             Says(413, f"More than {MAX_BODY} bytes, as it comes or unpacked.", Fault),
             _BAD_CODING,
             _NOT_NOW,
@@ -161,10 +182,23 @@ CALLS: tuple[Call, ...] = (
         "GET",
         "/v1/snapshots",
         "The newest state of all machines: `machine:provider:account` -> snapshot.",
-        (_found("All that is fresh.", dict[str, UsageSnapshot]), _KNOWN_ALREADY, _NO_TOKEN),
+        (_found("All that is fresh.", dict[str, UsageSnapshot]), _KNOWN_ALREADY),
         (_KNOWN,),
     ),
     Call("GET", "/healthz", "Whether it is up.", (Says(200, "It is.", Health),), needs_token=False),
+    Call(
+        "GET",
+        "/readyz",
+        "Whether it can do all it is for.",
+        (Says(200, "It can.", Ready), Says(503, "It cannot; `why`.", Ready)),
+        needs_token=False,
+    ),
+    Call(
+        "GET",
+        "/metrics",
+        "How it is, for Prometheus; `hub.metrics_public` serves it without a token.",
+        (Says(200, "In the format that is asked for.", str, media=("text/plain", _OPENMETRICS)),),
+    ),
     Call(
         "POST",
         "/v1/records",
@@ -172,12 +206,11 @@ CALLS: tuple[Call, ...] = (
         (
             Says(200, "Stored, now or before.", RecordsReply, ("Accept-Encoding",)),
             _BAD_BODY,
-            _NO_TOKEN,
             Says(409, "It begins after what is stored; nothing was.", RecordsReply),
             Says(413, f"More than {MAX_PACKED_BYTES} bytes packed or {MAX_UNPACKED_BYTES} unpacked.", Fault),
             _BAD_CODING,
             _NOT_NOW,
-            Says(507, "No space is left.", Fault, ("Retry-After",)),
+            _NO_SPACE,
         ),
         (_CODING,),
         RecordBatch,
@@ -186,13 +219,25 @@ CALLS: tuple[Call, ...] = (
         "GET",
         "/v1/machines",
         "Every machine the hub knows, live or not.",
-        (Says(200, "By name.", MachinesReply), _NO_TOKEN, _NOT_NOW),
+        (Says(200, "By name.", MachinesReply), _NOT_NOW),
+    ),
+    Call(
+        "DELETE",
+        "/v1/machines/{machine}",
+        "Forgets a machine and what it alone had. With the hub's own token only.",
+        (
+            Says(200, "What that meant.", ForgetReply),
+            Says(404, "There is none of this name or id.", Fault),
+            _NOT_NOW,
+            _NO_SPACE,
+        ),
+        (Parameter("machine", "Its name, as `/v1/machines` has it, or its id.", _TEXT, "path"),),
     ),
     Call(
         "GET",
         "/v1/accounts",
         "Every real account once, with the machines that share it and its limits.",
-        (_found("By provider and name.", AccountsReply), _KNOWN_ALREADY, _NO_TOKEN, _NOT_NOW),
+        (_found("By provider and name.", AccountsReply), _KNOWN_ALREADY, _NOT_NOW),
         (_KNOWN,),
     ),
     Call(
@@ -203,7 +248,6 @@ CALLS: tuple[Call, ...] = (
             _found("The sums.", UsageReply),
             _KNOWN_ALREADY,
             Says(400, "A parameter is wrong; `detail` names it and what is allowed.", Fault),
-            _NO_TOKEN,
             _NOT_NOW,
         ),
         (*(_USAGE[name] for name in ALLOWED), _KNOWN),
@@ -216,19 +260,17 @@ CALLS: tuple[Call, ...] = (
             _found("The pane.", Pane),
             _KNOWN_ALREADY,
             Says(400, "A parameter is wrong; `detail` names it and what is allowed.", Fault),
-            _NO_TOKEN,
             _NOT_NOW,
         ),
         (*(_PANE[name] for name in PANE_ALLOWED), _KNOWN),
     ),
-    Call("GET", "/v1/capabilities", "What this hub does.", (Says(200, "This.", Capabilities), _NO_TOKEN)),
+    Call("GET", "/v1/capabilities", "What this hub does.", (Says(200, "This.", Capabilities),)),
     Call(
         "GET",
         "/v1/stream",
         "Changes as they happen, as Server-Sent Events; each names what to ask anew.",
         (
-            Says(200, "Until either end leaves.", StreamEvent, media=CONTENT_TYPE),
-            _NO_TOKEN,
+            Says(200, "Until either end leaves.", StreamEvent, media=(CONTENT_TYPE,)),
             Says(503, "Too many listeners.", Fault, ("Retry-After",)),
         ),
         (
@@ -240,7 +282,7 @@ CALLS: tuple[Call, ...] = (
         "GET",
         "/openapi.json",
         "This document.",
-        (_found("OpenAPI 3.1.", dict[str, Any]), _KNOWN_ALREADY, _NO_TOKEN),
+        (_found("OpenAPI 3.1.", dict[str, Any]), _KNOWN_ALREADY),
         (_KNOWN,),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,8 @@ _TEXT: Json = {"type": "string"}
 @functools.cache
 def document() -> tuple[bytes, bytes]:
     """(tag, JSON), made when it is asked for first."""
-    types = {t: None for call in CALLS for t in (call.body, *(a.body for a in call.answers)) if t is not None}
+    carried = (body for call in CALLS for body in (call.body, *(a.body for a in call.all_answers())))
+    types = {body: None for body in carried if body is not None}
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     shape = dict(zip(types, schemas, strict=True))
     for struct in _structs(types):
@@ -55,10 +57,10 @@ def document() -> tuple[bytes, bytes]:
 
 def _operation(call: Call, shape: Mapping[Any, Json]) -> Json:
     said: Json = {
-        "operationId": f"{call.method.lower()}{call.path.replace('.', '/').replace('/', '_')}",
+        "operationId": "_".join((call.method.lower(), *re.findall(r"\w+", call.path))),
         "summary": call.what,
         "security": [{"token": []}] if call.needs_token else [],
-        "responses": {str(a.status): _response(a, shape) for a in call.answers},
+        "responses": {str(a.status): _response(a, shape) for a in call.all_answers()},
     }
     if call.parameters:
         said["parameters"] = [_parameter(p) for p in call.parameters]
@@ -71,16 +73,18 @@ def _response(answer: Says, shape: Mapping[Any, Json]) -> Json:
     said: Json = {"description": answer.what}
     if answer.headers:
         said["headers"] = {name: {"schema": _TEXT, "required": True} for name in answer.headers}
-    if answer.media == CONTENT_TYPE:
+    if CONTENT_TYPE in answer.media:
         # The data of one event; OpenAPI 3.1 has no words for a sequence of them.
-        said["content"] = {answer.media: {"schema": _TEXT, "x-event-data": shape[answer.body]}}
+        said["content"] = {CONTENT_TYPE: {"schema": _TEXT, "x-event-data": shape[answer.body]}}
     elif answer.body is not None:
-        said["content"] = {answer.media: {"schema": shape[answer.body]}}
+        said["content"] = {media: {"schema": shape[answer.body]} for media in answer.media}
     return said
 
 
 def _parameter(parameter: Parameter) -> Json:
     said: Json = {"name": parameter.name, "in": parameter.where, "description": parameter.what}
+    if parameter.where == "path":
+        said["required"] = True
     if not parameter.is_list:
         return said | {"schema": parameter.schema}
     schema = {"type": "array", "items": parameter.schema}
