@@ -57,6 +57,14 @@ def test_a_child_that_dies_is_a_source_error() -> None:
             list(chunks)
 
 
+@pytest.mark.parametrize("sent", [b"", b"\x84", b"\x80\x04\x95"])
+def test_a_child_whose_parent_ended_before_its_order_was_whole_ends_without_a_word(sent: bytes) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "openusage.daemon.ahead"], input=sent, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
 def test_leaving_early_ends_the_child() -> None:
     before = set(psutil.Process().children())
     with chunks_ahead(load("codex"), account("codex"), {}, env("codex")):

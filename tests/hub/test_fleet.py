@@ -520,6 +520,7 @@ def test_capabilities_say_what_there_is(hub: Fleet) -> None:
         "fleet": True,
         "durable": True,
         "stream": True,
+        "openapi": True,
     }
 
 

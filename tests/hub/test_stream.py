@@ -214,6 +214,15 @@ def test_silence_is_told_though_nobody_asks(hub: Fleet) -> None:
         assert listener.event() == SnapshotsChanged()
 
 
+def test_a_machine_that_is_forgotten_is_told(hub: Fleet) -> None:
+    hub.push("laptop", DESKTOP)
+    with listening(hub) as listener:
+        assert listener.event() == Hello(resumed=False)
+        assert hub.http.delete("/v1/machines/laptop").status_code == 200
+        listener.until(MachineChanged(name="laptop", happened=Happened.FORGOTTEN))
+        assert hub.machines() == {}
+
+
 def test_records_are_told_as_usage(hub: Fleet) -> None:
     with listening(hub) as listener:
         assert listener.event() == Hello(resumed=False)

@@ -46,6 +46,7 @@ def snapshot(metrics: dict[str, Metric], resets: dict[str, dt.datetime] | None =
         ("plan_spend", m(30.0, limit=20.0, unit="USD"), 150.0),
         ("plan_spend", m(30.0, limit=0.0, unit="USD"), None),
         ("plan_spend", m(limit=20.0, unit="USD"), None),
+        ("plan_spend", m(1e18, limit=1e-300, unit="USD"), None),
         ("balance", m(remaining=20.0, unit="USD"), None),
         ("context_window", m(182230.0, limit=272000.0, unit="tokens"), None),
     ],

@@ -144,9 +144,10 @@ def _error(failed: Failed) -> Exception:
 
 def main(requests: BinaryIO, answers: BinaryIO) -> None:
     """The child: read one order, write its frames."""
-    request = requests.read()
-    pickled = request.startswith(_PICKLED)
-    order: Order = pickle.loads(request) if pickled else msgspec.msgpack.decode(request, type=Order)
+    try:
+        order = _order(requests.read())
+    except (msgspec.DecodeError, EOFError, pickle.UnpicklingError):
+        return  # the parent ended before it had said what to read
     env = Env(home=Path(order.home), environ=order.environ, now=order.now)
     cursors = {cursor.path: cursor for cursor in order.cursors}
     last: Frame = Done()
@@ -161,6 +162,13 @@ def main(requests: BinaryIO, answers: BinaryIO) -> None:
         last = Failed(error="", message=f"{type(e).__name__}: {e}")
     with contextlib.suppress(BrokenPipeError):
         _write(answers, last)
+
+
+def _order(request: bytes) -> Order:
+    order: Order = (
+        pickle.loads(request) if request.startswith(_PICKLED) else msgspec.msgpack.decode(request, type=Order)
+    )
+    return order
 
 
 def _write(answers: BinaryIO, frame: Frame) -> None:

@@ -87,6 +87,11 @@ class HubApp:
         self._prefixes = sorted((p for p in added if p.endswith("/")), key=len, reverse=True)
         board.listeners.append(_log_change)
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """All that it serves; a prefix ends in `/`."""
+        return frozenset(self._routes)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, handler = self._find(scope["path"])
         tally = self._meters.begin(route, send)

@@ -47,6 +47,7 @@ class Change(enum.StrEnum):
     APPEARED = "appeared"
     RETURNED = "came back"
     WENT_STALE = "went stale"
+    FORGOTTEN = "was forgotten"
 
 
 class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,14 +185,17 @@ class Board:
             self._bound_gone()
 
     def forget(self, identities: Iterable[Identity]) -> None:
-        """These machines were never heard, live ones included. No change is told."""
+        """These machines were never heard, live ones included."""
+        forgotten = []
         with self._lock:
             stale = self._evict()
             for identity in identities:
                 if identity in self._live:
                     self._forget(identity)
-                self._gone.pop(identity, None)
+                if (machine := self._gone.pop(identity, None)) is not None:
+                    forgotten.append(machine.label)
         self._tell(stale)
+        self._tell(forgotten, Change.FORGOTTEN)
 
     def _put(self, identity: Identity, batch: Batch) -> tuple[Change, str]:
         old = self._live.get(identity)

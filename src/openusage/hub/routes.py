@@ -25,6 +25,7 @@ from openusage.hub.http import (
     answer,
     asked_for,
     error,
+    match_tag,
     not_modified,
     refuse,
     reply,
@@ -32,6 +33,7 @@ from openusage.hub.http import (
 )
 from openusage.hub.machines import Roll, ask_kept
 from openusage.hub.meters import Meters
+from openusage.hub.openapi import document
 from openusage.hub.pane import PaneAnswers
 from openusage.hub.pane import parse as parse_pane
 from openusage.hub.records import RecordsCall
@@ -83,8 +85,14 @@ def history_routes(
             fleet=True,
             durable=not history.in_memory,
             stream=True,
+            openapi=True,
         )
         return Found(b"", msgspec.json.encode(said))
+
+    async def openapi(scope: Scope, known: bytes) -> Found:
+        tag, body = document()
+        match = match_tag(known, (tag, zip_tag(tag)))
+        return Found(match, None) if match else Found(tag, body)
 
     gets = {
         "/v1/machines": machines,
@@ -92,6 +100,7 @@ def history_routes(
         "/v1/usage": usage,
         "/v1/fleet": fleet,
         "/v1/capabilities": capabilities,
+        "/openapi.json": openapi,
     }
     handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in gets.items()}
     return {

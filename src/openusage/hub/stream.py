@@ -271,8 +271,10 @@ class Stream:
         self._versions = version, state
 
     def _note(self, change: Change, label: str) -> None:
-        happened = Happened.STALE if change is Change.WENT_STALE else Happened.HEARD
-        self._feed.note(MachineChanged(name=label, happened=happened))
+        self._feed.note(MachineChanged(name=label, happened=_SAID.get(change, Happened.HEARD)))
+
+
+_SAID = {Change.WENT_STALE: Happened.STALE, Change.FORGOTTEN: Happened.FORGOTTEN}
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -23,9 +23,9 @@ DEFAULT_WINDOW = "30d"
 MAX_ROWS = 50_000
 _MAX_VALUES = 500
 """Of one query, all parameters together."""
-_ONCE = ("window", "from", "to", "tz")
-_FILTERS = ("machine", "provider", "account", "model", "project", "kind")
-_ALLOWED = (*_ONCE, "by", *_FILTERS)
+ONCE = ("window", "from", "to", "tz")
+FILTERS = ("machine", "provider", "account", "model", "project", "kind")
+ALLOWED = (*ONCE, "by", *FILTERS)
 _MINUTE_US = 60_000_000
 _LATEST = dt.datetime(9998, 12, 31, tzinfo=dt.UTC)
 _E = TypeVar("_E", By, EventKind)
@@ -47,8 +47,8 @@ class BadQuestion(UsageError):
 
 def parse(query: bytes, now: dt.datetime) -> Asked:
     """The question in a query. Rolling windows begin at the last whole minute. Raises `BadQuestion`."""
-    given = read_query(query, _ALLOWED)
-    once = {name: single(name, given[name]) for name in _ONCE if name in given}
+    given = read_query(query, ALLOWED)
+    once = {name: single(name, given[name]) for name in ONCE if name in given}
     tz = zone_name(once.get("tz", "UTC"))
     by = _words("by", (w for text in given.get("by", ()) for w in text.split(",")), By)
     return Asked(window=_window(once, now, tz), by=by, where=filter_of(given), tz=tz)

@@ -13,6 +13,8 @@ import msgspec
 
 from openusage.wire.snapshot import ZERO_TIME, DayValue, Metric, ModelUsage, UsageSnapshot
 
+_LARGEST = 1e18
+
 
 class RemoteEnvelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The newest state of every account of one machine; replaces the machine's earlier batch as a whole."""
@@ -122,7 +124,18 @@ def aware(time: dt.datetime | None) -> dt.datetime:
 def _metric(m: _Metric | None) -> Metric:
     if m is None:
         return Metric(unit="", window="")
-    return Metric(limit=m.limit, remaining=m.remaining, used=m.used, unit=m.unit or "", window=m.window or "")
+    return Metric(
+        limit=_figure(m.limit),
+        remaining=_figure(m.remaining),
+        used=_figure(m.used),
+        unit=m.unit or "",
+        window=m.window or "",
+    )
+
+
+def _figure(value: float | None) -> float | None:
+    """Beyond what any tool can mean it is not known: sums and shares of such figures are none."""
+    return value if value is not None and -_LARGEST <= value <= _LARGEST else None
 
 
 def _texts(texts: dict[str, str | None] | None) -> dict[str, str]:
@@ -130,7 +143,7 @@ def _texts(texts: dict[str, str | None] | None) -> dict[str, str]:
 
 
 def _days(days: list[_DayValue | None] | None) -> list[DayValue]:
-    return [DayValue(d.date or "", d.value or 0.0) for d in days or () if d is not None]
+    return [DayValue(d.date or "", _figure(d.value) or 0.0) for d in days or () if d is not None]
 
 
 def _model(m: _ModelUsage) -> ModelUsage:
@@ -147,13 +160,13 @@ def _model(m: _ModelUsage) -> ModelUsage:
         reason=m.reason or "",
         window=m.window or "",
         dimensions=_texts(m.dimensions),
-        input_tokens=m.input_tokens,
-        output_tokens=m.output_tokens,
-        cached_tokens=m.cached_tokens,
-        reasoning_tokens=m.reasoning_tokens,
-        total_tokens=m.total_tokens,
-        cost_usd=m.cost_usd,
-        requests=m.requests,
+        input_tokens=_figure(m.input_tokens),
+        output_tokens=_figure(m.output_tokens),
+        cached_tokens=_figure(m.cached_tokens),
+        reasoning_tokens=_figure(m.reasoning_tokens),
+        total_tokens=_figure(m.total_tokens),
+        cost_usd=_figure(m.cost_usd),
+        requests=_figure(m.requests),
     )
 
 

@@ -207,3 +207,5 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What it has outlives a restart."""
     stream: bool = False
     """It tells of changes at `/v1/stream`."""
+    openapi: bool = False
+    """It describes itself at `/openapi.json`."""

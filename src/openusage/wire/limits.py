@@ -7,6 +7,7 @@ Used share (the contract's rule): `context_window` is never a gauge; unit `%`: `
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 
 from openusage.wire import keys
@@ -71,9 +72,9 @@ def used_pct(key: str, metric: Metric) -> float | None:
         return None if metric.remaining is None else 100.0 - metric.remaining
     if not metric.limit or metric.limit <= 0:
         return None
-    if metric.remaining is not None:
-        return 100.0 * (metric.limit - metric.remaining) / metric.limit
-    return None if metric.used is None else 100.0 * metric.used / metric.limit
+    used = metric.used if metric.remaining is None else metric.limit - metric.remaining
+    pct = None if used is None else 100.0 * used / metric.limit
+    return pct if pct is not None and math.isfinite(pct) else None
 
 
 def window_length_s(window: str) -> int | None:

@@ -37,6 +37,8 @@ class Happened(enum.StrEnum):
     """It sent something. A name that was not known before has appeared, a stale one has come back."""
     STALE = "stale"
     """It fell silent, and its snapshots left."""
+    FORGOTTEN = "forgotten"
+    """It is not in the list any more."""
 
 
 class MachineChanged(msgspec.Struct, frozen=True, tag="machine"):
