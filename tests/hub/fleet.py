@@ -88,13 +88,16 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def fleet(path: Path | None, clock: Clock | None = None, **options: Any) -> Iterator[Fleet]:
-    """A hub whose history is in `path`; options are those of `History`."""
+def fleet(
+    path: Path | None, clock: Clock | None = None, serves: dict[str, Any] | None = None, **options: Any
+) -> Iterator[Fleet]:
+    """A hub whose history is in `path`; options are those of `History`, `serves` those of `HubServer`."""
     clock = clock or Clock()
+    more: dict[str, Any] = {"monotonic": clock.monotonic} | (serves or {})
     with (
         History(path, now=clock.now, price=price, **options) as history,
         HubServer(
-            Board(monotonic=clock.monotonic, now=clock.now), "127.0.0.1", 0, TOKEN, history=history
+            Board(monotonic=clock.monotonic, now=clock.now), "127.0.0.1", 0, TOKEN, history=history, **more
         ) as server,
     ):
         running = Fleet(server, history, clock)

@@ -1,7 +1,7 @@
 """`GET /metrics`: how the hub is, for Prometheus. The client library makes the text, in a thread.
 
-Series are bounded: one a path, status, provider and machine (1,000 at most), none a project, session, model
-or account. What is summed from the history is about a minute old: asking costs the same whatever the hub
+Series are bounded: a few a path, provider and machine (1,000 at most), none a project, session, model or
+account. What is summed from the history is about a minute old: asking costs the same whatever the hub
 keeps.
 """
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_MACHINES = 1000
 """Machines with series of their own: those heard last."""
+DEAREST = 200
+"""Machines whose cost has a series."""
 MOST_PROVIDERS = 50
 FIGURES_S = 60.0
 """So old may be what is summed from the history."""
@@ -182,11 +184,11 @@ def _of_machines(seen: Seen) -> Iterator[Metric]:
     )
     names = seen.figures.names
     rows = {names.get(row.key[By.MACHINE] or "", ""): row for row in seen.figures.by_machine}
-    listed = [(labels[m.name], rows[m.name]) for m in newest if m.name in rows]
+    costs = [(rows[m.name].cost_nano / 1e9, labels[m.name]) for m in newest if m.name in rows]
     yield _gauge(
         "machine_cost_dollars",
-        "Cost of all messages that count for a machine.",
-        {label: row.cost_nano / 1e9 for label, row in listed},
+        "Cost of all messages that count for a machine; the 200 dearest of those heard last.",
+        {label: cost for cost, label in sorted(costs, reverse=True)[:DEAREST]},
         ("machine",),
     )
 
