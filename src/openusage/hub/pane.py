@@ -24,7 +24,7 @@ from openusage.store import Answers
 from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
 from openusage.wire.fleet import MachineState
-from openusage.wire.pane import GROUPS, WINDOWS
+from openusage.wire.pane import GROUPS, WINDOWS, Pane
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.sections import Sections
 from openusage.wire.snapshot import ZERO_TIME
@@ -63,6 +63,12 @@ class PaneAnswers:
 
     def pane(self, wanted: Wanted, known: bytes, ask: Answers) -> Found:
         """Raises `BadQuestion` for a machine there is not."""
+        said = self.made(wanted, ask)
+        core = msgspec.json.encode(msgspec.structs.replace(said, now=ZERO_TIME))
+        return found(msgspec.json.encode(said), core, known)
+
+    def made(self, wanted: Wanted, ask: Answers) -> Pane:
+        """The pane itself. Raises `BadQuestion` for a machine there is not."""
         kept = self._desk.kept(ask)
         names = self._roll.names(kept)
         machines = find_machines(wanted.where.machines, names)
@@ -80,9 +86,11 @@ class PaneAnswers:
             copies=sum(m.copies for m in shown),
             notes=self._history.notes,
         )
-        said = build(_Remembering(ask, self), wanted, crowd, self._board.now())
-        core = msgspec.json.encode(msgspec.structs.replace(said, now=ZERO_TIME))
-        return found(msgspec.json.encode(said), core, known)
+        return build(_Remembering(ask, self), wanted, crowd, self._board.now())
+
+    def told(self, label: str) -> list[Sections]:
+        """What the newest snapshots of a machine say; none of one that fell silent."""
+        return [s for body in self._board.batches({label}).values() for s in self._sections(label, body)]
 
     def remembered(self, question: bytes, ask: Callable[[], Any]) -> Any:
         """The answer to a question, asked anew only when it may have changed."""
