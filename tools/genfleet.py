@@ -159,6 +159,25 @@ def send(
         hub.post("/v1/records", content=msgspec.json.encode(batch)).raise_for_status()
 
 
+def more(machine: Invented, now: dt.datetime) -> list[Record]:
+    """One more message, just now; another one at every time."""
+    provider = next(iter(_TOOLS))
+    account, models = _TOOLS[provider]
+    said = UsageEvent(
+        provider=provider,
+        account=account,
+        at_us=to_us(now),
+        kind=EventKind.MESSAGE,
+        event_key=_key(machine.name, to_us(now)),
+        model=models[0],
+        project=_PROJECTS[0],
+        client="CLI",
+        session=f"{machine.name}-now",
+        tokens=TokenCounts(input=3000, output=9000, cache_read=300_000, cache_write_5m=9000),
+    )
+    return [said]
+
+
 def push(hub: httpx.Client, machine: Invented, now: dt.datetime, calls: int = 812) -> None:
     """A snapshot with what records do not hold."""
     used = {"tool_edit": calls, "tool_bash": 640, "tool_read": 511, "lang_python": 720, "lang_rust": 96}
@@ -175,13 +194,15 @@ def push(hub: httpx.Client, machine: Invented, now: dt.datetime, calls: int = 81
 
 def fill(
     hub: httpx.Client, now: dt.datetime, *, count: int = 5, days: int = 12, a_day: int = 12
-) -> list[Invented]:
-    """A whole fleet, just heard."""
-    made = machines(count)
-    for machine in made:
-        send(hub, machine, records(machine, now, days=days, a_day=a_day), now)
+) -> dict[Invented, int]:
+    """A whole fleet, just heard: machine -> how many records it has sent."""
+    sent = {}
+    for machine in machines(count):
+        said = records(machine, now, days=days, a_day=a_day)
+        send(hub, machine, said, now)
         push(hub, machine, now)
-    return made
+        sent[machine] = len(said)
+    return sent
 
 
 def _key(*parts: object) -> bytes:

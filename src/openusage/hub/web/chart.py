@@ -80,15 +80,14 @@ def spark(row: PaneRow, *, of_cost: bool) -> str:
     return "".join(f"M{3 * x} {_SPARK_HEIGHT}v-{h}h2v{h}z" for x, h in enumerate(heights))
 
 
-def measured(pane: Pane, *, of_cost: bool) -> Pane:
-    """The pane with rows by tokens and shares of them, where it is tokens that are shown."""
-    if of_cost:
-        return pane
-    whole = pane.totals.window.tokens
-    rows = sorted(pane.rows, key=lambda row: (row.others > 0, -row.window.tokens))
-    shares = [100.0 * row.window.tokens / whole if whole else None for row in rows]
-    shared = [msgspec.structs.replace(r, share_pct=s) for r, s in zip(rows, shares, strict=True)]
-    return msgspec.structs.replace(pane, rows=shared)
+def by_tokens(rows: Sequence[PaneRow]) -> list[PaneRow]:
+    """Rows with shares of all tokens, the greatest first; what sums up very many stays last."""
+    whole = sum(row.window.tokens for row in rows)
+    ordered = sorted(rows, key=lambda row: (row.others > 0, -row.window.tokens))
+    return [
+        msgspec.structs.replace(row, share_pct=100.0 * row.window.tokens / whole if whole else None)
+        for row in ordered
+    ]
 
 
 def _series(

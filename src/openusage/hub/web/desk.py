@@ -15,11 +15,11 @@ from openusage.hub.web.page import Material
 from openusage.hub.web.words import Thresholds
 from openusage.store import Answers
 from openusage.wire.fleet import AccountState
-from openusage.wire.pane import Pane
 from openusage.wire.rollups import By
 
 RANKED = (By.MODEL, By.PROJECT, By.PROVIDER)
-"""What a page ranks below its table, two of them that the table is not of."""
+"""What a page ranks below its table: the first of them that the table is not of."""
+MOST_RANKINGS = 2
 
 
 class NotThere(Exception):
@@ -56,12 +56,9 @@ class Desk:
         account = self._account(address, ask) if address.account else None
         where = _only(account) if account else {}
         wanted = address.wanted(tz, where)
+        ranked = [by for by in RANKED if by is not address.grouped_by][:MOST_RANKINGS]
         try:
-            pane = self._panes.made(wanted, ask)
-            ranked: list[Pane] = [
-                self._panes.made(msgspec.structs.replace(wanted, group=by), ask)
-                for by in [by for by in RANKED if by is not address.grouped_by][:2]
-            ]
+            pane, rankings = self._panes.made(wanted, ranked, ask)
         except BadQuestion:
             if address.machine:
                 raise NotThere(f'There is no machine "{words.name(address.machine)}".') from None
@@ -76,7 +73,7 @@ class Desk:
             address=address,
             host=visit.host,
             pane=pane,
-            rankings=ranked,
+            rankings=rankings,
             account=account,
             machine=machine,
             told=self._panes.told(machine.name) if machine else (),
@@ -96,10 +93,10 @@ class Desk:
 
 
 def state_of(found: Material) -> bytes:
-    """Changes whenever the page may: with its panes, and with each minute, because forecasts move."""
+    """Changes whenever the page may: with what was found, and with each minute, because forecasts move."""
     minute = found.pane.now.replace(second=0, microsecond=0)
-    still = [msgspec.structs.replace(pane, now=minute) for pane in (found.pane, *found.rankings)]
-    return msgspec.msgpack.encode((still, found.machine, found.told))
+    still = msgspec.structs.replace(found.pane, now=minute)
+    return msgspec.msgpack.encode((still, found.rankings, found.machine, found.told))
 
 
 def _only(account: AccountState) -> dict[str, list[str]]:

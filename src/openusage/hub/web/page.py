@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from openusage import format as fmt
 from openusage.hub.web import sections, table, words
 from openusage.hub.web.address import Address, Show
-from openusage.hub.web.chart import Chart, chart, measured
+from openusage.hub.web.chart import Chart, by_tokens, chart
 from openusage.hub.web.sections import Account, Ranking, Tool
 from openusage.hub.web.table import Table
 from openusage.hub.web.words import Level, Thresholds, Trend
 from openusage.wire import keys
 from openusage.wire.fleet import AccountState, MachineState
-from openusage.wire.pane import WINDOWS, Pane, PaneAccount, PaneTotals, Used
+from openusage.wire.pane import WINDOWS, Pane, PaneAccount, PaneRow, PaneTotals, Used
+from openusage.wire.rollups import By
 from openusage.wire.sections import Sections
 from openusage.zone import load_zone
 
@@ -28,7 +29,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     """As the viewer's browser calls the hub."""
     pane: Pane
-    rankings: Sequence[Pane] = ()
+    rankings: Mapping[By, Sequence[PaneRow]] = {}
     account: AccountState | None = None
     """Of an account's page."""
     machine: MachineState | None = None
@@ -113,13 +114,10 @@ def view(found: Material) -> View:
     """Everything of one page."""
     address = found.address
     of_cost = (address.show or _usual(found.pane.totals)) is Show.COST
-    pane = measured(found.pane, of_cost=of_cost)
+    pane = found.pane if of_cost else msgspec.structs.replace(found.pane, rows=by_tokens(found.pane.rows))
     names = words.row_names(pane.rows, pane.group)
     scope = [a for a in pane.accounts if _is_in_scope(a, found)]
-    rankings = (
-        sections.ranking(measured(ranked, of_cost=of_cost), address, of_cost=of_cost)
-        for ranked in found.rankings
-    )
+    rankings = (sections.ranking(by, rows, address, of_cost=of_cost) for by, rows in found.rankings.items())
     heading = _heading(found)
     return View(
         title=f"{heading.title} · openusage" if heading else "openusage fleet",

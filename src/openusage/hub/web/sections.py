@@ -9,10 +9,11 @@ import msgspec
 
 from openusage import format as fmt
 from openusage.hub.web import words
-from openusage.hub.web.address import FILTERS, Address
+from openusage.hub.web.address import Address
+from openusage.hub.web.chart import by_tokens
 from openusage.hub.web.table import row_id, whole_pct
 from openusage.hub.web.words import Level, Thresholds
-from openusage.wire.pane import Pane, PaneAccount
+from openusage.wire.pane import PaneAccount, PaneRow
 from openusage.wire.rollups import By
 from openusage.wire.sections import Sections, Share
 
@@ -108,12 +109,13 @@ def accounts(
     ]
 
 
-def ranking(pane: Pane, address: Address, *, of_cost: bool) -> Ranking | None:
-    """The greatest of a pane; `None`: there is nothing to rank."""
-    rows = [row for row in pane.rows if row.window.requests or row.window.tokens]
+def ranking(by: By, used: Sequence[PaneRow], address: Address, *, of_cost: bool) -> Ranking | None:
+    """The greatest of rows; `None`: there is nothing to rank."""
+    rows = [row for row in used if row.window.requests or row.window.tokens]
     if not rows:
         return None
-    names = words.row_names(rows, pane.group)
+    rows = rows if of_cost else by_tokens(rows)
+    names = words.row_names(rows, by)
     figures = (
         fmt.money_column(r.window.cost_usd for r in rows)
         if of_cost
@@ -122,21 +124,20 @@ def ranking(pane: Pane, address: Address, *, of_cost: bool) -> Ranking | None:
     ranked = [
         Ranked(
             name=name,
-            href=address.narrowed(str(pane.group), row.label) if row.label and not row.others else "",
+            href=address.narrowed(str(by), row.label) if row.label and not row.others else "",
             figure=figure,
             share_pct=whole_pct(row.share_pct),
             share=fmt.percent(row.share_pct),
         )
         for row, name, figure in zip(rows, names, figures, strict=True)
     ]
-    assert str(pane.group) in FILTERS
     left_out = len(ranked) - MOST_RANKED
     return Ranking(
-        id=f"top-{pane.group}",
-        title=words.PLURALS[pane.group].capitalize(),
+        id=f"top-{by}",
+        title=words.PLURALS[by].capitalize(),
         rows=ranked[:MOST_RANKED],
         more=f"{left_out} more" if left_out > 0 else "",
-        href=address.to(group=pane.group),
+        href=address.to(group=by),
     )
 
 
