@@ -1,8 +1,8 @@
 """What has changed in a page since it was drawn: only that is sent, a bounded part at a time.
 
 A page says which state it shows; for as many states as are remembered the difference is known, with another
-one the page has to be drawn anew. A part that differs only in how long ago something was is the same: the page
-counts that on by itself.
+one the page has to be drawn anew. A part that differs only in how long ago something was is the same: the
+page counts that on by itself.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-MOST_ROWS = 40
-"""In one answer: more would hold the browser up for longer than some frames; the rest is asked for at once."""
+MOST_ROWS = 25
+"""In one answer: more would hold the browser up for some frames. The rest is asked for at once."""
 _MOST_STATES = 256
 _ages = re.compile(r"(<time [^>]*>)[^<]*")
 

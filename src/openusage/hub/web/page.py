@@ -74,6 +74,7 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
     seen: dt.datetime | None = None
     facts: list[str] = []
     machines: list[tuple[str, str]] = []
+    more_machines: int = 0
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,14 +201,15 @@ def _heading(found: Material) -> Heading | None:
         )
     if account is not None:
         shown = next((a for a in found.pane.accounts if _is_in_scope(a, found)), None)
-        facts = [words.name(account.account)]
+        facts, most = [words.name(account.account)], sections.MOST_MACHINES
         plan = shown.plan if shown else account.facts.get("plan", "")
         facts += [words.name(plan)] if plan else []
         return Heading(
             kind="Account",
             title=keys.provider_name(account.provider),
             facts=facts,
-            machines=[(words.name(m), found.address.page("machines", m)) for m in account.machines],
+            machines=[(words.name(m), found.address.page("machines", m)) for m in account.machines[:most]],
+            more_machines=max(len(account.machines) - most, 0),
         )
     return None
 

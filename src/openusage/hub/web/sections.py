@@ -18,6 +18,7 @@ from openusage.wire.rollups import By
 from openusage.wire.sections import Sections, Share
 
 MOST_RANKED = 8
+MOST_MACHINES = 6
 _MOST_TOOLS = 6
 _STATUS_WORDS = {
     "NEAR_LIMIT": "near limit",
@@ -39,7 +40,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[Level]
     credits: list[str]
     machines: list[tuple[str, str]]
-    """(name, address)."""
+    """(name, address) of the first of them."""
+    more_machines: int
     read_at: dt.datetime | None
     flat: bool
 
@@ -86,7 +88,8 @@ def account(
         href=address.page("accounts", said.provider, said.account, on=on),
         levels=[words.level(gauge, now, thresholds) for gauge in said.gauges],
         credits=[words.credit(credit) for credit in said.credits],
-        machines=[(words.name(m), address.page("machines", m)) for m in said.machines],
+        machines=[(words.name(m), address.page("machines", m)) for m in said.machines[:MOST_MACHINES]],
+        more_machines=max(len(said.machines) - MOST_MACHINES, 0),
         read_at=said.read_at,
         flat=said.flat_plan,
     )

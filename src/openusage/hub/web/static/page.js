@@ -5,6 +5,7 @@
   const LEAST_MS = 500; // between two questions
   const POLL_MS = 3000; // while no stream tells of changes
   const NET_MS = 60_000; // below a stream: forecasts move by the minute
+  const AGAIN_MS = 2500; // after a change: under load a hub answers for a moment from what it knew
   const MOST_WAIT_MS = 30_000; // for a hub that does not answer
   const at = (selector) => document.querySelector(selector);
 
@@ -71,6 +72,7 @@
   // -- hearing --------------------------------------------------------------------------------
 
   let stream = null;
+  let again = 0;
   let streaming = false;
 
   function listen() {
@@ -78,7 +80,11 @@
     stream = new EventSource(at("#page").dataset.stream);
     stream.onopen = () => (streaming = true);
     for (const kind of ["hello", "reset", "machine", "usage", "snapshots"]) {
-      stream.addEventListener(kind, () => soon());
+      stream.addEventListener(kind, () => {
+        soon();
+        clearTimeout(again);
+        again = setTimeout(soon, AGAIN_MS);
+      });
     }
     stream.onerror = () => {
       streaming = false;

@@ -166,15 +166,18 @@ const plot = (() => {
       chart = host = null;
       if (found) mount(found);
     }
-    const data = host && read();
-    const before = shown && JSON.stringify([shown, [...off]]);
-    shown = data;
-    if (!data) return;
+    const before = shown;
+    shown = host && read();
+    if (!shown) return;
     for (const button of document.querySelectorAll("#chart .legend button")) {
       button.setAttribute("aria-pressed", String(!off.has(button.dataset.key)));
     }
-    if (!chart || before !== JSON.stringify([shown, [...off]])) draw();
+    if (!chart || !before || shape(before) !== shape(shown)) draw();
+    else if (figures(before) !== figures(shown)) chart.setData(stacked(shown));
   }
+
+  const shape = (data) => JSON.stringify([data.unit, data.ticks, data.parts.map((part) => part.colour)]);
+  const figures = (data) => JSON.stringify([data.parts, data.totals]);
 
   function draw() {
     const at = chart?.cursor.left >= 0 ? chart.cursor.idx : null;
@@ -195,9 +198,8 @@ const plot = (() => {
     const key = button.dataset.key;
     if (!off.delete(key)) off.add(key);
     if (off.size >= shown.parts.length) off.clear(); // the last one off: all on again
-    button.setAttribute("aria-pressed", String(!off.has(key)));
     sync();
-    draw();
+    chart.setData(stacked(shown));
   });
 
   return { sync };
