@@ -1,7 +1,7 @@
-"""The web page in Chromium, by the browser's own clock: weight, time to be drawn, and changes while it is open.
+"""The web page in Chromium, by the browser's own clock: weight, time to be drawn, changes while it is open.
 
-Two hubs, each a process of its own on 127.0.0.1: 50 machines with 90 days, and 500 machines of which some, then
-all, send something new while the page is open. Without Chromium there are no rows.
+Two hubs, each a process of its own on 127.0.0.1: 50 machines with 90 days, and 500 machines of which some,
+then all, send something new while the page is open. Without Chromium there are no rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.table import Row, render
 from openusage.hub import Board, History, HubServer
-from openusage.hub.web.table import row_id
+from openusage.hub.web.chart import row_id
 from openusage.pricing import PriceBook
 from openusage.wire.rollups import By
 from tools import genfleet

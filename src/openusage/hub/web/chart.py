@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -9,11 +10,17 @@ import msgspec
 from openusage import format as fmt
 from openusage.hub.web import words
 from openusage.wire.pane import Pane, PaneRow, Used, total, total_of
+from openusage.wire.rollups import By
 
 COLOURS = 5
 """Rows with a colour of their own; what comes after them is one part, in the sixth."""
 _SPARK_POINTS = 30
 _SPARK_HEIGHT = 20
+
+
+def row_id(group: By, label: str | None) -> str:
+    """What a row is called in the page, by table and chart, as long as it is there."""
+    return "r-" + hashlib.blake2b(f"{group}\0{label}".encode(errors="replace"), digest_size=6).hexdigest()
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,14 +57,14 @@ def chart(pane: Pane, names: Sequence[str], *, of_cost: bool) -> Chart | None:
         return None
     own = drawn if len(drawn) <= COLOURS + 1 else drawn[:COLOURS]
     series = [
-        _series(row.label or "", name, at + 1, _values(row, of_cost), row.window, of_cost)
+        _series(row_id(pane.group, row.label), name, at + 1, _values(row, of_cost), row.window, of_cost)
         for at, (row, name) in enumerate(own)
     ]
     if rest := [row for row, _ in drawn[len(own) :]]:
         columns = zip(*(_values(row, of_cost) for row in rest), strict=True)
         name = f"{sum(max(row.others, 1) for row in rest)} others"
         used = total_of(row.window for row in rest)
-        series.append(_series("\0others", name, COLOURS + 1, [total(c) for c in columns], used, of_cost))
+        series.append(_series("others", name, COLOURS + 1, [total(c) for c in columns], used, of_cost))
     sums = [total(column) for column in zip(*(_values(row, of_cost) for row, _ in drawn), strict=True)]
     what = "Cost" if of_cost else "Tokens"
     return Chart(

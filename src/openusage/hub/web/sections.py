@@ -10,8 +10,8 @@ import msgspec
 from openusage import format as fmt
 from openusage.hub.web import words
 from openusage.hub.web.address import Address
-from openusage.hub.web.chart import by_tokens
-from openusage.hub.web.table import row_id, whole_pct
+from openusage.hub.web.chart import by_tokens, row_id
+from openusage.hub.web.table import whole_pct
 from openusage.hub.web.words import Level, Thresholds
 from openusage.wire.pane import PaneAccount, PaneRow
 from openusage.wire.rollups import By

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import msgspec
 from openusage import format as fmt
 from openusage.hub.web import words
 from openusage.hub.web.address import FILTERS, Address, Sort
-from openusage.hub.web.chart import spark
+from openusage.hub.web.chart import row_id, spark
 from openusage.hub.web.words import Level, Thresholds
 from openusage.wire.pane import Pane, PaneRow
 from openusage.wire.rollups import By
@@ -93,11 +92,6 @@ def table(
     )
 
 
-def row_id(group: By, label: str | None) -> str:
-    """The row's id in the page, the same as long as it is there."""
-    return "r-" + hashlib.blake2b(f"{group}\0{label}".encode(errors="replace"), digest_size=6).hexdigest()
-
-
 def whole_pct(share_pct: float | None) -> int:
     """For a bar: 0..100, and what is there at all has something of it."""
     if not share_pct or share_pct < 0:
@@ -115,7 +109,7 @@ def _row(row: PaneRow, pane: Pane, address: Address, thresholds: Thresholds, dra
         state=str(machine.state) if machine else "",
         sign=sign,
         state_word=state_word,
-        own_window=fmt.window_short(row.own_window) if row.own_window else "",
+        own_window=words.name(fmt.window_short(row.own_window)) if row.own_window else "",
         share_pct=whole_pct(row.share_pct),
         share=fmt.percent(row.share_pct),
         requests=fmt.count(row.window.requests),
