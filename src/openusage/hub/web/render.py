@@ -29,6 +29,7 @@ PARTS = (
 _HTMX = {
     "includeIndicatorCSS": False,
     "defaultSettleDelay": 0,
+    "noSwap": [204, 304, "4xx", "5xx"],
     # What the viewer has opened or switched off stays so when its part is drawn anew.
     "morphIgnore": ["data-htmx-powered", "open", "aria-pressed"],
 }

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -56,8 +56,7 @@ def web_routes(
     history: History, gate: Gate, panes: PaneAnswers, fleet: FleetAnswers, look: Look
 ) -> dict[str, Handler]:
     """Path -> handler."""
-    static = Static()
-    renderer = Renderer(static.address)
+    static, renderer = _furniture()
     porter = Porter(gate, renderer)
     site = _Site(history, gate, Desk(panes, fleet, look), renderer, porter)
     page: Handler = partial(site.get, site.page)
@@ -78,6 +77,13 @@ def web_routes(
         SIGN_OUT: porter.sign_out,
         PREFIX: files,
     }
+
+
+@cache
+def _furniture() -> tuple[Static, Renderer]:
+    """Files and templates: the same for every hub of a process."""
+    static = Static()
+    return static, Renderer(static.address)
 
 
 class _Site:

@@ -150,7 +150,7 @@
         const row = record.target;
         const state = row.dataset.state;
         if (state && record.oldValue && state !== record.oldValue) {
-          say(`${row.querySelector(".name").textContent.trim()} is ${state}`);
+          say(`${row.querySelector(".name a, .name > span:last-child").textContent} is ${state}`);
         }
         continue;
       }
@@ -184,7 +184,10 @@
     arrange();
     plot.sync();
     tick();
-    if (!isLive(event)) watch();
+    if (!isLive(event)) {
+      watch();
+      settleZone();
+    }
     setTimeout(() => (swapping = false));
   });
 
