@@ -52,7 +52,7 @@ def test_a_label_that_is_no_machine_leads_to_the_view_of_it_alone() -> None:
         ("9 more", ""),
     ]
     assert [c.title for c in drawn.columns] == [
-        *("Project", "Today", "7 d", "Share", "Requests", "Top model", "3 days"),
+        *("Project", "Today", "7 d", "Share", "Requests", "Top model", "By day"),
     ]
     assert made(pane(row("vim"), group=By.CLIENT), group=By.CLIENT).rows[0].href == ""
 

@@ -18,7 +18,7 @@ from tests.hub.web.samples import NOON, credit, gauge, machine, row
     [
         (112.0, 100.0, Trend("▲", "12 %", "12 % more than yesterday")),
         (94.0, 100.0, Trend("▼", "6 %", "6 % less than yesterday")),
-        (100.2, 100.0, Trend("=", "", "as much as yesterday")),
+        (100.2, 100.0, Trend("±", "0 %", "as much as yesterday")),
         (5.0, 0.0, None),
         (5.0, None, None),
         (None, 5.0, None),

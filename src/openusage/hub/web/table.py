@@ -134,7 +134,7 @@ def _columns(pane: Pane, address: Address, of_cost: bool) -> list[Column]:
     of_machines = pane.group is By.MACHINE
     short, what = fmt.window_short(pane.window), "Cost" if of_cost else "Tokens"
     window = fmt.window_words(pane.window)
-    days = min(len(pane.labels), 30)
+    by = "by hour" if pane.window == "1d" else "by day"
     columns = [
         _column(Sort.NAME, words.GROUP_WORDS[pane.group].capitalize(), "", address),
         _column(Sort.STATE, "State", "How long ago it was heard", address) if of_machines else None,
@@ -153,11 +153,7 @@ def _columns(pane: Pane, address: Address, of_cost: bool) -> list[Column]:
         if not (address.machine and pane.group is By.MODEL)
         else None,
         _column(Sort.LIMIT, "Nearest limit", "Of the accounts it uses", address) if of_machines else None,
-        Column(
-            key="spark",
-            title=f"{days} hours" if pane.window == "1d" else f"{days} days",
-            explained=f"{what} by {'hour' if pane.window == '1d' else 'day'}",
-        ),
+        Column(key="spark", title=by.capitalize(), explained=f"{what} {by}"),
         _column(Sort.SEEN, "Seen", "When it was heard last", address, numeric=True) if of_machines else None,
     ]
     return [column for column in columns if column is not None]

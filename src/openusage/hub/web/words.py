@@ -101,7 +101,7 @@ def trend(now: Used, before: Used | None, *, of_cost: bool, than: str) -> Trend 
         return None
     pct = 100 * (new - old) / old
     if abs(pct) < _SOME:
-        return Trend("=", "", f"as much as {than}")
+        return Trend("±", "0 %", f"as much as {than}")
     more = pct > 0
     text = fmt.percent(abs(pct))
     return Trend("▲" if more else "▼", text, f"{text} {'more' if more else 'less'} than {than}")
