@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LOCK := requirements/dev.lock
+NODE_LOCK := requirements/node.lock
+
+COMPILE := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .PHONY: help setup run demo test soak check bench lock docs clean
 
@@ -10,10 +13,11 @@ help:  ## what can be asked for
 
 setup: .venv/.ready  ## make .venv with the locked libraries and this project in it
 
-.venv/.ready: $(LOCK) pyproject.toml
+.venv/.ready: $(LOCK) pyproject.toml package-lock.json
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -c 'import uv' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode $(LOCK)
+	@command -v npm >/dev/null || $(BIN)/uv pip install --quiet --require-hashes --requirement $(NODE_LOCK)
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -42,9 +46,10 @@ bench: setup  ## speed and memory against their floors
 docs: setup  ## the generated pages and pictures
 	@$(BIN)/python -m tools.docs
 
-lock: setup  ## renew the lock: newest versions with their hashes, no registry address
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --group dev pyproject.toml --output-file $(LOCK)
+lock: setup  ## renew the locks: newest versions with their hashes, no registry address
+	@$(BIN)/uv pip compile $(COMPILE) --group dev pyproject.toml --output-file $(LOCK)
+	@$(BIN)/uv pip compile $(COMPILE) --group node --output-file $(NODE_LOCK)
+	@npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean:  ## forget .venv and caches
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv node_modules src/openusage/hub/web/static/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis

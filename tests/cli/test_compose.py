@@ -73,7 +73,7 @@ def running_daemon(settings: Settings, paths: Paths) -> Iterator[None]:
 def test_a_hub_without_a_screen_says_where_to_look(collect: bool, what: str) -> None:
     url = "http://127.0.0.1:9190"
     assert hub.where_to_look(url, collect=collect) == (
-        f"openusage: hub listening{what}: {url}  (look at it: openusage hub-view {url})"
+        f"openusage: hub listening{what}: {url}  (open it in a browser, or: openusage hub-view {url})"
     )
 
 

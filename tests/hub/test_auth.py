@@ -19,7 +19,7 @@ from tests.hub.conftest import TOKEN, Clock, Hub
 
 def check(gate: Gate, *authorization: bytes, address: str = "192.168.1.9") -> Answer | None:
     headers = [(b"host", b"h"), *((b"authorization", a) for a in authorization)]
-    return gate.check({"headers": headers, "client": (address, 5)})
+    return gate.check({"method": "GET", "headers": headers, "client": (address, 5)})
 
 
 @pytest.mark.parametrize(

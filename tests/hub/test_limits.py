@@ -127,6 +127,21 @@ def test_forwarded_headers_on_several_lines_are_one_list() -> None:
     assert peer(scope) == "3.3.3.3"
 
 
+@pytest.mark.parametrize(
+    ("client", "said", "scheme"),
+    [
+        ("127.0.0.1", b"https", "https"),
+        ("127.0.0.1", b"http", "http"),
+        ("10.0.0.1", b"https", "http"),
+    ],
+)
+def test_a_trusted_proxy_says_whether_the_client_came_by_tls(client: str, said: bytes, scheme: str) -> None:
+    scope = ask(b"h", (b"x-forwarded-for", b"9.9.9.9"), (b"x-forwarded-proto", said), client=client)
+    scope["scheme"] = "http"
+    Door().admit(scope)
+    assert scope["scheme"] == scheme
+
+
 def test_bodies_under_way_are_counted_by_client() -> None:
     made, _ = door(bodies=2)
     one, other = ask(), ask(client="10.0.0.2")

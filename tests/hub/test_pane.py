@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from openusage.client import HubClient
+from openusage.read_model.pane import Crowd, Wanted, build, rank
 from openusage.wire.pane import GROUPS, WINDOWS
 from openusage.wire.rollups import By, Window
 from tests.hub.conftest import TOKEN, running
@@ -40,6 +41,19 @@ def test_rows_of_any_group_add_up_to_the_union(hub: Fleet, group: By) -> None:
     assert sum(sum(r["tokens"]) for r in rows) == true.total_tokens
     assert math.isclose(sum(r["share_pct"] or 0.0 for r in rows), 100.0)
     assert totals["unpriced_requests"] == true.unpriced_events
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_ranking_is_the_rows_of_the_pane_without_what_is_drawn(hub: Fleet, window: str) -> None:
+    three_machines(hub)
+    ask, crowd = hub.history.store.reader(), Crowd(machines=[], names={}, accounts=[])
+    for group in GROUPS:
+        wanted = Wanted(window=window, group=group)
+        rows = [r for r in build(ask, wanted, crowd, hub.clock.now()).rows if r.window.requests]
+        ranked = rank(ask, wanted, crowd, hub.clock.now())
+        assert [(r.label, r.window, r.share_pct) for r in ranked] == [
+            (r.label, r.window, r.share_pct) for r in rows
+        ]
 
 
 def test_windows_have_their_days_and_today_its_hours(hub: Fleet) -> None:

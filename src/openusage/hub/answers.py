@@ -20,7 +20,7 @@ from openusage.hub.http import match_tag
 from openusage.hub.machines import NOTHING, Kept, Roll, ask_kept
 from openusage.hub.usage import Asked, answer
 from openusage.store import Answers
-from openusage.wire.fleet import AccountsReply, AccountState, MachinesReply
+from openusage.wire.fleet import AccountsReply, AccountState, MachinesReply, MachineState
 from openusage.wire.rollups import By
 
 _MOST_BYTES = 16 << 20
@@ -72,6 +72,10 @@ class FleetAnswers:
             with self._lock:
                 self._told = told
         return fold(self._roll.states(kept), told[1], self._board.now())
+
+    def machine_states(self, ask: Answers) -> list[MachineState]:
+        """All machines at this moment."""
+        return self._roll.states(self.kept(ask))
 
     def usage(self, asked: Asked, known: bytes, ask: Answers) -> Found:
         """Raises `BadQuestion` for a machine there is not."""

@@ -52,7 +52,8 @@ _log = logging.getLogger("openusage.hub")
 
 
 class HubApp:
-    """`routes` adds paths: an exact one, or a prefix when it ends in `/`. They check `gate` themselves."""
+    """`routes` adds paths: an exact one, or a prefix when it ends in `/`; `/` alone is the front page. They
+    check `gate` themselves."""
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class HubApp:
         if taken := sorted(own.keys() & added.keys()):
             raise ValueError(f"routes of the contract cannot be replaced: {', '.join(taken)}")
         self._routes = {**added, **own}
-        self._prefixes = sorted((p for p in added if p.endswith("/")), key=len, reverse=True)
+        self._prefixes = sorted((p for p in added if p.endswith("/") and p != "/"), key=len, reverse=True)
         board.listeners.append(_log_change)
 
     @property

@@ -2,6 +2,7 @@
 
 The shared token (`OPENUSAGE_HUB_TOKEN`) may everything. A machine's own token (`tokens`) may push as that
 machine, or read. Without any token everybody may everything; then `listen.guard` decided where that is safe.
+A browser that signed in (`sessions`) may read, as far as the token it signed in with may.
 
 Guessing: an address that showed wrong tokens is told 429 for a while, and so is a shared token short enough
 to be guessed when it comes from there. A long one is always let in: nobody finds it by trying, and a stranger
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from openusage.hub.http import Answer, Scope, error
 from openusage.hub.ingest import PushRefused
 from openusage.hub.limits import Buckets, client_key, peer, too_many
+from openusage.hub.sessions import Sessions
 from openusage.hub.tokens import Role, Token, TokenBook
 
 _REALM = b'Bearer realm="openusage-hub"'
@@ -73,6 +75,7 @@ class Gate:
         self.own = token.strip() or secrets.token_urlsafe(32)
         """For what runs in this process: may everything, also where there is no shared token."""
         self._own = self.own.encode()
+        self.sessions = Sessions(monotonic)
         self._guesses = Buckets(_GUESSES_A_MINUTE / 60, _GUESSES, monotonic)
         self._lock = threading.Lock()
         self._refused: dict[str, int] = {}
@@ -104,7 +107,7 @@ class Gate:
                 refusal, why = self._judge(value, scope)
                 break
         else:
-            refusal, why = MISSING, "missing"
+            refusal, why = self._judge_session(scope)
         if refusal is not None:
             return self._refuse(scope, refusal, why)
         if self._refused:
@@ -122,6 +125,10 @@ class Gate:
         else:
             return self.check(scope) or self._refuse(scope, ONLY_SHARED, "forbidden")
         return self.check(scope)
+
+    def may_view(self, scope: Scope, token: bytes) -> Answer | None:
+        """Whether a token that somebody typed in may read; a refusal counts like that of any request."""
+        return self.check({**scope, "method": "GET", "headers": [(b"authorization", b"Bearer " + token)]})
 
     def may_write(self, scope: Scope, machine: str, machine_id: str) -> None:
         """Whether who was let in may push as this machine. From any thread; a dict look-up.
@@ -188,6 +195,18 @@ class Gate:
         if self._book is not None:
             self._book.note_used(token)
         return None, ""
+
+    def _judge_session(self, scope: Scope) -> tuple[Answer | None, str]:
+        """Of a browser that signed in, for reading alone. Its token is judged again, but is never a guess."""
+        token = self.sessions.token(scope) if scope["method"] in ("GET", "HEAD") else None
+        if token is None:
+            return MISSING, "missing"
+        if self._is_shared(token):
+            return None, ""
+        if self._book is None or self._book.find(token) is None:  # revoked
+            self.sessions.end(scope)
+            return MISSING, "missing"
+        return self._judge(b"Bearer " + token, scope)
 
     def _is_shared(self, presented: bytes) -> bool:
         return hmac.compare_digest(presented, self._own)

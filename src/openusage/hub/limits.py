@@ -96,8 +96,8 @@ class Door:
         """Why -> how often."""
 
     def admit(self, scope: Scope) -> Answer | None:
-        """None: go on, `scope["client"]` is who asks. Else what to answer."""
-        hosts, forwarded = _named(scope)
+        """None: go on, `scope["client"]` is who asks and `scope["scheme"]` how. Else what to answer."""
+        hosts, forwarded, came_by_tls = _named(scope)
         if self._hosts is not None or len(hosts) != 1:
             if len(hosts) > 1 or (not hosts and scope["http_version"] == "1.1"):
                 return self._refuse("host", _NO_HOST)
@@ -105,6 +105,8 @@ class Door:
                 return self._refuse("host", misdirected(hosts[0]))
         address = peer(scope)
         if forwarded and self._trusts(address):
+            if came_by_tls:
+                scope["scheme"] = "https"
             address = self._behind(forwarded, address)
             scope["client"] = (address, 0)
         elif self._exempts and _is_here(address):
@@ -246,17 +248,19 @@ def raise_file_limit(wanted: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else soft
 
 
-def _named(scope: Scope) -> tuple[list[bytes], str]:
-    """(Host headers, `X-Forwarded-For`)."""
+def _named(scope: Scope) -> tuple[list[bytes], str, bool]:
+    """(Host headers, `X-Forwarded-For`, whether `X-Forwarded-Proto` says TLS)."""
     hosts: list[bytes] = []
-    forwarded = ""
+    forwarded, came_by_tls = "", False
     for name, value in scope["headers"]:
         if name == b"host":
             hosts.append(value)
         elif name == b"x-forwarded-for":
             text = value.decode("latin-1")
             forwarded = f"{forwarded},{text}" if forwarded else text
-    return hosts, forwarded
+        elif name == b"x-forwarded-proto":
+            came_by_tls = value.strip().lower() == b"https"
+    return hosts, forwarded, came_by_tls
 
 
 def _is_here(address: str) -> bool:

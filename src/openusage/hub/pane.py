@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -19,12 +19,12 @@ from openusage.hub.board import Board
 from openusage.hub.history import History
 from openusage.hub.machines import Kept, Roll, store_id
 from openusage.hub.usage import BadQuestion, filter_of, find_machines, read_query, single, zone_name
-from openusage.read_model.pane import Crowd, Wanted, build
+from openusage.read_model.pane import Crowd, Wanted, build, rank
 from openusage.store import Answers
 from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
 from openusage.wire.fleet import MachineState
-from openusage.wire.pane import GROUPS, WINDOWS
+from openusage.wire.pane import GROUPS, WINDOWS, Pane, PaneRow
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.sections import Sections
 from openusage.wire.snapshot import ZERO_TIME
@@ -63,6 +63,14 @@ class PaneAnswers:
 
     def pane(self, wanted: Wanted, known: bytes, ask: Answers) -> Found:
         """Raises `BadQuestion` for a machine there is not."""
+        said, _ = self.made(wanted, (), ask)
+        core = msgspec.json.encode(msgspec.structs.replace(said, now=ZERO_TIME))
+        return found(msgspec.json.encode(said), core, known)
+
+    def made(
+        self, wanted: Wanted, ranked: Iterable[By], ask: Answers
+    ) -> tuple[Pane, dict[By, list[PaneRow]]]:
+        """The pane itself, and rankings by other groups. Raises `BadQuestion` for a machine there is not."""
         kept = self._desk.kept(ask)
         names = self._roll.names(kept)
         machines = find_machines(wanted.where.machines, names)
@@ -80,9 +88,13 @@ class PaneAnswers:
             copies=sum(m.copies for m in shown),
             notes=self._history.notes,
         )
-        said = build(_Remembering(ask, self), wanted, crowd, self._board.now())
-        core = msgspec.json.encode(msgspec.structs.replace(said, now=ZERO_TIME))
-        return found(msgspec.json.encode(said), core, known)
+        asked, now = _Remembering(ask, self), self._board.now()
+        rankings = {by: rank(asked, msgspec.structs.replace(wanted, group=by), crowd, now) for by in ranked}
+        return build(asked, wanted, crowd, now), rankings
+
+    def told(self, label: str) -> list[Sections]:
+        """What the newest snapshots of a machine say; none of one that fell silent."""
+        return [s for body in self._board.batches({label}).values() for s in self._sections(label, body)]
 
     def remembered(self, question: bytes, ask: Callable[[], Any]) -> Any:
         """The answer to a question, asked anew only when it may have changed."""

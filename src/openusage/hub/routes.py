@@ -39,6 +39,8 @@ from openusage.hub.pane import parse as parse_pane
 from openusage.hub.records import RecordsCall
 from openusage.hub.stream import Stream
 from openusage.hub.usage import BadQuestion, parse
+from openusage.hub.web.desk import Look
+from openusage.hub.web.routes import web_routes
 from openusage.wire.fleet import Capabilities
 
 _log = logging.getLogger("openusage.hub")
@@ -47,7 +49,13 @@ _ALWAYS: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary
 
 
 def history_routes(
-    history: History, board: Board, gate: Gate, roll: Roll, meters: Meters, stream: Stream
+    history: History,
+    board: Board,
+    gate: Gate,
+    roll: Roll,
+    meters: Meters,
+    stream: Stream,
+    look: Look | None = None,
 ) -> dict[str, Handler]:
     """Path -> handler. What `history` remembers of machines goes to the board, their ids to the gate."""
     try:
@@ -104,6 +112,7 @@ def history_routes(
     }
     handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in gets.items()}
     return {
+        **web_routes(history, gate, panes, desk, look or Look()),
         **handlers,
         "/v1/records": RecordsCall(history, roll, gate, meters),
         "/v1/stream": stream,

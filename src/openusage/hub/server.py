@@ -32,6 +32,7 @@ from openusage.hub.routes import history_routes
 from openusage.hub.stream import Stream
 from openusage.hub.tls import HANDSHAKE_S, Tls
 from openusage.hub.tokens import TokenBook
+from openusage.hub.web.desk import Look
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -148,12 +149,13 @@ class HubServer:
         tls: Tls | None = None,
         policy: Policy | None = None,
         routes: Mapping[str, Handler] | None = None,
+        look: Look | None = None,
         patience: Patience | None = None,
         max_bodies: int = MAX_BODIES_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """With a `history` it takes records and answers questions about them; the caller closes it, after
-        `stop`. `routes`: see `HubApp`."""
+        """With a `history` it takes records, answers questions about them and has a web page, which looks as
+        `look` says; the caller closes it, after `stop`. `routes`: see `HubApp`."""
         self.policy = policy or Policy()
         self.patience = patience or Patience()
         self.board = board
@@ -181,7 +183,7 @@ class HubServer:
         self._stream = Stream(board, history, self.gate) if history is not None else None
         remembered: dict[str, Handler] = {}
         if history is not None and self._stream is not None:
-            remembered = history_routes(history, board, self.gate, roll, self.meters, self._stream)
+            remembered = history_routes(history, board, self.gate, roll, self.meters, self._stream, look)
         self.app: Handler = HubApp(
             board,
             self.gate,

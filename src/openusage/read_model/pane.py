@@ -84,19 +84,10 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
 def build(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> Pane:
     """The pane. Nine questions, whatever the number of machines; windows begin at the last whole minute."""
-    minute = from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
+    minute = _whole_minute(now)
     spans = _Spans(wanted, minute, ask.oldest_us())
     history = _History(ask, wanted, crowd.names, spans)
-    rows = history.rows()
-    told = stranger.rows_of(
-        crowd.strangers,
-        window=wanted.window,
-        group=wanted.group,
-        now=minute.astimezone(ZoneInfo(wanted.tz)),
-        labels=spans.labels,
-    )
-    for row in told:
-        rows[row.label] = added([rows[row.label], row]) if row.label in rows else row
+    rows = _with_strangers(history.rows(), crowd, wanted, minute, spans.labels)
     machines = {m.name: m for m in crowd.machines} if wanted.group is By.MACHINE else {}
     if wanted.where == ANY:
         rows.update((name, _idle(name, spans.labels)) for name in machines.keys() - rows.keys())
@@ -119,6 +110,33 @@ def build(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> Pane:
         notes=list(crowd.notes),
         history=True,
     )
+
+
+def rank(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> list[PaneRow]:
+    """The rows of such a pane by its window alone, with nothing to draw: one question."""
+    minute = _whole_minute(now)
+    history = _History(ask, wanted, crowd.names, _Spans(wanted, minute, None))
+    rows = _with_strangers(history.sums(), crowd, wanted, minute, ())
+    return placed(rows.values(), total_of(row.window for row in rows.values()), {}, ())
+
+
+def _whole_minute(now: dt.datetime) -> dt.datetime:
+    return from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
+
+
+def _with_strangers(
+    rows: dict[str | None, PaneRow], crowd: Crowd, wanted: Wanted, minute: dt.datetime, labels: Sequence[str]
+) -> dict[str | None, PaneRow]:
+    told = stranger.rows_of(
+        crowd.strangers,
+        window=wanted.window,
+        group=wanted.group,
+        now=minute.astimezone(ZoneInfo(wanted.tz)),
+        labels=labels,
+    )
+    for row in told:
+        rows[row.label] = added([rows[row.label], row]) if row.label in rows else row
+    return rows
 
 
 class _Spans:
@@ -218,6 +236,11 @@ class _History:
                 tokens=[p.total_tokens if p else 0 for p in points],
             )
         return found
+
+    def sums(self) -> dict[str | None, PaneRow]:
+        """The same for the window alone."""
+        sums = self._by_label(self._usage(self._spans.shown, self._group))
+        return {label: PaneRow(label=label, today=Used(), window=_used(rows)) for label, rows in sums.items()}
 
     def totals(self, rows: Iterable[PaneRow]) -> PaneTotals:
         """Sums of the rows, and what is asked for all of them at once."""

@@ -30,9 +30,10 @@ from openusage.cli.process import (
     wait_for_end,
 )
 from openusage.errors import AlreadyRunning, ExitCode, UsageError
+from openusage.zone import local_zone_name
 
 if TYPE_CHECKING:
-    from openusage.hub import Policy, Tls
+    from openusage.hub import Look, Policy, Tls
     from openusage.paths import Paths
     from openusage.settings import Settings
 
@@ -81,6 +82,7 @@ def run_hub(
         tokens=tokens,
         tls=tls,
         policy=_policy(settings, summaries=log_json),
+        look=_look(settings),
     )
     try:
         server.start()
@@ -150,10 +152,21 @@ def _policy(settings: Settings, *, summaries: bool) -> Policy:
     )
 
 
+def _look(settings: Settings) -> Look:
+    """The web page's choices are the dashboard's."""
+    from openusage.hub import Look, Thresholds
+
+    ui = settings.ui
+    return Look(
+        thresholds=Thresholds(100 - 100 * ui.warn_threshold, 100 - 100 * ui.crit_threshold),
+        tz=local_zone_name(os.environ),
+    )
+
+
 def where_to_look(url: str, *, collect: bool) -> str:
     """The one line that a hub without a screen prints once it serves."""
     what = "hub listening, collecting this machine" if collect else "hub listening"
-    return f"openusage: {what}: {url}  (look at it: openusage hub-view {url})"
+    return f"openusage: {what}: {url}  (open it in a browser, or: openusage hub-view {url})"
 
 
 @contextlib.contextmanager
