@@ -41,7 +41,16 @@ FAST = settings(
 )
 
 few = st.sampled_from([None, 0, 1, 5, 900])
-times = st.sampled_from([NOW_US, NOW_US - 1, NOW_US - 899 * 10**6, NOW_US - 3 * HOUR_US, NOW_US - 2 * DAY_US])
+times = st.sampled_from(
+    [
+        NOW_US,
+        NOW_US - 1,
+        NOW_US - 899 * 10**6,
+        NOW_US + 2400 * 10**6,
+        NOW_US - 3 * HOUR_US,
+        NOW_US - 2 * DAY_US,
+    ]
+)
 
 
 @st.composite

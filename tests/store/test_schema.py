@@ -7,6 +7,7 @@ import pytest
 
 from openusage.errors import StoreError
 from openusage.store import schema
+from openusage.wire.rollups import By
 from tests.store.samples import ALL, message, open_store
 
 OLDEST = (Path(__file__).parents[1] / "fixtures" / "store" / "schema_1.sql").read_text()
@@ -27,6 +28,8 @@ def test_a_blank_database_gets_the_present_tables() -> None:
     assert db.pragma("user_version") == schema.VERSION
     assert db.pragma("application_id") == schema.APPLICATION_ID
     assert sorted(found) == [
+        "coarse",
+        "coarse_of",
         "copy",
         "cursor",
         "event",
@@ -43,6 +46,13 @@ def test_a_blank_database_gets_the_present_tables() -> None:
         "rollup_day",
         "series",
         "session",
+        "session_day",
+        "sum_ever",
+        "sum_hour",
+        "sum_model",
+        "sum_project",
+        "sum_shared",
+        "sum_slot",
     ]
     sums = [*schema.SUMS, "first_us", "last_us"]
     assert found["series"] == ["id", *schema.LABELS]
@@ -65,6 +75,8 @@ def test_the_oldest_file_with_a_row_becomes_the_newest(tmp_path: Path) -> None:
     assert store.add([message("oldest")]).unchanged == 1
     assert store.add([message("oldest", output=101)]).updated == 1
     assert store.usage(ALL)[0].output == 101
+    store.keep_levels()
+    assert [(r.key, r.output) for r in store.usage(ALL, [By.PROJECT])] == [({"project": "demo"}, 101)]
     store.close()
 
 

@@ -9,24 +9,28 @@ from hypothesis import strategies as st
 
 from openusage.errors import UsageError
 from openusage.store.slots import (
+    BASE,
     DAY_US,
+    EVENT,
     SLOT_US,
     SLOTS_A_DAY,
     Grain,
     Piece,
-    Table,
+    Unit,
     day_name,
     hour_name,
     pieces,
     segments,
 )
 
+HOURLY = (BASE[0], Unit("hourly", 4), BASE[-1])
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe"]
 DAY_0 = 20_000
 
 
 def span_us(piece: Piece) -> tuple[int, int]:
-    unit = {Table.EVENT: 1, Table.SLOT: SLOT_US, Table.DAY: DAY_US}[piece.table]
+    unit = piece.slots * SLOT_US if piece.slots else 1
+    assert (piece.table == EVENT) == (piece.slots == 0)
     return piece.start * unit, piece.end * unit
 
 
@@ -35,15 +39,15 @@ def span_us(piece: Piece) -> tuple[int, int]:
     length=st.integers(0, 40 * DAY_US),
     grain=st.sampled_from(Grain),
     tz=st.sampled_from(ZONES),
-    days=st.booleans(),
+    units=st.sampled_from([BASE, BASE[-1:], HOURLY, HOURLY[1:]]),
 )
 @settings(max_examples=60)
 def test_pieces_cover_the_window_exactly_once_where_raw_events_are_kept(
-    start: int, length: int, grain: Grain, tz: str, days: bool
+    start: int, length: int, grain: Grain, tz: str, units: tuple[Unit, ...]
 ) -> None:
     """No microsecond is left out and none is counted twice, whatever the window, zone and grouping."""
     start += DAY_0 * DAY_US
-    spans = sorted(span_us(p) for p in pieces(start, start + length, 0, grain, tz, days))
+    spans = sorted(span_us(p) for p in pieces(start, start + length, 0, grain, tz, units))
     at = start
     for begin, end in spans:
         assert begin == at
@@ -60,7 +64,7 @@ def test_adjacent_windows_share_pruned_slots_without_overlap(cuts: list[int]) ->
     never = 1 << 60
 
     def slots(start: int, end: int) -> list[int]:
-        found = pieces(start, end, never, Grain.NONE, "UTC", False)
+        found = pieces(start, end, never, Grain.NONE, "UTC", BASE[-1:])
         return [slot for piece in found for slot in range(piece.start, piece.end)]
 
     assert slots(a, b) + slots(b, c) == slots(a, c)
@@ -68,12 +72,30 @@ def test_adjacent_windows_share_pruned_slots_without_overlap(cuts: list[int]) ->
 
 def test_whole_utc_days_are_read_from_the_day_table() -> None:
     start = DAY_0 * DAY_US
-    assert pieces(start, start + 3 * DAY_US, 0, Grain.NONE, "UTC", True) == [
-        Piece(Table.DAY, DAY_0, DAY_0 + 3)
+    assert pieces(start, start + 3 * DAY_US, 0, Grain.NONE, "UTC") == [
+        Piece("rollup_day", DAY_0, DAY_0 + 3, SLOTS_A_DAY)
     ]
-    assert {p.table for p in pieces(start, start + 3 * DAY_US, 0, Grain.DAY, "Asia/Kolkata", True)} == {
-        Table.SLOT
-    }
+    assert {p.table for p in pieces(start, start + 3 * DAY_US, 0, Grain.DAY, "Asia/Kolkata")} == {"rollup"}
+
+
+def test_the_longest_spans_that_fit_are_read() -> None:
+    """Local days of a zone that is whole hours away are made of hours, those of any other zone of slots."""
+    start, end = DAY_0 * DAY_US + 1, (DAY_0 + 2) * DAY_US + 5 * SLOT_US
+    assert [(p.table, p.end - p.start) for p in pieces(start, end, 0, Grain.NONE, "UTC", HOURLY)] == [
+        ("event", SLOT_US - 1),
+        ("rollup", 3),
+        ("hourly", 23),
+        ("rollup_day", 1),
+        ("hourly", 1),
+        ("rollup", 1),
+    ]
+    start = DAY_0 * DAY_US
+
+    def tables(grain: Grain, tz: str) -> set[str]:
+        return {p.table for p in pieces(start, start + 3 * DAY_US, 0, grain, tz, HOURLY)}
+
+    assert tables(Grain.DAY, "Europe/Berlin") == tables(Grain.HOUR, "UTC") == {"hourly"}
+    assert tables(Grain.DAY, "Asia/Kolkata") == tables(Grain.HOUR, "Asia/Kathmandu") == {"rollup"}
 
 
 @pytest.mark.parametrize("tz", ZONES)

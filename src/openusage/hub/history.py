@@ -219,7 +219,7 @@ class History:
 
     def _run(self) -> None:
         self._look_over()
-        self._housekeep(lambda store: store.reprice())
+        self._housekeep(_begin)
         tick_at_s = time.monotonic() + self._tick_s
         while True:
             try:
@@ -279,6 +279,7 @@ class History:
     def _probe(self, store: Store) -> None:
         """A write as small as can be, to see whether writing works again."""
         store.meet(Met(id=OWN.id, name=OWN.name, heard_us=to_us(self._now())))
+        store.keep_levels()
         self._worked()
 
     def _cannot_write(self, error: StoreError) -> Unavailable:
@@ -383,6 +384,8 @@ class History:
         self._look_over()
 
     def _replace(self, store: Store) -> None:
+        with contextlib.suppress(StoreError):  # told by the write that comes next
+            _begin(store)
         self.store = store
         self._opened += 1
         self._revision = store.revision()
@@ -390,6 +393,12 @@ class History:
     def _close_store(self) -> None:
         with contextlib.suppress(StoreError, apsw.Error):  # a damaged one: what it had is in the file
             self.store.close()
+
+
+def _begin(store: Store) -> None:
+    """First of all, with every store: prices that are known by now, and the sums a fleet is asked for."""
+    store.keep_levels()
+    store.reprice()
 
 
 def _look(store: Store) -> None:

@@ -92,22 +92,18 @@ def answer(ask: Questions, asked: Asked, names: Mapping[str, str], copies: Mappi
     """The reply. `names`: machine id -> name; `copies`: machine id -> how many it has."""
     machines = find_machines(asked.where.machines, names)
     where = msgspec.structs.replace(asked.where, machines=machines)
-    # By kind, too, so that requests, tool calls and turns are told apart in one pass.
-    rollups = ask.usage(asked.window, tuple(dict.fromkeys((*asked.by, By.KIND))), where, asked.tz)
-    groups: dict[tuple[str | None, ...], list[Rollup]] = {}
-    for rollup in rollups:
-        groups.setdefault(tuple(rollup.key[by] for by in asked.by), []).append(rollup)
-    if len(groups) > MAX_ROWS:
+    rollups = ask.usage(asked.window, asked.by, where, asked.tz)
+    if len(rollups) > MAX_ROWS:
         raise BadQuestion(f"by: more than {MAX_ROWS} rows; ask for a shorter window or fewer groups")
-    rows = [_row(asked.by, group, members, names) for group, members in groups.items()] if asked.by else []
+    rows = _rows(rollups, asked.by, names) if asked.by else []
     return UsageReply(
         window=UsageWindow(
             name=asked.window.name, from_=_time(asked.window.from_us), to=_time(asked.window.to_us)
         ),
         tz=asked.tz,
         by=[str(by) for by in asked.by],
-        rows=sorted(rows, key=_order),
-        totals=_sums({}, rollups),
+        rows=rows,
+        totals=_sums({}, add(rollups)),
         sessions=ask.sessions(asked.window, where),
         copies=sum(n for number, n in copies.items() if not machines or number in machines),
     )
@@ -181,35 +177,35 @@ def _time(at_us: int | None) -> dt.datetime | None:
     return None if at_us is None else from_us(at_us)
 
 
-def _row(
-    by: Sequence[By], group: Sequence[str | None], members: Iterable[Rollup], names: Mapping[str, str]
-) -> UsageSums:
-    key = {str(name): label for name, label in zip(by, group, strict=True)}
-    number = key.get(By.MACHINE)
-    if number is None:
-        return _sums(key, members)
-    return _sums(key | {str(By.MACHINE): names.get(number, number)}, members, machine_id=number)
+def _rows(rollups: Sequence[Rollup], by: Sequence[By], names: Mapping[str, str]) -> list[UsageSums]:
+    """In the order of their keys, where machines go by name. There may be tens of thousands."""
+    if By.MACHINE not in by:
+        return [_sums(row.key, row) for row in rollups]
+    machine = str(By.MACHINE)
+    rows = []
+    for row in rollups:
+        number = row.key[machine] or ""
+        key = row.key | {machine: names.get(number, number)}
+        rows.append(_sums(key, row, number))
+    return sorted(rows, key=_order)
 
 
-def _order(row: UsageSums) -> list[tuple[bool, str]]:
-    return [(label is not None, label or "") for label in row.key.values()]
+def _order(row: UsageSums) -> list[str]:
+    """What is not known comes first: no label is empty."""
+    return [label or "" for label in row.key.values()]
 
 
 def _sums(
-    key: dict[str, str | None], members: Iterable[Rollup], machine_id: str | msgspec.UnsetType = msgspec.UNSET
+    key: dict[str, str | None], total: Rollup, machine_id: str | msgspec.UnsetType = msgspec.UNSET
 ) -> UsageSums:
-    """Sums over rollups that are each of one kind of event."""
-    members = list(members)
-    total = members[0] if len(members) == 1 else add(members)
-    count = {kind: sum(r.events for r in members if r.key[By.KIND] == kind) for kind in EventKind}
-    requests = count[EventKind.MESSAGE]
+    requests = total.requests
     has_cost = requests == 0 or total.unpriced_events < requests
     return UsageSums(
         key=key,
         machine_id=machine_id,
         requests=requests,
-        tool_calls=count[EventKind.TOOL],
-        turns=count[EventKind.TURN],
+        tool_calls=total.tool_calls,
+        turns=total.turns,
         tokens=TokenSums(
             input=total.input,
             output=total.output,

@@ -25,7 +25,6 @@ from openusage.read_model.windows import (
 )
 from openusage.wire import stranger
 from openusage.wire.decode import decode
-from openusage.wire.events import EventKind
 from openusage.wire.fleet import AccountState, MachineState, State
 from openusage.wire.pane import (
     Pane,
@@ -208,7 +207,7 @@ class _History:
 
     def __init__(self, ask: Sums, wanted: Wanted, names: Mapping[str, str], spans: _Spans) -> None:
         self._ask, self._group, self._tz, self._names = ask, wanted.group, wanted.tz, names
-        self._where = msgspec.structs.replace(wanted.where, kinds=(EventKind.MESSAGE,))
+        self._where = wanted.where
         self._spans = spans
 
     def rows(self) -> dict[str | None, PaneRow]:
@@ -265,7 +264,8 @@ class _History:
         return None if span is None else _used(self._usage(span))
 
     def _usage(self, span: Window, *by: By) -> list[Rollup]:
-        return self._ask.usage(span, by, self._where, self._tz)
+        """Without what has no requests, such as calls of tools where models are told apart."""
+        return [row for row in self._ask.usage(span, by, self._where, self._tz) if row.requests]
 
     def _by_label(self, rows: Iterable[Rollup]) -> dict[str | None, list[Rollup]]:
         return {self._label(row): [row] for row in rows}
@@ -284,8 +284,8 @@ class _History:
 
 def _used(rows: Sequence[Rollup]) -> Used:
     """Rows of requests, summed. Their cost is not known when none of them has one."""
-    requests = sum(row.events for row in rows)
-    is_priced = requests == 0 or any(row.unpriced_events < row.events for row in rows)
+    requests = sum(row.requests for row in rows)
+    is_priced = requests == 0 or any(row.unpriced_events < row.requests for row in rows)
     return Used(
         cost_usd=sum(row.cost_nano for row in rows) / 1e9 if is_priced else None,
         tokens=sum(row.total_tokens for row in rows),

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 import apsw
 import msgspec
 
-from openusage.store import sums
+from openusage.store import levels, sums
 from openusage.store.labels import LabelBook, Labels, clean
 from openusage.store.numbers import Numbers
 from openusage.store.schema import COUNTS, LARGEST_COUNT, LATEST_US
@@ -83,6 +83,8 @@ class EventTable:
         self._price = price
         self._series = book.series
         self._session = book.session
+        self.coarser = levels.kept(db)
+        """Whether `levels` are kept too."""
 
     def add(
         self, events: Iterable[UsageEvent], machine: str, raw_from_us: int, numbers: Numbers
@@ -103,7 +105,7 @@ class EventTable:
         count.inserted = self._db.total_changes() - before
         if count.inserted:
             numbers.last += len(rows)
-            sums.add_new(self._db, last_id)
+            sums.add_new(self._db, last_id, coarser=self.coarser)
         if count.inserted < len(rows):
             new = {key for (key,) in self._db.execute("SELECT event_key FROM event WHERE id > ?", (last_id,))}
             known = [row for row in rows if row[0] not in new]
@@ -194,13 +196,13 @@ class EventTable:
         if not changed:
             return
         self._db.executemany("INSERT INTO touched VALUES (?, ?)", [(n, moves) for n, _, moves in changed])
-        sums.take_touched(self._db)
+        sums.take_touched(self._db, coarser=self.coarser)
         self._db.executemany(_UPDATE, [(*row, n) for n, row, _ in changed])
         self._db.execute("DELETE FROM touched")
         self._db.executemany(
             "INSERT INTO touched VALUES (?, ?)", [(row[-1], moves) for _, row, moves in changed]
         )
-        sums.add_touched(self._db, raw_from_us)
+        sums.add_touched(self._db, raw_from_us, coarser=self.coarser)
 
     def _row(self, event: UsageEvent, machine: str, number: int) -> Row:
         kind = event.kind

@@ -1,24 +1,24 @@
-"""Answers: the `Questions` contract over the tables. All SQL that sums is here and in `sums`.
+"""Answers: the `Questions` contract over the tables. All SQL that sums is in `plan`, `sums` and `levels`.
 
 Each question borrows a read-only connection and sees one moment of the database, also while the writer works.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import apsw
 import msgspec
 
-from openusage.store import numbers, outbox
+from openusage.store import levels, numbers, outbox, plan
 from openusage.store.meta import meta, meta_text
 from openusage.store.readings import VALUES, reading_of
-from openusage.store.schema import SUMS
-from openusage.store.slots import DAY_US, Grain, Piece, Table, day_name, hour_name, pieces
-from openusage.store.sums import EVENT_SUMS, ROLLUP_SUMS, TOKENS_SQL
-from openusage.wire.events import AccountFact, EventKind, QuotaReading, Scope
+from openusage.store.slots import BASE, DAY_US, Grain, Piece, Unit, day_name, hour_name, pieces
+from openusage.store.sums import TOKENS_SQL
+from openusage.wire.events import AccountFact, QuotaReading, Scope
 from openusage.wire.records import Outbox
 from openusage.wire.rollups import ANY, By, Filter, Moment, Rollup, Window
 
@@ -67,41 +67,43 @@ class Answers:
     ) -> list[Rollup]:
         """Sums per group, ordered by group.
 
-        O(rows of `rollup_day`) for whole UTC days, O(rows of `rollup`) for the rest and whenever hours,
-        sessions or days of another zone are asked for; O(events) of the two slots that the window cuts.
+        O(rows of the coarsest table that knows the labels, see `plan`) for whole spans of it, O(rows of finer
+        ones) for the rest; O(events) of the two slots that the window cuts.
         """
         grain = Grain.HOUR if By.HOUR in by else Grain.DAY if By.DAY in by else Grain.NONE
         labels = [b for b in by if b not in (By.DAY, By.HOUR)]
-        condition, values = _condition(where)
-        groups: dict[tuple[Any, ...], list[int]] = {}
+        groups: dict[tuple[Any, ...], Sequence[int]] = {}
         with self._borrow() as db:
-            for piece in self._pieces(db, window, grain, tz, By.SESSION not in by):
-                sql = _usage_sql(piece, grain, labels, condition)
+            for piece in self._usage_pieces(db, window, grain, tz, labels, where):
+                sql, values = plan.usage_sql(piece, grain, labels, where)
                 for row in db.execute(sql, (piece.start, piece.end, *values)):
                     _fold(groups, row[: 1 + len(labels)], row[1 + len(labels) :])
         if not by:
-            return [_rollup({}, figures) for figures in groups.values()] or [Rollup()]
-        named = [(_key(group, grain, labels, by), figures) for group, figures in groups.items()]
-        return [_rollup(key, figures) for key, figures in sorted(named, key=_key_order)]
+            return [Rollup({}, *figures) for figures in groups.values()] or [Rollup()]
+        return _rollups(groups, grain, labels, by)
 
     def sessions(self, window: Window, where: Filter = ANY) -> int:
-        """How many different sessions have a message in the window. O(rows of `rollup` in it)."""
-        condition, values = _condition(where)
-        found: set[int] = set()
+        """How many different sessions have a message in the window.
+
+        O(rows of `rollup` in it); where levels are kept, mostly O(rows of `session_day`).
+        """
         with self._borrow() as db:
-            for piece in self._pieces(db, window, Grain.NONE, "UTC", False):
-                found.update(
-                    number
-                    for (number,) in db.execute(
-                        f"SELECT DISTINCT r.session_id {_from(piece)} AND s.kind = 'message' {condition}",
-                        (piece.start, piece.end, *values),
-                    )
+            if levels.kept(db):
+                by_days = plan.session_sql(*_bounds(window), meta(db, "raw_from_us"), where)
+                if by_days is not None:
+                    return int(db.execute(*by_days).get)
+            condition, wanted = plan.condition_of(where)
+            found: set[int] = set()
+            for piece in self._pieces(db, window, Grain.NONE, "UTC", BASE[-1:]):
+                sql = (
+                    f"SELECT DISTINCT r.session_id {plan.base_from(piece)} AND s.kind = 'message' {condition}"
                 )
+                found.update(number for (number,) in db.execute(sql, (piece.start, piece.end, *wanted)))
         return len(found - {0})
 
     def files_changed(self, window: Window, where: Filter = ANY) -> int:
         """How many different files had lines added or removed in the window. O(tool calls on files in it)."""
-        condition, values = _condition(where)
+        condition, values = plan.condition_of(where)
         from_us, to_us = _bounds(window)
         sql = f"""
             SELECT count(DISTINCT file_key) FROM event r CROSS JOIN series s ON s.id = r.series_id
@@ -113,7 +115,7 @@ class Answers:
 
     def moments(self, since_us: int, where: Filter = ANY) -> list[Moment]:
         """Messages from `since_us` on, in time order. O(events since then)."""
-        condition, values = _condition(where)
+        condition, values = plan.condition_of(where)
         sql = f"""
             SELECT at_us, {TOKENS_SQL}, ifnull(input, 0), ifnull(output, 0), ifnull(cache_read, 0),
                 ifnull(cache_write_5m, 0) + ifnull(cache_write_1h, 0),
@@ -194,22 +196,22 @@ class Answers:
             return None if found is None else int(found)
 
     def machines(self) -> list[Machine]:
-        """All machines, by id. O(machines + rows of `rollup_day`)."""
+        """All machines, by id. O(machines + rows of `rollup_day`), O(machines) where levels are kept."""
+        ever = "sum_ever r CROSS JOIN coarse s ON s.id = r.series_id"
+        days = "rollup_day r CROSS JOIN series s ON s.id = r.series_id"
         sql = """
             SELECT m.id, m.name, m.first_us, ifnull(u.events, 0), u.first_us, u.last_us,
                 m.copies, m.version, m.heard_us, m.skew_us, m.backlog
             FROM machine m LEFT JOIN (
                 SELECT s.machine, sum(r.events) AS events,
                     min(r.first_us) AS first_us, max(r.last_us) AS last_us
-                FROM rollup_day r CROSS JOIN series s ON s.id = r.series_id GROUP BY 1
+                FROM {source} GROUP BY 1
             ) u ON u.machine = m.id ORDER BY m.id
             """
-        names = msgspec.structs.fields(Machine)
+        names = Machine.__struct_fields__
         with self._borrow() as db:
-            return [
-                Machine(**{field.name: value for field, value in zip(names, row, strict=True)})
-                for row in db.execute(sql)
-            ]
+            found = db.execute(sql.format(source=ever if levels.kept(db) else days))
+            return [Machine(**dict(zip(names, row, strict=True))) for row in found]
 
     def outbox(self, after: int, limit: int) -> Outbox:
         """This machine's records with a number above `after`, in the order of their numbers.
@@ -235,14 +237,29 @@ class Answers:
         with self._borrow() as db:
             return numbers.heard(db, machine_id, store_id)
 
+    def _usage_pieces(
+        self,
+        db: apsw.Connection,
+        window: Window,
+        grain: Grain,
+        tz: str,
+        labels: Sequence[By],
+        where: Filter,
+    ) -> list[Piece]:
+        coarser = levels.kept(db)
+        is_open = window.from_us is None and window.to_us is None and grain is Grain.NONE
+        if coarser and is_open and plan.answers_ever(labels, where):
+            return [Piece(levels.EVER.table, 0, 1)]
+        return self._pieces(db, window, grain, tz, plan.units(labels, where, coarser=coarser))
+
     def _pieces(
-        self, db: apsw.Connection, window: Window, grain: Grain, tz: str, whole_days: bool
+        self, db: apsw.Connection, window: Window, grain: Grain, tz: str, units: Sequence[Unit]
     ) -> list[Piece]:
         first, last = db.execute(
             "SELECT (SELECT min(day) FROM rollup_day), (SELECT max(day) FROM rollup_day)"
         ).get
         if first is None:
-            return pieces(0, 0, 0, grain, tz, whole_days)
+            return []
         from_us, to_us = _bounds(window)
         return pieces(
             max(from_us, first * DAY_US),
@@ -250,49 +267,8 @@ class Answers:
             meta(db, "raw_from_us"),
             grain,
             tz,
-            whole_days,
+            units,
         )
-
-
-_TIME = {Table.EVENT: "at_us", Table.SLOT: "slot", Table.DAY: "day"}
-_LOCAL_SLOT = {Table.EVENT: "(r.at_us / 900000000", Table.SLOT: "(r.slot", Table.DAY: "(r.day * 96"}
-
-
-def _from(piece: Piece) -> str:
-    hint = "INDEXED BY event_time" if piece.table is Table.EVENT else ""
-    time = _TIME[piece.table]
-    return (
-        f"FROM {piece.table} r {hint} CROSS JOIN series s ON s.id = r.series_id"
-        f" WHERE r.{time} >= ? AND r.{time} < ?"
-    )
-
-
-def _usage_sql(piece: Piece, grain: Grain, labels: Sequence[By], condition: str) -> str:
-    local = f"{_LOCAL_SLOT[piece.table]} + {piece.shift}) / {grain.value}" if grain.value else "0"
-    columns = [local, *("r.session_id" if by is By.SESSION else f"s.{by}" for by in labels)]
-    sums = EVENT_SUMS if piece.table is Table.EVENT else ROLLUP_SUMS
-    groups = ", ".join(str(n + 1) for n in range(len(columns)))
-    grouped = f"SELECT {', '.join(columns)}, {sums} {_from(piece)} {condition} GROUP BY {groups}"
-    if By.SESSION not in labels:
-        return grouped
-    names = [f"c{n}" for n in range(len(columns) + len(SUMS) + 2)]
-    at = labels.index(By.SESSION) + 1
-    shown = [f"(SELECT name FROM session WHERE id = c{at})" if n == at else c for n, c in enumerate(names)]
-    return f"WITH g ({', '.join(names)}) AS ({grouped}) SELECT {', '.join(shown)} FROM g"
-
-
-def _condition(where: Filter) -> tuple[str, list[str]]:
-    """SQL that keeps what the filter lets through, over `series s`."""
-    wanted: dict[str, Sequence[str]] = {
-        "machine": where.machines,
-        "provider": where.providers,
-        "account": where.accounts,
-        "kind": [str(EventKind(kind)) for kind in where.kinds],
-        "project": where.projects,
-        "model": where.models,
-    }
-    parts = [f"AND s.{name} IN ({', '.join('?' * len(v))})" for name, v in wanted.items() if v]
-    return " ".join(parts), [value for values in wanted.values() for value in values]
 
 
 def _owner(where: Filter) -> tuple[str, list[str]]:
@@ -310,34 +286,39 @@ def _bounds(window: Window) -> tuple[int, int]:
 _END_US = 1 << 62
 
 
-def _fold(groups: dict[tuple[Any, ...], list[int]], group: tuple[Any, ...], figures: tuple[int, ...]) -> None:
+def _fold(
+    groups: dict[tuple[Any, ...], Sequence[int]], group: tuple[Any, ...], figures: Sequence[int]
+) -> None:
     known = groups.get(group)
     if known is None:
-        groups[group] = list(figures)
+        groups[group] = figures
         return
-    for n in range(len(SUMS)):
-        known[n] += figures[n]
-    known[-2] = min(known[-2], figures[-2])
-    known[-1] = max(known[-1], figures[-1])
+    sums = [a + b for a, b in zip(known, figures, strict=True)]
+    sums[-2] = min(known[-2], figures[-2])
+    sums[-1] = max(known[-1], figures[-1])
+    groups[group] = sums
 
 
-def _key(
-    group: tuple[Any, ...], grain: Grain, labels: Sequence[By], by: Sequence[By]
-) -> dict[str, str | None]:
-    key: dict[str, str | None] = {
-        str(label): text or None for label, text in zip(labels, group[1:], strict=True)
-    }
-    if grain is Grain.HOUR:
-        hour = hour_name(group[0])
-        key |= {str(By.HOUR): hour, str(By.DAY): hour[:10]}
-    elif grain is Grain.DAY:
-        key[str(By.DAY)] = day_name(group[0])
-    return {str(name): key[str(name)] for name in by}
+def _rollups(
+    groups: Mapping[tuple[Any, ...], Sequence[int]], grain: Grain, labels: Sequence[By], by: Sequence[By]
+) -> list[Rollup]:
+    """In the order of their keys, what is not known first. There may be tens of thousands."""
+    places = [0 if name in (By.DAY, By.HOUR) else labels.index(name) + 1 for name in by]
+    names = [str(name) for name in by]
+    times = {group[0]: _time_names(group[0], grain) for group in groups} if 0 in places else {}
+    of_time = [(n, name) for n, name in enumerate(by) if name in (By.DAY, By.HOUR)]
+    rows = []
+    for group in sorted(groups, key=itemgetter(*places)):
+        texts = [group[place] or None for place in places]
+        for n, name in of_time:
+            texts[n] = times[group[0]][name]
+        rows.append(Rollup(dict(zip(names, texts, strict=True)), *groups[group]))
+    return rows
 
 
-def _key_order(named: tuple[dict[str, str | None], list[int]]) -> tuple[tuple[bool, str], ...]:
-    return tuple((text is not None, text or "") for text in named[0].values())
-
-
-def _rollup(key: dict[str, str | None], figures: Sequence[int]) -> Rollup:
-    return Rollup(key=key, **dict(zip((*SUMS, "first_us", "last_us"), figures, strict=True)))
+def _time_names(local: int, grain: Grain) -> dict[By, str]:
+    """A local day or hour, counted from 1970, by name."""
+    if grain is Grain.DAY:
+        return {By.DAY: day_name(local)}
+    hour = hour_name(local)
+    return {By.HOUR: hour, By.DAY: hour[:10]}

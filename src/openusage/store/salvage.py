@@ -23,7 +23,7 @@ from typing import Any
 
 import apsw
 
-from openusage.store import sums
+from openusage.store import levels, sums
 from openusage.store.connection import make_private, open_reader, open_writer
 from openusage.store.meta import meta, put_meta
 from openusage.store.schema import count_copies, migrate, version_of
@@ -58,7 +58,8 @@ TABLES: tuple[tuple[str, str], ...] = (
     ("cursor", ""),
     ("heard", ""),
 )
-"""What is saved, most precious first, and the whole number that its rows are ordered by. Days are derived."""
+"""What is saved, most precious first, and the whole number that its rows are ordered by. Days are derived; so
+are `levels`, which a hub makes anew."""
 
 
 def heal(path: Path, now_us: int, *, left_open: bool) -> None:
@@ -185,6 +186,7 @@ def _settle(new: apsw.Connection, whole: dict[str, bool], now_us: int) -> str:
         new.execute("DELETE FROM cursor")
         new.execute("DELETE FROM heard")
     new.execute("DELETE FROM meta WHERE name = 'store_id'")
+    levels.forget(new)
     count_copies(new)
     revision = meta(new, "revision") + 1 if whole["meta"] else now_us // 1_000_000
     for name, value in (("raw_from_us", raw_from_us), ("revision", revision)):

@@ -2,8 +2,8 @@
 
 Star schema: `event` holds figures, `series` one row per distinct combination of labels, `session` one per
 session. `rollup` are sums per quarter-hour, series and session, kept for ever; `rollup_day` is the same per
-UTC day and series. Missing labels are '' here and `None` outside. Times are integer microseconds, money is
-integer nano-dollars; a NULL count was not reported.
+UTC day and series; a hub keeps coarser ones, see `levels`. Missing labels are '' here and `None`
+outside. Times are integer microseconds, money is integer nano-dollars; a NULL count was not reported.
 
 A step and its record (`user_version`) are one transaction: a program that is killed leaves the old file.
 """
@@ -183,6 +183,53 @@ def m002_numbers(db: apsw.Connection) -> None:
     count_copies(db)
 
 
+def m003_coarser_sums(db: apsw.Connection) -> None:
+    """The tables of `levels`: sums with fewer labels, that a hub keeps. Empty until it asks for them."""
+    sums = ", ".join(
+        f"{name} INTEGER NOT NULL" for name in (*SUMS, "tool_calls", "turns", "first_us", "last_us")
+    )
+    db.execute(
+        """
+        CREATE TABLE coarse (
+            id INTEGER PRIMARY KEY, level INTEGER NOT NULL,
+            machine TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL,
+            model TEXT NOT NULL, client TEXT NOT NULL, project TEXT NOT NULL,
+            by_machine INTEGER, by_project INTEGER,
+            model_id INTEGER, project_id INTEGER, shared_id INTEGER, ever_id INTEGER,
+            UNIQUE (level, machine, provider, account, model, client, project)
+        );
+        CREATE INDEX coarse_level ON coarse (level);
+        CREATE INDEX coarse_model ON coarse (model_id) WHERE model_id IS NOT NULL;
+        CREATE INDEX coarse_project ON coarse (project_id) WHERE project_id IS NOT NULL;
+        CREATE INDEX coarse_shared ON coarse (shared_id) WHERE shared_id IS NOT NULL;
+        CREATE TABLE coarse_of (
+            series_id INTEGER PRIMARY KEY, kind_number INTEGER NOT NULL,
+            hour_id INTEGER NOT NULL, slot_id INTEGER NOT NULL, project_id INTEGER NOT NULL
+        );
+        CREATE INDEX coarse_of_hour ON coarse_of (hour_id);
+        """
+    )
+    for table, key in (
+        ("sum_slot", ("at", "series_id")),
+        ("sum_hour", ("owner", "at", "series_id")),
+        ("sum_model", ("series_id", "at")),
+        ("sum_project", ("owner", "at", "series_id")),
+        ("sum_shared", ("owner", "at", "series_id")),
+        ("sum_ever", ("series_id", "at")),
+    ):
+        columns = ", ".join(f"{name} INTEGER NOT NULL" for name in key)
+        db.execute(f"CREATE TABLE {table} ({columns}, {sums}, PRIMARY KEY ({', '.join(key)})) WITHOUT ROWID")
+    db.execute(
+        """
+        CREATE TABLE session_day (
+            day INTEGER NOT NULL, session_id INTEGER NOT NULL, series_id INTEGER NOT NULL,
+            events INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
+            PRIMARY KEY (day, session_id, series_id)
+        ) WITHOUT ROWID
+        """
+    )
+
+
 def count_copies(db: apsw.Connection) -> None:
     """Counts anew what the triggers on `copy` keep up to date. O(copies)."""
     db.execute(
@@ -204,7 +251,7 @@ SUMS = (
 )
 """Columns of a rollup, after its key and before `first_us`, `last_us`."""
 
-STEPS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first_tables, m002_numbers)
+STEPS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first_tables, m002_numbers, m003_coarser_sums)
 VERSION = len(STEPS)
 
 

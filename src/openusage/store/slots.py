@@ -1,4 +1,4 @@
-"""Time cut into pieces that tables answer exactly: quarter-hours, UTC days, raw events at the edges. Pure.
+"""Time cut into pieces that tables answer exactly: UTC days, hours, quarter-hours, raw events. Pure.
 
 Every offset of a time zone since 1972 is a whole number of quarter-hours, so a local day or hour is always a
 run of whole slots, also on days of 23 and 25 hours. Times are UTC microseconds; slots, days count from 1970.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -22,20 +22,30 @@ _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 _LAST_DAY = dt.date.max.toordinal() - _EPOCH_ORDINAL - 2
 
 
-class Table(enum.StrEnum):
-    """Where a piece of time is read from."""
+EVENT = "event"
+"""The table of raw events, which any microsecond can be read from."""
 
-    EVENT = "event"
-    SLOT = "rollup"
-    DAY = "rollup_day"
+
+class Unit(msgspec.Struct, frozen=True):
+    """A table of sums over equal spans."""
+
+    table: str
+    slots: int
+    """Length of a span; they begin at multiples of it, in UTC."""
+
+
+BASE = (Unit("rollup_day", SLOTS_A_DAY), Unit("rollup", 1))
+"""What every store keeps."""
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """`[start, end)` of one table, in that table's unit: microseconds, slots or UTC days."""
+    """`[start, end)` of one table, in that table's unit: microseconds or spans."""
 
-    table: Table
+    table: str
     start: int
     end: int
+    slots: int = 0
+    """Length of the table's spans; 0: microseconds."""
     shift: int = 0
     """Slots to add to come from UTC to local time."""
 
@@ -51,13 +61,14 @@ class Grain(enum.Enum):
 
 
 def pieces(
-    from_us: int, to_us: int, raw_from_us: int, grain: Grain, tz: str, whole_days: bool
+    from_us: int, to_us: int, raw_from_us: int, grain: Grain, tz: str, units: Sequence[Unit] = BASE
 ) -> list[Piece]:
     """Cuts `[from_us, to_us)` so that nothing is counted twice and as few rows as possible are read.
 
-    A slot that the window cuts is read from raw events when all of them are kept (from `raw_from_us` on);
-    otherwise it counts whole, to the window that its beginning lies in. Whole UTC days are read as such when
-    `whole_days` allows it and the local days begin at UTC midnight. O(days in the window).
+    `units`: the tables that may be read, longest spans first, slots last; of a table only whole spans are
+    read, and only if each lies in one local day or hour where these are told apart. A slot that the window
+    cuts is read from raw events when all of them are kept (from `raw_from_us` on); otherwise it counts whole,
+    to the window that its beginning lies in. O(days in the window).
     """
     cut: list[Piece] = []
     first, last = from_us // SLOT_US, (to_us - 1) // SLOT_US if to_us > from_us else -1
@@ -65,34 +76,38 @@ def pieces(
         return cut
     spans = [(first, last + 1, 0)] if grain is Grain.NONE else list(segments(tz, first, last + 1))
     for start, end, shift in spans:
-        days = whole_days and grain is not Grain.HOUR and shift % SLOTS_A_DAY == 0
-        cut += _cut(max(from_us, start * SLOT_US), min(to_us, end * SLOT_US), raw_from_us, shift, days)
+        fit = [u for u in units if grain is Grain.NONE or (u.slots <= grain.value and shift % u.slots == 0)]
+        cut += _cut(max(from_us, start * SLOT_US), min(to_us, end * SLOT_US), raw_from_us, shift, fit)
     return cut
 
 
-def _cut(from_us: int, to_us: int, raw_from_us: int, shift: int, days: bool) -> Iterator[Piece]:
+def _cut(from_us: int, to_us: int, raw_from_us: int, shift: int, units: Sequence[Unit]) -> Iterator[Piece]:
     first, head = divmod(from_us, SLOT_US)
     last, tail = divmod(to_us, SLOT_US)
     raw_head = bool(head) and first * SLOT_US >= raw_from_us
     raw_tail = bool(tail) and last * SLOT_US >= raw_from_us
     if first == last and (raw_head or raw_tail):
-        yield Piece(Table.EVENT, from_us, to_us, shift)
+        yield Piece(EVENT, from_us, to_us, 0, shift)
         return
     if raw_head:
-        yield Piece(Table.EVENT, from_us, (first + 1) * SLOT_US, shift)
+        yield Piece(EVENT, from_us, (first + 1) * SLOT_US, 0, shift)
     if raw_tail:
-        yield Piece(Table.EVENT, last * SLOT_US, to_us, shift)
-    yield from _slots(first + bool(head), last + (bool(tail) and not raw_tail), shift, days)
+        yield Piece(EVENT, last * SLOT_US, to_us, 0, shift)
+    yield from _spans(first + bool(head), last + (bool(tail) and not raw_tail), shift, units)
 
 
-def _slots(start: int, end: int, shift: int, days: bool) -> Iterator[Piece]:
-    first_day, end_day = -(-start // SLOTS_A_DAY), end // SLOTS_A_DAY
-    if days and first_day < end_day:
-        yield from _slots(start, first_day * SLOTS_A_DAY, shift, False)
-        yield Piece(Table.DAY, first_day, end_day, shift)
-        yield from _slots(end_day * SLOTS_A_DAY, end, shift, False)
+def _spans(start: int, end: int, shift: int, units: Sequence[Unit]) -> Iterator[Piece]:
+    """`[start, end)` slots: the middle from the first table, what is left at both ends from the next."""
+    unit, *finer = units
+    first, last = -(-start // unit.slots), end // unit.slots
+    if first < last:
+        if finer:
+            yield from _spans(start, first * unit.slots, shift, finer)
+        yield Piece(unit.table, first, last, unit.slots, shift)
+        if finer:
+            yield from _spans(last * unit.slots, end, shift, finer)
     elif start < end:
-        yield Piece(Table.SLOT, start, end, shift)
+        yield from _spans(start, end, shift, finer)
 
 
 def segments(tz: str, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -16,7 +16,7 @@ import msgspec
 
 from openusage.errors import StoreError
 from openusage.store import cursors as cursor_table
-from openusage.store import numbers
+from openusage.store import levels, numbers
 from openusage.store.connection import (
     ReaderPool,
     WriterLock,
@@ -239,6 +239,17 @@ class Store(Answers):
         has it from a copy of this database, or from what it was before it was set back. O(1)."""
         with self._writing(), self._transaction():
             numbers.keep_sent(self._db, upto)
+
+    def keep_levels(self) -> None:
+        """Keeps the coarser sums of `levels` from now on: questions about many machines need them.
+
+        O(1) when it does already; else O(rows of `rollup`), once: some seconds for millions of them.
+        """
+        if not self._events.coarser:
+            with self._writing():
+                with self._transaction():
+                    levels.build(self._db)
+                self._events.coarser = True
 
     def reprice(self) -> int:
         """Prices the messages that had no price when they came; how many. Those that have one keep it."""

@@ -3,19 +3,22 @@
 A rollup changes by the exact difference: the rows of new events are added; of a changed event the old figures
 are taken away before, the new ones added after. Sums can be taken back, the earliest and latest time of a row
 cannot, so those are looked up again for rows that an event left (O(events of that quarter-hour)).
+
+With `coarser` the same difference goes into the sums that only a hub keeps, see `levels`.
 """
 
 from __future__ import annotations
 
 import apsw
 
+from openusage.store import levels
 from openusage.store.schema import COUNTS, SUMS
 from openusage.store.slots import SLOT_US, SLOTS_A_DAY
 
 _UNPRICED = "kind_number = 0 AND cost_reported_nano IS NULL AND cost_computed_nano IS NULL"
 _TOKENS = " + ".join(f"ifnull({name}, 0)" for name in COUNTS[:6])
 
-_OF_EVENTS = {
+OF_EVENTS = {
     "events": "count(*)",
     **{name: f"ifnull(sum({name}), 0)" for name in COUNTS},
     "cost_nano": "ifnull(sum(ifnull(cost_reported_nano, cost_computed_nano)), 0)",
@@ -23,10 +26,11 @@ _OF_EVENTS = {
     "unpriced_tokens": f"ifnull(sum(CASE WHEN {_UNPRICED} THEN {_TOKENS} END), 0)",
     "estimated_events": "ifnull(sum(estimated), 0)",
 }
+"""Column of `SUMS` -> how it follows from events."""
 
 TOKENS_SQL = _TOKENS
-EVENT_SUMS = ", ".join(_OF_EVENTS[name] for name in SUMS) + ", min(at_us), max(at_us)"
-ROLLUP_SUMS = ", ".join(f"sum({name})" for name in SUMS) + ", min(first_us), max(last_us)"
+_EVENT_SUMS = ", ".join(OF_EVENTS[name] for name in SUMS) + ", min(at_us), max(at_us)"
+_ROLLUP_SUMS = ", ".join(f"sum({name})" for name in SUMS) + ", min(first_us), max(last_us)"
 
 _NAMES = ", ".join((*SUMS, "first_us", "last_us"))
 _PLUS = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
@@ -37,10 +41,11 @@ DELTA = f"""
 CREATE TEMP TABLE delta (slot, series_id, session_id, {_NAMES});
 CREATE TEMP TABLE touched (id INTEGER PRIMARY KEY, moves INTEGER NOT NULL);
 CREATE TEMP TABLE departed (slot INTEGER, series_id INTEGER, session_id INTEGER);
+{levels.TABLES}
 """
 """Working tables of the one writer."""
 
-_SLOTTED = f"SELECT at_us / {SLOT_US}, series_id, session_id, {EVENT_SUMS}"
+_SLOTTED = f"SELECT at_us / {SLOT_US}, series_id, session_id, {_EVENT_SUMS}"
 _BY_SLOT = "GROUP BY 1, 2, 3"
 _TOUCHED = "FROM touched CROSS JOIN event USING (id)"
 _DELTA_OF_NEW = f"INSERT INTO delta {_SLOTTED} FROM event WHERE id > ? {_BY_SLOT}"
@@ -50,27 +55,27 @@ _DEPARTED = f"""INSERT INTO departed SELECT DISTINCT at_us / {SLOT_US}, series_i
 
 
 def _upsert(change: str) -> str:
-    day = f"SELECT slot / {SLOTS_A_DAY}, series_id, {ROLLUP_SUMS} FROM delta GROUP BY 1, 2"
+    day = f"SELECT slot / {SLOTS_A_DAY}, series_id, {_ROLLUP_SUMS} FROM delta GROUP BY 1, 2"
     return f"""
         INSERT INTO rollup SELECT * FROM delta WHERE true
             ON CONFLICT (slot, series_id, session_id) DO UPDATE SET {change};
         INSERT INTO rollup_day {day} HAVING true
             ON CONFLICT (day, series_id) DO UPDATE SET {change};
-        DELETE FROM delta;
         """
 
 
 _ADD_DELTA = _upsert(f"{_PLUS}, {_WIDER}")
 _TAKE_DELTA = _upsert(_MINUS)
+_NO_DELTA = "DELETE FROM delta"
 
 
-def add_new(db: apsw.Connection, last_id: int) -> None:
+def add_new(db: apsw.Connection, last_id: int, *, coarser: bool) -> None:
     """Adds all events with an id above `last_id` to the rollups. O(those events)."""
     db.execute(_DELTA_OF_NEW, (last_id,))
-    db.execute(_ADD_DELTA)
+    _add_delta(db, coarser)
 
 
-def take_touched(db: apsw.Connection) -> None:
+def take_touched(db: apsw.Connection, *, coarser: bool) -> None:
     """Takes the events listed in `touched` out of the rollups, before they change.
 
     `touched.moves` says that the event will leave its row: another time, series or session.
@@ -78,16 +83,29 @@ def take_touched(db: apsw.Connection) -> None:
     db.execute(_DELTA_OF_TOUCHED)
     db.execute(_DEPARTED)
     db.execute(_TAKE_DELTA)
+    if coarser:
+        levels.take(db)
+        levels.note_gone(db)
+    db.execute(_NO_DELTA)
 
 
-def add_touched(db: apsw.Connection, raw_from_us: int) -> None:
-    """Adds the events listed in `touched` again, and settles the rows they gone.
+def add_touched(db: apsw.Connection, raw_from_us: int, *, coarser: bool) -> None:
+    """Adds the events listed in `touched` again, and settles the rows they left.
 
     Of a quarter-hour whose raw events were pruned, `first_us` and `last_us` only widen.
     """
     db.execute(_DELTA_OF_TOUCHED)
-    db.execute(_ADD_DELTA)
+    _add_delta(db, coarser)
     db.execute(_SETTLE, (raw_from_us // SLOT_US,))
+    if coarser:
+        levels.settle(db)
+
+
+def _add_delta(db: apsw.Connection, coarser: bool) -> None:
+    db.execute(_ADD_DELTA)
+    if coarser:
+        levels.add(db)
+    db.execute(_NO_DELTA)
 
 
 _INSIDE = f"""FROM event INDEXED BY event_time
@@ -115,7 +133,7 @@ _SETTLE = f"""
 
 
 def rebuild(db: apsw.Connection, from_us: int) -> None:
-    """Sums all kept events anew from the slot of `from_us` on. O(events)."""
+    """Sums all kept events anew from the slot of `from_us` on, without `levels`. O(events)."""
     slot = from_us // SLOT_US
     db.execute("DELETE FROM rollup WHERE slot >= ?", (slot,))
     db.execute(
@@ -129,6 +147,6 @@ def rebuild_days(db: apsw.Connection) -> None:
     """Sums the days anew from the slots. O(slots)."""
     db.execute("DELETE FROM rollup_day")
     db.execute(
-        f"INSERT INTO rollup_day SELECT slot / {SLOTS_A_DAY}, series_id, {ROLLUP_SUMS}"
+        f"INSERT INTO rollup_day SELECT slot / {SLOTS_A_DAY}, series_id, {_ROLLUP_SUMS}"
         " FROM rollup GROUP BY 1, 2"
     )

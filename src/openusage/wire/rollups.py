@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Protocol
 
 import msgspec
@@ -60,8 +61,8 @@ ANY = Filter()
 """Everything."""
 
 
-class Rollup(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over the events of one group."""
+class Rollup(msgspec.Struct, frozen=True, gc=False):
+    """Sums over the events of one group. The store gives the figures in the order of the fields."""
 
     key: dict[str, str | None] = {}
     """`By` value -> label; `None` where the events do not say."""
@@ -84,8 +85,17 @@ class Rollup(msgspec.Struct, frozen=True, kw_only=True):
     lines_removed: int = 0
     web_searches: int = 0
     web_fetches: int = 0
+    tool_calls: int = 0
+    """Of `events`: calls of tools."""
+    turns: int = 0
+    """Of `events`: requests of a person."""
     first_us: int = 0
     last_us: int = 0
+
+    @property
+    def requests(self) -> int:
+        """Of `events`: answers of models."""
+        return self.events - self.tool_calls - self.turns
 
     @property
     def cache_write(self) -> int:
@@ -157,16 +167,11 @@ class Questions(Protocol):
 def add(rows: Iterable[Rollup]) -> Rollup:
     """One row that is the sum of many, without a key."""
     rows = list(rows)
-    sums = {name: sum(getattr(row, name) for row in rows) for name in _SUMMED}
     used = [row for row in rows if row.events]
-    return msgspec.convert(
-        sums
-        | {
-            "first_us": min((r.first_us for r in used), default=0),
-            "last_us": max((r.last_us for r in used), default=0),
-        },
-        Rollup,
-    )
+    figures = [sum(map(attrgetter(name), rows)) for name in _SUMMED]
+    figures.append(min((r.first_us for r in used), default=0))
+    figures.append(max((r.last_us for r in used), default=0))
+    return Rollup({}, *figures)
 
 
-_SUMMED = tuple(f for f in Rollup.__struct_fields__ if f not in ("key", "first_us", "last_us"))
+_SUMMED = Rollup.__struct_fields__[1:-2]
