@@ -48,7 +48,7 @@ def door(
      b"hub.example.com", b"HUB.example.com:443", b"hub.example.com."],
 )  # fmt: skip
 def test_a_hub_on_loopback_answers_to_this_machine_and_to_names_it_was_given(host: bytes) -> None:
-    made, _ = door(hosts=["Hub.Example.com"])
+    made, _ = door(hosts=["Hub.Example.com:8443"])
     assert made.admit(ask(host)) is None
 
 

@@ -85,7 +85,7 @@ class Door:
     ) -> None:
         """`hosts`: names that are answered to besides this machine's own; `None`: any name."""
         self.limits = limits or Limits()
-        self._hosts = None if hosts is None else frozenset(h.strip().lower().rstrip(".") for h in hosts)
+        self._hosts = None if hosts is None else frozenset(host_name(h.encode()) for h in hosts)
         self._known_hosts: dict[bytes, bool] = {}
         self._proxies = frozenset(bare(p) for p in trusted_proxies)
         self._exempts = exempts_this_machine
