@@ -42,6 +42,8 @@ from openusage.store import Answers
 from openusage.zone import is_zone
 
 LIVE = "/live"
+PAGES = frozenset(("/", "/machines/", "/accounts/", LIVE, f"{LIVE}/", SIGN_IN, SIGN_OUT, PREFIX))
+"""For people: no part of the protocol, so `/openapi.json` does not describe them."""
 _GZIP_FROM_BYTES = 1024
 _MOST_DRAWN = 32
 

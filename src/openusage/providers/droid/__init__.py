@@ -3,8 +3,8 @@
 Seen: sessions beside each other (2025) and in folders of their projects (2026); the desktop program writes
 into the same place. Token counts are totals of a session and are told as they grow; a session that changed
 its model has what it used before under the model that it had when it was seen. Credits are Factory's own
-unit. Limits are asked only with a key that a person put into `FACTORY_API_KEY`: the tool's own login is
-encrypted and not touched.
+unit. Not covered: the tokens of single answers, which no file tells; limits, unless a person put a key into
+`FACTORY_API_KEY`: the tool's own login is encrypted and not touched.
 """
 
 from __future__ import annotations
