@@ -38,9 +38,11 @@ def forgotten(store: Store, machine: str) -> Forgotten:
     return done
 
 
-def hub_with(**records: Records) -> Store:
+def hub_with(levels: bool = False, **records: Records) -> Store:
     """A store in memory to which machines, by the letter of their id, sent records in this order."""
     store = open_store(machine=HUB)
+    if levels:
+        store.keep_levels()
     for name, sent in records.items():
         store.meet(Met(id=name * 32, name=f"machine-{name}", heard_us=NOW_US))
         store.add(sent, machine=name * 32, run=Run("5" * 32, 0, len(sent)))
@@ -51,13 +53,18 @@ def answers(store: Store) -> list[Any]:
     return [everything(store), store.machines()]
 
 
+@pytest.mark.parametrize("levels", [False, True], ids=["rollups", "levels"])
 @pytest.mark.parametrize("span", [1, 7, 100_000])
-def test_it_is_as_if_the_machine_had_never_been_there(span: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_as_if_the_machine_had_never_been_there(
+    span: int, levels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also of what it had in common with others, whoever of them it counted for, in steps of any size."""
     monkeypatch.setattr(forget, "SPAN", span)
     common, own = many(60, seed=1), many(80, seed=2)
     tools: Records = [reading(used=10.0), fact("max")]
-    with_it = hub_with(a=[*common, *tools], b=[*common, *own, reading(used=20.0), fact("pro")], c=common[:20])
+    with_it = hub_with(
+        levels, a=[*common, *tools], b=[*common, *own, reading(used=20.0), fact("pro")], c=common[:20]
+    )
     without = hub_with(a=[*common, *tools], c=common[:20])
     found = forgotten(with_it, B)
     assert (found.dropped, found.moved) == (80, 0)  # of equal records the smaller id has them: machine a

@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from openusage.store import sums
+from openusage.store import levels, sums
 from openusage.store.labels import LabelBook, clean
 
 SPAN = 100_000
@@ -62,16 +62,19 @@ def forget_step(
     )
     found = db.changes()
     moved = 0
+    coarser = levels.kept(db)
     if found:
-        sums.take_touched(db)
+        sums.take_touched(db, coarser=coarser)
         moved = _bequeath(db, book)
         db.execute(
             f"DELETE FROM event WHERE id IN (SELECT id FROM touched) AND series_id IN ({_SERIES})", (machine,)
         )
         db.execute("DELETE FROM touched WHERE id NOT IN (SELECT id FROM event)")
-        sums.add_touched(db, raw_from_us)
+        sums.add_touched(db, raw_from_us, coarser=coarser)
     if upto >= last:
         _forget_rest(db, machine)
+        if coarser:  # what was pruned is in no raw event: which of it was the machine's, only `rollup` knew
+            levels.build(db)
     return Forgotten(dropped=found - moved, moved=moved, upto=upto, backlog=upto < last)
 
 
