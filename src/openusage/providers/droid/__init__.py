@@ -3,7 +3,7 @@
 Seen: sessions beside each other (2025) and in folders of their projects (2026); the desktop program writes
 into the same place. Token counts are totals of a session and are told as they grow; a session that changed
 its model has what it used before under the model that it had when it was seen. Credits are Factory's own
-unit. Limits are asked only with a key that a person put into `FACTORY_API_KEY`: the tool's own login is
+unit. Not covered: limits, but with a key that a person put into `FACTORY_API_KEY`; the tool's own login is
 encrypted and not touched.
 """
 
@@ -70,7 +70,7 @@ def read(
             parser = partial(_log.Log, account.id, _session(state))
             yield from reading.log(state, _LOGS, parser)
     for state in found.files:
-        if state.path.endswith(TOTALS) and _is_begun(reading, state):
+        if state.path.endswith(TOTALS) and not reading.is_read(state) and _is_begun(reading, state):
             place = _place(account, reading, state)
             yield from reading.document(state, _SETTINGS, partial(_totals.Parser, place))
     yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
