@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -217,11 +218,8 @@ def test_a_store_from_before_the_table_has_sessions_and_turns_alone(machine: Mac
 # Events of a session
 
 
-_ids = iter(range(1, 1_000_000))
-
-
 def event(seconds: float, kind: str, agent: str | None = None, **data: Any) -> Json:
-    made = {"type": kind, "id": f"e-{next(_ids)}", "timestamp": at(seconds), "parentId": None, "data": data}
+    made = {"type": kind, "id": f"{kind} {seconds}", "timestamp": at(seconds), "parentId": None, "data": data}
     return made | ({"agentId": agent} if agent else {})
 
 
@@ -319,7 +317,7 @@ def test_counting(machine: Machine, rule: str) -> None:
     written, expected = COUNTING[rule]
     machine.write(EVENTS, lines(*written))
     machine.read()
-    assert machine.counts == expected
+    assert Counter(machine.counts) == Counter(expected)  # models of one shutdown have one time
     assert machine.problems == []
 
 
@@ -350,10 +348,8 @@ def test_the_output_of_a_killed_session_is_an_estimate_after_a_day(machine: Mach
     os.utime(path, (NOW.timestamp() - 90_000,) * 2)
     machine.cursors.clear()
     machine.read()
-    assert [(e.model, e.tokens.output, e.estimated) for e in machine.events()] == [
-        (MODEL, 100, True),
-        ("gpt-5.2", 100, True),
-    ]
+    told = {(e.model, e.tokens.output, e.estimated) for e in machine.events()}
+    assert told == {(MODEL, 100, True), ("gpt-5.2", 100, True)}
     assert machine.read() == []
     with path.open("a") as file:
         file.write(lines(shutdown(9)))

@@ -79,11 +79,21 @@ def whole(name: str, home: Path) -> Stored:
     return machine.told
 
 
-def test_an_unchanged_document_is_not_opened(name: str, used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_changed_nothing_is_opened(
+    name: str, used: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No document, and no small file beside it that tells of which project it is."""
     machine = Machine(name, used)
     machine.read()
-    _refuse_opening(monkeypatch, lambda path: True)
+    opened: list[str] = []
+
+    def noted(path: str) -> bool:
+        opened.append(path)
+        return False
+
+    _refuse_opening(monkeypatch, noted)
     assert machine.read() == []
+    assert opened == []
 
 
 def test_a_half_written_document_is_tried_again_without_a_word(name: str, used: Path) -> None:

@@ -120,7 +120,8 @@ def _cli(
     account: Account, reading: Reading, due: list[FileState], covered: _store.Covered, env: Env
 ) -> Iterator[Chunk]:
     """Telemetry, then the sessions that neither it nor the store tells of."""
-    telemetry = [state for state in due if _places.is_telemetry(account, env, state.path)]
+    paths = _places.telemetry_among(account, env, (state.path for state in due))
+    telemetry = [state for state in due if state.path in paths]
     for state in telemetry:
         parser = partial(_telemetry.Telemetry, account.id, covered.has)
         yield from reading.log(state, _TELEMETRY, parser)
@@ -141,7 +142,6 @@ def _cli(
 
 def _told(account: Account, reading: Reading, env: Env) -> set[str]:
     """Sessions whose calls telemetry tells."""
-    memories = (
-        reading.memory(path, _TELEMETRY) for path in reading.paths if _places.is_telemetry(account, env, path)
-    )
+    paths = _places.telemetry_among(account, env, reading.paths)
+    memories = (reading.memory(path, _TELEMETRY) for path in paths)
     return {session for memory in memories if memory is not None for session in memory.sessions}

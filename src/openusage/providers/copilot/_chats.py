@@ -7,6 +7,7 @@ that were set and lists that grew, by path. What is kept of a request is its id,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -99,7 +100,7 @@ class Conversation:
     ) -> None:
         self._account = account
         self._name = name
-        self._project = project
+        self._find_project = project
         self._is_covered = is_covered
         self.memory = memory
 
@@ -171,6 +172,10 @@ class Conversation:
                 done = Outcome.OK if part.isComplete is True else None
                 yield self._event(EventKind.TOOL, known, "tool", call_id, tool=_tool_name(part), outcome=done)
 
+    @cached_property
+    def _project(self) -> str | None:
+        return self._find_project()
+
     @property
     def _session(self) -> str:
         return self.memory.session or self._name
@@ -183,7 +188,7 @@ class Conversation:
             kind=kind,
             event_key=event_key(PROVIDER, "chat", *key),
             client=IDE,
-            project=self._project(),
+            project=self._project,
             session=self._session,
             **more,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -81,8 +81,10 @@ def find(account: Account, env: Env, changed: Collection[str] | None = None) -> 
     )
 
 
-def is_telemetry(account: Account, env: Env, path: str) -> bool:
-    return path == telemetry_file(env) or path.startswith(tuple(f"{r}/" for r in _ending(account, "otel")))
+def telemetry_among(account: Account, env: Env, paths: Iterable[str]) -> set[str]:
+    """The telemetry files among these paths."""
+    named, folders = telemetry_file(env), tuple(f"{root}/" for root in _ending(account, "otel"))
+    return {path for path in paths if path == named or path.startswith(folders)}
 
 
 def stores(account: Account) -> list[str]:

@@ -70,7 +70,7 @@ def read(
             parser = partial(_log.Log, account.id, _session(state))
             yield from reading.log(state, _LOGS, parser)
     for state in found.files:
-        if state.path.endswith(TOTALS) and _is_begun(reading, state):
+        if state.path.endswith(TOTALS) and not reading.is_read(state) and _is_begun(reading, state):
             place = _place(account, reading, state)
             yield from reading.document(state, _SETTINGS, partial(_totals.Parser, place))
     yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)

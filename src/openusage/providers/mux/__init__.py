@@ -70,6 +70,8 @@ def read(
     found = _find(account, changed)
     known = {root: Workspaces(Path(root).parent) for root in account.roots}
     for state in found.files:
+        if reading.is_read(state):
+            continue
         root = next(root for root in account.roots if state.path.startswith(f"{root}/"))
         place, workspace = _place(account, state, root, known[root])
         if state.path.endswith(".jsonl"):
