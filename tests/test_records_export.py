@@ -447,11 +447,15 @@ async def test_a_hub_that_hangs_on_records_delays_no_snapshot(hub: Hub, store: S
 
 async def test_a_store_that_cannot_be_read_is_a_failure_not_the_end(hub: Hub, store: Store) -> None:
     store.add(many(10))
-    store._db.execute("ALTER TABLE fact RENAME TO gone")
+    made = store._db.execute(
+        "SELECT sql FROM sqlite_schema WHERE tbl_name = 'fact' AND sql NOT NULL"
+    ).fetchall()
+    store._db.execute("DROP TABLE fact")
     async with sending(hub, store) as sender:
         await until(lambda: sender.status().state == "failing")
         assert "no such table" in sender.status().error
-        store._db.execute("ALTER TABLE gone RENAME TO fact")
+        for (sql,) in made:
+            store._db.execute(str(sql))
         await until(lambda: hub.events() == 10)
 
 

@@ -158,8 +158,14 @@ def push(port: int, body: bytes, token: str = "") -> int:
 
 
 def captured_push(**changes: Any) -> bytes:
-    """A push of a Go program, as it came over the wire."""
-    return json.dumps(json.loads((FIXTURES / "push-latest.body.json").read_text()) | changes).encode()
+    """A push of a Go program, as it came over the wire, but as if it had been sent just now."""
+    sent = json.loads((FIXTURES / "push-latest.body.json").read_text())
+    passed = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(sent["sent_at"])
+    for snapshot in sent["snapshots"]:
+        resets = snapshot.get("resets", {})
+        for key, at in resets.items():
+            resets[key] = (dt.datetime.fromisoformat(at) + passed).isoformat()
+    return json.dumps(sent | changes).encode()
 
 
 def answering(port: int) -> bool:
