@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
 
 from openusage import format as fmt
 from openusage.hub.web.chart import row_id
@@ -153,10 +154,15 @@ def test_the_page_of_a_hub_that_was_started_anew_is_drawn_anew(page: Page, hub: 
     hub.send([message("a", hub.now_us - HOUR_US)])
     open_page(page, hub)
     page.evaluate("window.kept = true")
-    page.evaluate("document.querySelector('#live').setAttribute('hx-get', '/live?since=of-another-life')")
-    page.evaluate("htmx.process(document.querySelector('#live'), true)")
-    hub.send([message("b", hub.now_us - HOUR_US)], after=1)
-    page.wait_for_function("() => window.kept === undefined")
+    # An update that is on its way already puts the page's own question back: then once more.
+    for sent in range(1, 10):
+        page.evaluate("document.querySelector('#live').setAttribute('hx-get', '/live?since=of-another-life')")
+        page.evaluate("htmx.process(document.querySelector('#live'), true)")
+        hub.send([message(f"b{sent}", hub.now_us - HOUR_US)], after=sent)
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_function("() => window.kept === undefined", timeout=PATIENCE_MS / 5)
+            break
+    assert page.evaluate("window.kept") is None
     expect(page.locator("#rows tr")).to_have_count(1)
 
 
@@ -261,21 +267,22 @@ def faults(page: Page) -> list[str]:
     return [f"{v['impact']} {v['id']}: {v['nodes'][0]['html'][:120]}" for v in found]
 
 
-@pytest.mark.parametrize("width", [360, 768, 1440])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_nothing_is_cut_by_the_edge(
-    browser: Browser, hub: Fleet, five: dict[Invented, int], tmp_path: Path, width: int, scheme: Any
+    browser: Browser, hub: Fleet, five: dict[Invented, int], tmp_path: Path, scheme: Any
 ) -> None:
     """On no page is anything wider than the window; the pictures are kept for whoever wants to look."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context = browser.new_context(color_scheme=scheme)
     context.set_default_timeout(PATIENCE_MS)
     page = open_page(context.new_page(), hub)
     for name, path in (("fleet", "/"), ("machine", "/machines/work-laptop"), ("models", "/?group=model")):
         page.goto(hub.server.url + path)
         expect(page.locator("#plot canvas")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        page.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png", full_page=True)
-        assert (tmp_path / f"{name}-{width}-{scheme}.png").stat().st_size > 10_000
+        for width in (360, 768, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            picture = tmp_path / f"{name}-{width}-{scheme}.png"
+            page.screenshot(path=picture, full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, picture
     context.close()
 
 

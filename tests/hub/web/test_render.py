@@ -41,21 +41,23 @@ def test_a_row_is_a_row() -> None:
     said = drawn(pane(row("laptop", 18.2, limit=limit(83.0))))
     [(id, html)] = RENDERER.parts(said).rows.items()
     assert squeezed(html) == (
-        f'<tr id="{id}" class="is-fresh" data-state="live">'
-        '<th scope="row" class="name fresh"><span class="sign" role="img" aria-label="live">●</span>'
+        f'<tr role="row" id="{id}" class="is-fresh" data-state="live">'
+        '<th role="rowheader" scope="row" class="name fresh">'
+        '<span class="sign" role="img" aria-label="live">●</span>'
         '<a href="/machines/laptop" title="laptop">laptop</a></th>'
-        '<td class="state fresh"><span class="sign" aria-hidden="true">●</span> '
+        '<td role="cell" class="state fresh"><span class="sign" aria-hidden="true">●</span> '
         '<span class="word">live</span></td>'
-        '<td class="today n">$1.82</td>'
-        '<td class="window n">$18.20</td>'
-        '<td class="share"><svg class="bar" aria-hidden="true"><rect width="50%" height="100%"/></svg>'
+        '<td role="cell" class="today n">$1.82</td>'
+        '<td role="cell" class="window n">$18.20</td>'
+        '<td role="cell" class="share">'
+        '<svg class="bar" aria-hidden="true"><rect width="50%" height="100%"/></svg>'
         '<span class="n">50 %</span></td>'
-        '<td class="top" title="claude-opus-4-6">claude-opus-4-6</td>'
-        '<td class="limit"><span class="who">Claude Code 5 h</span> '
+        '<td role="cell" class="top" title="claude-opus-4-6">claude-opus-4-6</td>'
+        '<td role="cell" class="limit"><span class="who">Claude Code 5 h</span> '
         '<b class="pct warn"><span class="sign">▲</span> 83 %</b></td>'
-        '<td class="spark"><svg viewBox="0 0 9 20" preserveAspectRatio="none" aria-hidden="true">'
+        '<td role="cell" class="spark"><svg viewBox="0 0 9 20" preserveAspectRatio="none" aria-hidden="true">'
         '<path d="M0 20v-1h2v1zM3 20v-20h2v20zM6 20v-2h2v2z"/></svg></td>'
-        '<td class="seen"><time datetime="2026-11-22T11:59:56Z" data-age>4 s</time></td>'
+        '<td role="cell" class="seen"><time datetime="2026-11-22T11:59:56Z" data-age>4 s</time></td>'
         "</tr>"
     )
 

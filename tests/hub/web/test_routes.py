@@ -46,7 +46,7 @@ def text(hub: Fleet, path: str) -> str:
 
 
 def row_of(html: str, name: str) -> str:
-    [row] = [row for row in re.findall(r"<tr id=.*?</tr>", html, re.DOTALL) if name in row]
+    [row] = [row for row in re.findall(r"<tr role=.*?</tr>", html, re.DOTALL) if name in row]
     return str(row)
 
 
@@ -58,7 +58,7 @@ def test_the_page_shows_every_machine_with_its_figures(hub: Fleet) -> None:
     two_machines(hub)
     html = text(hub, "/?tz=UTC")
     desktop = row_of(html, "desktop")
-    assert '<td class="window n">$3.00</td>' in desktop
+    assert '<td role="cell" class="window n">$3.00</td>' in desktop
     assert '<span class="word">live</span>' in desktop
     assert "Codex 5 h" in desktop
     laptop = row_of(html, "lap/top")
@@ -78,7 +78,7 @@ def test_a_machine_an_account_and_a_filtered_view_have_pages(hub: Fleet) -> None
     assert "<h1>Codex</h1>" in account
     only = text(hub, "/?machine=desktop&group=project")
     assert "machine: desktop" in only
-    assert '<td class="window n">$3.00</td>' in row_of(only, "site")
+    assert '<td role="cell" class="window n">$3.00</td>' in row_of(only, "site")
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_only_what_changed_is_sent_to_an_open_page(hub: Fleet) -> None:
     hub.clock.seconds += 1.0
     hub.send([message("new", hub.now_us, 2 * 10**6)], DESKTOP, after=3, machine="desktop")
     told = text(hub, f"/live?tz=UTC&since={since(html)}")
-    assert '<td class="window n">$3.03</td>' in row_of(told, "desktop")
-    assert not [row for row in re.findall(r"<tr id=.*?</tr>", told, re.DOTALL) if "lap/top" in row]
+    assert '<td role="cell" class="window n">$3.03</td>' in row_of(told, "desktop")
+    assert not [row for row in re.findall(r"<tr role=.*?</tr>", told, re.DOTALL) if "lap/top" in row]
     assert 'hx-target="#accounts"' not in told
     assert hub.http.get(f"/live?tz=UTC&since={since(told)}").status_code == 204
 
