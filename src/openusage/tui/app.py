@@ -151,7 +151,7 @@ class DashboardApp(App[None]):
 
     def tick(self) -> None:
         """Ages and countdowns go on; nothing is decoded for that."""
-        if isinstance(self.screen, _Framed):
+        if isinstance(self.screen, _Framed) and self.screen.is_mounted:  # a new one has nothing in it yet
             self.screen.tick()
 
     def _redraw(self) -> None:

@@ -181,6 +181,15 @@ async def test_five_hundred_machines_scroll_to_the_selected_one() -> None:
         assert rows.chosen is not None
 
 
+async def test_a_clock_that_ticks_while_a_screen_is_being_made_does_no_harm() -> None:
+    async with running(FakeFleet(pane())) as (app, pilot):
+        app.push_screen(OverviewScreen())
+        app.tick()
+        await until(pilot, lambda: type(app.screen) is OverviewScreen and app.screen.is_mounted)
+        app.tick()
+        assert "openusage" in screen_text(app)
+
+
 async def test_the_help_lists_the_keys_of_the_fleet() -> None:
     async with running(FakeFleet(pane())) as (app, pilot):
         await pilot.press("question_mark")
