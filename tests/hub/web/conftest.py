@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 MUST_RUN = os.environ.get("OPENUSAGE_TEST_BROWSER") == "required"
 """Set where these tests must not be skipped: `.ci/run` does."""
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_MS = 15_000
+PATIENCE_MS = 45_000
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const LEAST_MS = 500; // between two questions
+  const LEAST_MS = 250; // between two questions; twice as long as the last answer took, when that is more
   const POLL_MS = 3000; // while no stream tells of changes
   const NET_MS = 60_000; // below a stream: forecasts move by the minute
   const AGAIN_MS = 2500; // after a change: under load a hub answers for a moment from what it knew
@@ -13,6 +13,7 @@
 
   let asking = false;
   let asked = -Infinity;
+  let took = 0;
   let timer = 0;
   let answered = performance.now();
   let failures = 0;
@@ -20,7 +21,7 @@
   /** Asks what has changed, soon: now, or when the last question is old enough. */
   function soon(delay = 0) {
     if (document.hidden) return;
-    const wait = Math.max(delay, LEAST_MS - (performance.now() - asked));
+    const wait = Math.max(delay, Math.max(LEAST_MS, 2 * took) - (performance.now() - asked));
     clearTimeout(timer);
     timer = setTimeout(ask, Math.max(0, wait));
   }
@@ -38,6 +39,7 @@
   document.addEventListener("htmx:finally:request", (event) => {
     if (!isLive(event)) return;
     asking = false;
+    took = performance.now() - asked;
     const status = event.detail.ctx.response?.status ?? 0;
     if (status >= 200 && status < 500) {
       answered = performance.now();
