@@ -130,6 +130,7 @@ def test_the_hub_room_loads_nothing_that_the_image_lacks() -> None:
         with hub.History.open(None, now=now, price=price) as history:
             with hub.HubServer(hub.Board(), "127.0.0.1", 0, history=history) as server:
                 urllib.request.urlopen(server.url + "/metrics").read()
+                urllib.request.urlopen(server.url).read()  # the web page
                 print(server.url)
         """
     )
