@@ -32,12 +32,14 @@ class Invented(msgspec.Struct, frozen=True):
     seed: int
     mb: float
     agents: tuple[str, ...]
+    codex_account: str
+    """Machines of one account share its limits."""
 
 
 MACHINES = (
-    Invented("work-laptop", 11, 40.0, ("claude", "codex")),
-    Invented("desktop", 12, 20.0, ("claude", "codex")),
-    Invented("build-1", 13, 8.0, ("codex",)),
+    Invented("work-laptop", 11, 40.0, ("claude", "codex"), "demo-person"),
+    Invented("desktop", 12, 20.0, ("claude", "codex"), "demo-person"),
+    Invented("build-1", 13, 8.0, ("codex",), "demo-builds"),
 )
 
 
@@ -50,6 +52,8 @@ def make_home(base: Path, machine: Invented, hub: str, *, days: int = 30) -> Pat
     write_home(
         home, seed=machine.seed, days=days, mb=machine.mb, agents=machine.agents, until=now, flavour="rich"
     )
+    login = {"tokens": {"account_id": machine.codex_account}}  # no token: nobody is asked with it
+    (home / ".codex/auth.json").write_bytes(msgspec.json.encode(login))
     settings = home / ".config/openusage/settings.json"
     settings.parent.mkdir(parents=True)
     export = {"target": hub, "interval_seconds": 5, "machine_name": machine.name}

@@ -17,7 +17,8 @@ from openusage.client import Frame
 from openusage.errors import PeerRefused, PeerUnreachable
 from openusage.tui.app import DashboardApp
 from openusage.tui.canvas import Lines, Page, Wall
-from openusage.tui.screens import DetailScreen, HelpScreen, OverviewScreen
+from openusage.tui.frame import HelpScreen
+from openusage.tui.screens import DetailScreen, OverviewScreen
 from openusage.wire.sections import Sections
 from tests.tui.sample import CLAUDE, CODEX, FLEET, LOCAL, NOW, FakeSource, key_of, later, on
 

@@ -9,7 +9,8 @@ import pytest
 
 from openusage.client import Frame
 from openusage.errors import PeerRefused, PeerUnreachable
-from openusage.tui.board import Account, Board, Decoder, Outcome, matches
+from openusage.tui.board import Account, Board, Decoder, Outcome, Scope, matches
+from openusage.wire.rollups import By
 from openusage.wire.sections import Sections
 from openusage.wire.snapshot import UsageSnapshot
 from tests.tui.sample import CLAUDE, CODEX, FLEET, LOCAL, NOW, FakeSource, key_of, later, on, snapshot
@@ -125,6 +126,40 @@ def test_the_selection_survives_a_refresh_and_a_filter() -> None:
     chosen = found.chosen()
     assert chosen is not None
     assert chosen.sections.provider_id == "gemini_cli"
+
+
+@pytest.mark.parametrize(
+    ("scope", "found"),
+    [
+        (Scope(by=By.MACHINE, label="build-1", key="build-1"), {"codex", "openrouter"}),
+        (Scope(by=By.PROVIDER, label="Claude Code", key="claude_code"), {"claude_code"}),
+        (Scope(by=By.ACCOUNT, label="personal", key="personal"), {"claude_code"}),
+        (Scope(by=By.MODEL, label="gemini-3-pro", key="gemini-3-pro"), {"gemini_cli"}),
+        (Scope(by=By.PROJECT, label="api", key="api"), {"codex"}),
+        (Scope(by=By.CLIENT, label="vscode", key="vscode"), {"claude_code"}),
+        (
+            Scope(by=By.ACCOUNT, label="Codex", key="x", provider="codex", machines=("build-1",)),
+            {"codex"},
+        ),
+        (Scope(by=By.MACHINE, label="nobody", key="nobody"), set()),
+    ],
+)
+def test_a_scope_holds_the_tiles_of_its_row(scope: Scope, found: set[str]) -> None:
+    assert {a.provider_id for a in FLEET if scope.holds(a)} == found
+
+
+def test_tiles_of_a_scope_are_filtered_within_it() -> None:
+    found = board(FLEET, hub=True)
+    found.scope = Scope(by=By.MACHINE, label="build-1", key="build-1")
+    found.filter = "codex"
+    assert [a.key for a in found.visible()] == ["build-1:codex:codex-cli"]
+    found.filter = "claude"
+    assert found.nothing(NOW, dt.UTC) == ["No account matches “claude”.", "Esc clears the filter."]
+    found.scope = Scope(by=By.PROJECT, label="thesis\x1b[2J", key="other")
+    assert found.nothing(NOW, dt.UTC) == [
+        "No tile that the hub has now tells of thesis.",
+        "Esc goes back to the fleet.",
+    ]
 
 
 def test_windows_go_round() -> None:

@@ -36,7 +36,8 @@ def test_a_list_that_is_too_long_still_ends_with_what_to_do() -> None:
     assert found[-2:] == ["… 23 more", "To look around: make demo"]
 
 
-def test_key_hints_are_left_out_whole() -> None:
-    hints = [("⏎", "open"), ("w", "window"), ("q", "quit")]
-    assert chrome.keys(hints, 30, PALETTE).text.rstrip() == " ⏎ open  w window  q quit"
-    assert chrome.keys(hints, 20, PALETTE).text.rstrip() == " ⏎ open  w window"
+def test_key_hints_are_left_out_whole_and_how_to_leave_stays() -> None:
+    hints = [("⏎", "open"), ("w", "window"), ("s", "sort"), ("?", "help"), ("q", "quit")]
+    assert chrome.keys(hints, 50, PALETTE).text.rstrip() == " ⏎ open  w window  s sort  ? help  q quit"
+    assert chrome.keys(hints, 33, PALETTE).text.rstrip() == " ⏎ open  s sort  ? help  q quit"
+    assert chrome.keys(hints, 20, PALETTE).text.rstrip() == " ? help  q quit"

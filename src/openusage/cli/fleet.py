@@ -8,6 +8,7 @@ import click
 
 from openusage.cli.params import Day
 
+WINDOWS = ("1d", "3d", "7d", "30d", "all")
 LABELS = ("machine", "provider", "account", "model", "project", "client", "day", "hour")
 
 
@@ -19,6 +20,7 @@ LABELS = ("machine", "provider", "account", "model", "project", "client", "day",
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the exact figures.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV; with --breakdown one line a label and model.")
 @click.option("-b", "--breakdown", is_flag=True, help="Each line also by model.")
+@click.option("--window", type=click.Choice(WINDOWS), help="As on the fleet screen: 1d is since midnight.")
 @click.option("--since", type=Day(), help="From this day on.")
 @click.option("--until", type=Day(), help="Up to this day, itself included.")
 @click.option("--tz", "--timezone", "tz", metavar="ZONE", help="Zone of the days. Default: this machine's.")
@@ -35,6 +37,7 @@ def command(
     as_json: bool,
     as_csv: bool,
     breakdown: bool,
+    window: str | None,
     since: dt.date | None,
     until: dt.date | None,
     tz: str | None,
@@ -57,22 +60,25 @@ def command(
     from openusage.client import HubClient, rollups
     from openusage.reports import grouped
     from openusage.wire.events import EventKind
-    from openusage.wire.rollups import By, Filter
+    from openusage.wire.rollups import By, Filter, Window
     from openusage.zone import local_zone_name
 
     refuse_contradictions(as_json, as_csv, since, until)
+    if window and (since or until):
+        raise click.UsageError("--window excludes --since and --until.")
     here = surroundings()
     zone = tz or local_zone_name(here.environ)
-    window = window_of(since, until, zone)
+    asked = Window(window) if window else window_of(since, until, zone)
     hub = url or here.settings.export.target or "http://127.0.0.1:9190"
     where = Filter(kinds=(EventKind.MESSAGE,), machines=machines, providers=providers, projects=projects)
     with contextlib.closing(HubClient(hub, token=token or here.token, now=now)) as client:
-        reply = client.fleet(window, grouped.asked_by(By(by)), where, zone)
+        reply = client.fleet(asked, grouped.asked_by(By(by)), where, zone)
     emit(
         grouped.build(rollups(reply), by=By(by), timezone=zone, breakdown=breakdown),
         as_json=as_json,
         as_csv=as_csv,
     )
     if reply.copies:
-        say(f"{reply.copies} events were on more than one machine and are counted once.")
+        were, are = ("1 event was", "is") if reply.copies == 1 else (f"{reply.copies:,} events were", "are")
+        say(f"{were} on more than one machine and {are} counted once.")
     return 0

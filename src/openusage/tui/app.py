@@ -16,12 +16,13 @@ from textual.message import Message
 from textual.screen import Screen
 
 from openusage.client import PaneSource, SnapshotSource
-from openusage.tui.board import Board, Decode, Decoder, Outcome
+from openusage.tui.board import Board, Decode, Decoder, Outcome, Scope
 from openusage.tui.fleet.screen import FleetScreen
+from openusage.tui.frame import Framed, HelpScreen
 from openusage.tui.listener import Changes, Listener
 from openusage.tui.palette import DARK, LIGHT, PALETTES, THEMES
 from openusage.tui.poller import Poller
-from openusage.tui.screens import HelpScreen, OverviewScreen, _Framed
+from openusage.tui.screens import OverviewScreen
 from openusage.tui.view import Costs, View
 from openusage.wire.decode import decode
 
@@ -97,8 +98,8 @@ class DashboardApp(App[None]):
         )
         self._listener = Listener(changes, self._poller.hint) if changes is not None else None
         self._has_fleet = isinstance(source, PaneSource)
-        if self._has_fleet:
-            self.watch_fleet(True)
+        self.board.is_fleet = self._has_fleet
+        self._poller.watch_fleet(self.board.group if self._has_fleet else None)
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._ending = False
         for theme in THEMES:
@@ -116,10 +117,18 @@ class DashboardApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         return FleetScreen() if self._has_fleet else OverviewScreen()
 
-    def watch_fleet(self, is_shown: bool) -> None:
-        """Ask for what is on the screen: the fleet, or tiles."""
-        self.board.is_fleet = is_shown
-        self._poller.watch_fleet(self.board.group if is_shown else None)
+    def show_tiles(self, scope: Scope | None) -> None:
+        """The tiles of a row of the fleet, or all of them; only snapshots are asked for meanwhile."""
+        self.board.scope, self.board.is_fleet = scope, False
+        self._poller.watch_fleet(None)
+        self.push_screen(OverviewScreen())
+
+    def show_fleet(self) -> None:
+        """Back from tiles, where they were opened out of a fleet; snapshots are not asked for any more."""
+        if self._has_fleet and not self.board.is_fleet:
+            self.board.scope, self.board.is_fleet = None, True
+            self._poller.watch_fleet(self.board.group)
+            self.pop_screen()
 
     def ask_for_fleet(self) -> None:
         """The grouping has changed."""
@@ -151,13 +160,15 @@ class DashboardApp(App[None]):
 
     def tick(self) -> None:
         """Ages and countdowns go on; nothing is decoded for that."""
-        if isinstance(self.screen, _Framed) and self.screen.is_mounted:  # a new one has nothing in it yet
+        if isinstance(self.screen, Framed) and self.screen.is_whole:
             self.screen.tick()
 
     def _redraw(self) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, _Framed) and screen.is_mounted:
-                screen.draw()
+        """What is on the screen; help stands above it. Others are drawn when they come back."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Framed):
+                screen.redraw()
+                return
 
     def on_dashboard_app_polled(self, message: Polled) -> None:
         outcome = message.outcome
@@ -185,8 +196,11 @@ class DashboardApp(App[None]):
         self._redraw()
 
     def action_costs(self) -> None:
-        """Costs: as the plan says, hidden, shown."""
-        self._costs = self._costs.next()
+        """Costs: as the plan says, hidden, shown; of a fleet hidden or shown."""
+        if self.board.is_fleet:
+            self._costs = Costs.SHOW if self._costs is Costs.HIDE else Costs.HIDE
+        else:
+            self._costs = self._costs.next()
         self._redraw()
 
     def action_refresh(self) -> None:
@@ -210,8 +224,11 @@ class DashboardApp(App[None]):
             ("Refresh", self.action_refresh),
         ]
         acts += [("Dark or light", self.action_theme), ("Help", self.action_help)]
-        if isinstance(screen, OverviewScreen):
+        if isinstance(screen, OverviewScreen | FleetScreen):
             acts += [("Open", screen.action_open), ("Filter", screen.action_filter)]
+        if isinstance(screen, FleetScreen):
+            acts += [("Group", screen.action_group), ("Sort", screen.action_sort)]
+            acts += [("Accounts", screen.action_accounts), ("Tiles", screen.action_tiles)]
         for title, act in acts:
             yield SystemCommand(title, act.__doc__ or "", act)
         yield SystemCommand("Quit", "Leave the dashboard", self.action_quit)

@@ -18,7 +18,6 @@ import msgspec
 from openusage import format as fmt
 from openusage.client import Frame, PaneFrame
 from openusage.errors import OpenUsageError
-from openusage.tui.fleet.table import SKEW_S
 from openusage.tui.lines import clean
 from openusage.wire.pane import Pane
 from openusage.wire.rollups import By
@@ -26,7 +25,6 @@ from openusage.wire.sections import Sections
 from openusage.wire.snapshot import UsageSnapshot
 
 _HINT_S = 8
-_MOST_SKEWS = 2
 
 WINDOWS = ("1d", "3d", "7d", "30d", "all")
 
@@ -86,6 +84,33 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     retry_in_s: float = 0.0
 
 
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tiles are shown: those of one row of the fleet, or of one account."""
+
+    by: By
+    label: str
+    """As a person reads it."""
+    key: str
+    """As the row has it."""
+    provider: str = ""
+    machines: tuple[str, ...] = ()
+    """Of an account, with its provider: each of them may name it in its own way."""
+
+    def holds(self, account: Sections) -> bool:
+        """Whether the tile is, or has used, what the row stands for."""
+        if self.machines:
+            return account.provider_id == self.provider and account.machine in self.machines
+        names = {
+            By.MACHINE: [account.machine],
+            By.PROVIDER: [account.provider_id],
+            By.ACCOUNT: [account.account_id],
+            By.MODEL: [row.name for row in account.models],
+            By.PROJECT: [row.name for row in account.projects],
+            By.CLIENT: [row.name for row in account.clients],
+        }
+        return self.key in names[self.by]
+
+
 class Board:
     """The state behind the screens."""
 
@@ -95,10 +120,12 @@ class Board:
         self.frame: Frame | None = None
         self.accounts: list[Account] = []
         self.pane_frame: PaneFrame | None = None
+        self.pane_heard_at: dt.datetime | None = None
+        """When the hub said it first: what it says again unchanged is as old as that."""
         self.group = By.MACHINE
         """What the rows of the fleet stand for."""
-        self.machine = ""
-        """The only machine whose tiles are shown; empty: all."""
+        self.scope: Scope | None = None
+        """Whose tiles are shown; `None`: all."""
         self.is_fleet = False
         """The fleet is on the screen, not tiles."""
         self.error: OpenUsageError | None = None
@@ -116,6 +143,8 @@ class Board:
             return
         self.error, self.next_try_at = None, None
         if outcome.pane is not None:
+            if outcome.pane.pane is not self.pane:
+                self.pane_heard_at = outcome.pane.fetched_at
             self.pane_frame = outcome.pane
         else:
             self.frame, self.accounts = outcome.frame, outcome.accounts
@@ -141,10 +170,14 @@ class Board:
         shown = self.pane_frame if self.is_fleet else self.frame
         return shown.fetched_at if shown is not None else None
 
+    def in_scope(self) -> list[Account]:
+        """The accounts that are shown without a filter."""
+        scope = self.scope
+        return self.accounts if scope is None else [a for a in self.accounts if scope.holds(a.sections)]
+
     def visible(self) -> list[Account]:
-        """The accounts of the chosen machine that match the filter."""
-        of_machine = [a for a in self.accounts if not self.machine or a.sections.machine == self.machine]
-        return [a for a in of_machine if matches(a.sections, self.filter)]
+        """The accounts that match the filter."""
+        return [a for a in self.in_scope() if matches(a.sections, self.filter)]
 
     def chosen(self) -> Account | None:
         """The selected account, or the first one when it is gone."""
@@ -160,7 +193,7 @@ class Board:
         """What the figures on screen are for: on a hub what the machines chose, empty when they differ."""
         if not self.is_hub or self.is_fleet:
             return self.window
-        windows = {a.sections.totals.window for a in self.accounts if a.sections.totals.window}
+        windows = {a.sections.totals.window for a in self.in_scope() if a.sections.totals.window}
         return windows.pop() if len(windows) == 1 else ""
 
     def status(self, now: dt.datetime, tz: dt.tzinfo) -> str:
@@ -189,7 +222,7 @@ class Board:
         stand where the tiles would be."""
         found = [self._hint] if self._hint_until is not None and now < self._hint_until else []
         if self.error is None and self.is_fleet and self.pane is not None and self.pane.rows:
-            found += [clean(note) for note in (*self.pane.notes, *skews(self.pane))]
+            found += [clean(note) for note in self.pane.notes]
         elif self.error is None and not self.is_fleet and self.frame is not None and self.accounts:
             found += [clean(note) for note in self.frame.notes]
         return found
@@ -208,10 +241,10 @@ class Board:
         """What to say where tiles would be; empty when there are tiles."""
         if self.visible():
             return []
-        if self.accounts and self.filter:
+        if self.in_scope():
             return [f"No account matches “{clean(self.filter)}”.", "Esc clears the filter."]
-        if self.accounts:
-            return [f"{clean(self.machine)} has sent nothing of late.", "Esc goes back to the fleet."]
+        if self.accounts and self.scope is not None:
+            return [self._none_of(self.scope, now), "Esc goes back to the fleet."]
         if self.error is not None:
             return [self._failure(self.error, now, tz)]
         if self.frame is None:
@@ -219,6 +252,18 @@ class Board:
         if self.frame.notes:
             return [clean(note) for note in self.frame.notes]
         return [line for line in self.empty_text.splitlines() if line]
+
+    def _none_of(self, scope: Scope, now: dt.datetime) -> str:
+        """Why there is no tile of what was chosen."""
+        name = clean(scope.label)
+        if scope.by is not By.MACHINE or scope.machines:
+            return f"No tile that the hub has now tells of {name}."
+        rows = self.pane.rows if self.pane else []
+        seen = next((r.machine.last_seen for r in rows if r.machine and r.machine.name == scope.key), None)
+        if seen is None:
+            return f"{name} has sent nothing of late."
+        age = fmt.age_words((now - seen).total_seconds())
+        return f"{name} was last heard {age} ago: its tiles have left."
 
     def nothing_of_fleet(self, now: dt.datetime, tz: dt.tzinfo) -> list[str]:
         """The same before the fleet is known, or while no machine has sent anything."""
@@ -228,18 +273,6 @@ class Board:
             return [f"Asking {clean(self.label)} …"]
         notes = [clean(note) for note in self.pane.notes]
         return notes or [line for line in self.empty_text.splitlines() if line]
-
-
-def skews(pane: Pane) -> list[str]:
-    """`build-1's clock is 6 m ahead of the hub's.`"""
-    found = []
-    for machine in (row.machine for row in pane.rows if row.machine is not None):
-        skew_s = machine.clock_skew_s or 0.0
-        if abs(skew_s) >= SKEW_S:
-            way = "ahead of" if skew_s > 0 else "behind"
-            found.append(f"{machine.name}'s clock is {fmt.age(abs(skew_s))} {way} the hub's.")
-    more = len(found) - _MOST_SKEWS
-    return [*found[:_MOST_SKEWS], *([f"{more} more clocks are wrong."] if more > 0 else [])]
 
 
 def _sentence(text: str) -> str:

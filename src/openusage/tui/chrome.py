@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.strip import Strip
 
-from openusage.tui.board import WINDOWS, Board
-from openusage.tui.lines import Part, cells, left, packed, spread, strip, wrapped
+from openusage.tui.board import WINDOWS, Board, Scope
+from openusage.tui.lines import Part, cells, clean, fit, left, packed, shortened, spread, strip, wrapped
 from openusage.tui.palette import Palette
 from openusage.tui.view import Costs, View
 
 _MOST_NOTE_ROWS = 3
+_LONGEST_PLACE = 24
+_ALWAYS, _KEY_GAP = 2, 2
 
 
 def bar(board: Board, width: int, view: View) -> list[Strip]:
@@ -21,13 +23,17 @@ def bar(board: Board, width: int, view: View) -> list[Strip]:
     failed = board.error is not None
     start: list[Part] = [(" openusage  ", palette.strong)]
     status = board.source() if failed else board.status(view.now, view.tz)
-    tail = [*_costs(view), *_windows(board, palette)]
+    if board.scope is not None:
+        start[0] = (" openusage ", palette.strong)
+        start += [("› ", palette.dim), (_place(board.scope), palette.text), ("  ", palette.dim)]
+    tail = [*_costs(board, view), *_windows(board, palette)]
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         tail = _window(board, palette)
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         start = [(" ", palette.text)]
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         tail = []
+    status = fit(status, width - cells(start) - 1)
     lines = [spread([*start, (status, palette.dim)], tail, width)]
     if failed and board.has_data:  # without any, it is said where tiles or rows would be
         lines += _message("!", board.status(view.now, view.tz), width, palette, crit=True)
@@ -44,8 +50,14 @@ def _message(sign: str, text: str, width: int, palette: Palette, crit: bool) -> 
     ]
 
 
-def _costs(view: View) -> list[Part]:
-    return [] if view.costs is Costs.AUTO else [(f"costs: {view.costs}   ", view.palette.dim)]
+def _place(scope: Scope) -> str:
+    return shortened(clean(scope.label), _LONGEST_PLACE)
+
+
+def _costs(board: Board, view: View) -> list[Part]:
+    """What differs from what is shown without a word."""
+    usual = (Costs.AUTO, Costs.SHOW) if board.is_fleet else (Costs.AUTO,)
+    return [] if view.costs in usual else [(f"costs: {view.costs}   ", view.palette.dim)]
 
 
 def _windows(board: Board, palette: Palette) -> list[Part]:
@@ -68,9 +80,12 @@ def rule(width: int, palette: Palette) -> Strip:
 
 
 def keys(hints: Sequence[tuple[str, str]], width: int, palette: Palette) -> Strip:
-    """`⏎ open  w window  q quit`: as many as fit, the first ones first."""
+    """`⏎ open  w window  ? help  q quit`: the last two, and as many of the others as fit, in order."""
     groups: list[list[Part]] = [[(key, palette.text), (f" {act}", palette.dim)] for key, act in hints]
-    return strip([(" ", palette.dim), *packed(groups, width - 2, gap=2)], width)
+    last = packed(groups[-_ALWAYS:], width - 2, gap=_KEY_GAP)
+    first = packed(groups[:-_ALWAYS], width - 2 - cells(last) - _KEY_GAP, gap=_KEY_GAP)
+    gap: list[Part] = [(" " * _KEY_GAP, palette.dim)] if first and last else []
+    return strip([(" ", palette.dim), *first, *gap, *last], width)
 
 
 def centred(sentences: Sequence[str], width: int, height: int, palette: Palette) -> list[Strip]:

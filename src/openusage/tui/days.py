@@ -101,19 +101,37 @@ def ranked(
     )
 
 
-def draw(stack: Stack, width: int, rows: int, view: View, *, unit: str = "day") -> list[Strip]:
+def most(stack: Stack, width: int, view: View) -> int:
+    """How many bars have room beside the legend."""
+    return plot.most_days(width - 4 - _beside(_legend(stack, view)))
+
+
+def _beside(legend: Sequence[Sequence[Part]]) -> int:
+    """Cells that the legend takes, with the gap before it."""
+    return max(map(cells, legend)) + 4 if legend else 0
+
+
+def draw(
+    stack: Stack, width: int, rows: int, view: View, *, unit: str = "day", newest: str = ""
+) -> list[Strip]:
     """Exactly `rows` lines: the heading and the chart with its legend at the right, between blank ones.
 
-    The bars are days, or hours: then the last one is the present hour.
+    The bars are days, hours or weeks; the last one is not over, and is called `newest`.
     """
     palette = view.palette
     series = palette.series
     styles = [series[colour] for colour in stack.colours] if len(stack.names) > 1 else [palette.fill]
     legend = _legend(stack, view)
-    beside = max(map(cells, legend), default=0)
-    chart_width = plot.used(len(stack.days), width - 4 - (beside + 4 if legend else 0))
+    chart_width = plot.used(len(stack.days), width - 4 - _beside(legend))
     chart = plot.draw(
-        stack.days, styles, chart_width, rows - 3, palette, stack.measure.figure, today=stack.days[-1].date
+        stack.days,
+        styles,
+        chart_width,
+        rows - 3,
+        palette,
+        stack.measure.figure,
+        today=stack.days[-1].date,
+        newest=newest,
     )
     title = f"{stack.measure} by {unit}".upper()
     lines = [blank(width), strip([("  ", palette.dim), (title, palette.dim)], width)]

@@ -21,6 +21,9 @@ from openusage.tui.view import View
 from openusage.wire.forecast import forecast
 from openusage.wire.sections import Gauge, Sections
 
+_MOST_TREND = 999.0
+"""Percent: beyond it nothing is told but that there was next to nothing before."""
+
 Block = tuple[int, list[list[Part]]]
 """Its width, and its three lines."""
 
@@ -162,7 +165,8 @@ def with_trend(block: list[list[Part]], pct: float | None, width: int, view: Vie
     """`▲ 12 %` or `▼ 6 %` behind the block's figure, when it is known and fits."""
     if pct is None:
         return
-    tendency = f"{'▲' if pct >= 0 else '▼'} {fmt.percent(abs(pct))}"
+    size = fmt.percent(abs(pct)) if abs(pct) < _MOST_TREND else f">{fmt.percent(_MOST_TREND)}"
+    tendency = f"{'▲' if pct >= 0 else '▼'} {size}"
     if cells(block[1]) + 2 + len(tendency) <= width:
         block[1] += [("  ", view.palette.dim), (tendency, view.palette.dim)]
 

@@ -66,8 +66,12 @@ def draw(
     figure: Callable[[float], str],
     *,
     today: str,
+    newest: str = "",
 ) -> list[Strip]:
-    """`height` lines, two of them axis and dates; nothing when there is nothing to see or no room for it."""
+    """`height` lines, two of them axis and dates; nothing when there is nothing to see or no room for it.
+
+    `newest`: what the last bar is called, when it is no day and no hour.
+    """
     room = width - _AXIS - 2
     if not days or len(days) * 2 > room or height < LEAST_HEIGHT or not any(day.whole > 0 for day in days):
         return []
@@ -97,10 +101,11 @@ def draw(
     lines = [_line(marks.get(row, ""), grid[row], width, palette) for row in reversed(range(height - 2))]
     axis = "─" * (step * (len(days) - 1) + bar)
     lines.append(strip([(right("0", _AXIS), palette.dim), (" └" + axis, palette.faint)], width))
-    return [
-        *lines,
-        strip([(" " * (_AXIS + 2), palette.dim), *_dates(days, step, bar, room, today, palette)], width),
-    ]
+    labels = [_label(day.date, day.date == today) for day in days]
+    if newest:
+        labels[-1] = newest
+    dates = _dates(labels, step, bar, room, palette, bright=days[-1].date == today)
+    return [*lines, strip([(" " * (_AXIS + 2), palette.dim), *dates], width)]
 
 
 def _mark(value: float, figure: Callable[[float], str]) -> str:
@@ -159,20 +164,25 @@ def _two(lower: Style, upper: Style) -> Style:
     return Style(color=lower.color, bgcolor=upper.color)
 
 
-def _dates(days: Sequence[Day], step: int, bar: int, room: int, today: str, palette: Palette) -> list[Part]:
-    """Dates centred under the bars, as many as stand apart, the last one first."""
+def _dates(
+    labels: Sequence[str], step: int, bar: int, room: int, palette: Palette, *, bright: bool
+) -> list[Part]:
+    """Labels centred under the bars, as many as stand apart, the last one first; that one is `bright`."""
     line = [" "] * room
     free = room + 2
-    for index in reversed(range(len(days))):
-        date = days[index].date
-        label = _label(date, date == today)
+    last = (0, 0)
+    for index in reversed(range(len(labels))):
+        label = labels[index]
         start = index * step + (bar - len(label)) // 2
         start = max(min(start, room - len(label)), 0)
         if start + len(label) + 2 <= free:
             line[start : start + len(label)] = label
             free = start
-    before, found, behind = "".join(line).rpartition(_label(days[-1].date, True))
-    return [(before, palette.dim), (found, palette.text), (behind, palette.dim)]
+            if index == len(labels) - 1:
+                last = start, start + len(label)
+    text, (begin, end) = "".join(line), last
+    style = palette.text if bright else palette.dim
+    return [(text[:begin], palette.dim), (text[begin:end], style), (text[end:], palette.dim)]
 
 
 def _label(date: str, is_present: bool) -> str:

@@ -40,6 +40,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         return self.costs is Costs.SHOW
 
     @property
+    def shows_money(self) -> bool:
+        """Whether the money of a fleet is drawn, flat plans and all; then it is said what it stands for."""
+        return self.costs is not Costs.HIDE
+
+    @property
     def today(self) -> str:
         """The viewer's local day."""
         return self.now.astimezone(self.tz).date().isoformat()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from textual.strip import Strip
 
 from openusage.client import PaneFrame
 from openusage.wire.fleet import AccountName, MachineState, State
@@ -16,6 +18,11 @@ from openusage.wire.stranger import days_until
 from tests.tui.sample import FLEET, NOW, FakeSource
 
 DAYS = days_until(NOW.date(), 8)
+
+
+def texts(lines: Sequence[Strip]) -> list[str]:
+    """Lines as characters."""
+    return [line.text.rstrip() for line in lines]
 
 
 def machine(name: str, state: State = State.FRESH, seen_s: float = 4, **more: Any) -> MachineState:
@@ -145,12 +152,16 @@ class FakeFleet(FakeSource):
     def __init__(self, said: Pane) -> None:
         super().__init__(FLEET, hub=True)
         self.said = said
+        self.repeats: Pane | None = None
+        """Instead: nothing has changed since it said this."""
         self.asked: list[tuple[str, By, str]] = []
 
     def pane(self, window: str, group: By, tz: str) -> PaneFrame:
         self.asked.append((window, group, tz))
         if self.error is not None:
             raise self.error
+        if self.repeats is not None:
+            return PaneFrame(pane=self.repeats, fetched_at=self.now(), changed=False)
         return PaneFrame(
             pane=msgspec.structs.replace(self.said, window=window, group=group), fetched_at=self.now()
         )

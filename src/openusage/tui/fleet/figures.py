@@ -4,44 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from textual.strip import Strip
 
 from openusage import format as fmt
-from openusage.tui.lines import Part, clean
+from openusage.tui.lines import Part, clean, packed, strip
 from openusage.tui.overview import Block, laid, limit_block, money_block, with_trend
-from openusage.tui.view import Costs, View
+from openusage.tui.view import View
 from openusage.wire.pane import Pane, PaneTotals, Used
 
 
 def draw(pane: Pane, width: int, rows: int, view: View) -> list[Strip]:
-    """Three lines of figures; with a fourth one what the sums do not hold."""
-    return laid(_blocks(pane, width, view), note(pane, view), width, rows, view) if rows >= 3 else []
+    """Three lines of figures, or the most important of them in one."""
+    if rows >= 3:
+        return laid(_blocks(pane, width, view), "", width, 3, view)
+    return [_one_line(pane, width, view)][:rows]
 
 
-def note(pane: Pane, view: View) -> str:
-    """What a reader should know of the sums."""
-    totals = pane.totals
-    parts = []
-    if totals.unpriced_requests:
-        parts.append(f"{fmt.count(totals.unpriced_requests)} requests unpriced")
-    if totals.estimated_requests:
-        parts.append(f"{fmt.count(totals.estimated_requests)} requests est.")
-    flat = sorted({clean(a.name) for a in pane.accounts if a.flat_plan})
-    if flat and view.costs is not Costs.HIDE:
-        parts.append(f"{', '.join(flat)}: flat plan, costs are API-equivalent")
-    if totals.partial_since is not None:
-        since = totals.partial_since.astimezone(view.tz)
-        parts.append(f"partial: our data begin {since.day} {since:%b %H:%M}")
-    return " · ".join(parts)
+def _one_line(pane: Pane, width: int, view: View) -> Strip:
+    """`$41.87 today  $212.40 7 d  Claude Code 5 h 83 %`: as many as fit."""
+    palette, totals, nearest = view.palette, pane.totals, pane.nearest
+    groups: list[list[Part]] = []
+    spans = [("today", totals.today), (fmt.window_short(pane.window), totals.window)]
+    for name, used in spans[pane.window == "1d" :]:
+        has_cost = view.shows_money and used.cost_usd is not None
+        figure = fmt.money(used.cost_usd) if has_cost else f"{fmt.count(used.tokens)} tokens"
+        groups.append([(figure, palette.strong), (f" {name}", palette.dim)])
+    if nearest is not None:
+        gauge = nearest.gauge
+        level = palette.level(gauge.used_pct, view.warn_pct, view.crit_pct)
+        figure = fmt.percent(gauge.used_pct)
+        name = f"{clean(nearest.name)} {clean(gauge.label)} "
+        groups.append([(name, palette.dim), (figure, palette.strong if level is palette.fill else level)])
+    return strip([("  ", palette.dim), *packed(groups, width - 3, gap=2)], width)
 
 
 def trend_pct(now: Used, before: Used | None) -> float | None:
-    """How much more than before: of cost, else of tokens."""
+    """How much more than before: of cost where there is one, else of tokens."""
     if before is None:
         return None
-    if now.cost_usd is not None and before.cost_usd:
-        return 100 * (now.cost_usd - before.cost_usd) / before.cost_usd
-    return 100 * (now.tokens - before.tokens) / before.tokens if before.tokens else None
+    new, old = (now.tokens, before.tokens) if now.cost_usd is None else (now.cost_usd, before.cost_usd)
+    return 100 * (new - old) / old if old else None
 
 
 def _blocks(pane: Pane, width: int, view: View) -> list[Block]:
@@ -65,7 +68,9 @@ def _blocks(pane: Pane, width: int, view: View) -> list[Block]:
 
 
 def _used(heading: str, now: Used, before: Used | None, width: int, view: View) -> list[list[Part]]:
-    block = money_block(heading, now.cost_usd, now.tokens, view.costs is not Costs.HIDE, view)
+    if not view.shows_money:
+        now = msgspec.structs.replace(now, cost_usd=None)
+    block = money_block(heading, now.cost_usd, now.tokens, view.shows_money, view)
     with_trend(block, trend_pct(now, before), width, view)
     return block
 
@@ -73,7 +78,7 @@ def _used(heading: str, now: Used, before: Used | None, width: int, view: View) 
 def _burn(pane: Pane, totals: PaneTotals, view: View) -> list[list[Part]]:
     palette = view.palette
     shown: Sequence[Part] = [(fmt.rate(totals.burn_usd_per_h), palette.strong)]
-    if view.costs is Costs.HIDE:
+    if not view.shows_money:
         shown = [(fmt.MISSING, palette.dim)]
     return [
         [("BURN NOW", palette.dim)],

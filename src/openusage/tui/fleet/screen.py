@@ -1,7 +1,8 @@
-"""The fleet screen: places figures, chart, table and accounts, and answers their keys."""
+"""The fleet screen: places figures, chart, table, accounts and sentences, and answers their keys."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import msgspec
@@ -9,46 +10,55 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
-from textual.widgets import Input
 
-from openusage.tui import chrome, overview
+from openusage.client import PaneFrame
+from openusage.tui import chrome
+from openusage.tui.board import Scope
 from openusage.tui.canvas import Lines
-from openusage.tui.fleet import accounts, chart, figures, table
+from openusage.tui.days import Stack
+from openusage.tui.fleet import accounts, chart, figures, layout, table, words
+from openusage.tui.fleet.layout import Zones
+from openusage.tui.fleet.order import Look, Sort, fitting
 from openusage.tui.fleet.rows import Rows
-from openusage.tui.fleet.table import Look, Sheet
-from openusage.tui.lines import blank, strip
-from openusage.tui.screens import OverviewScreen, _Framed
+from openusage.tui.frame import Filtered
+from openusage.tui.lines import blank, clean, strip
 from openusage.tui.sections.daily import Measure
-from openusage.tui.view import Costs, View
+from openusage.tui.view import View
 from openusage.wire.pane import GROUPS, Pane
 from openusage.wire.rollups import By
 
-_LEAST_TABLE = 7
-"""Lines of the table that chart and accounts leave it at least."""
-_MOST_ACCOUNTS = 6
+_HINTS = ("keep", "clear", "open", "group", "window", "sort", "filter", "row", "accounts", "tiles")
+"""What is told first where not all keys have room."""
+_A_SENTENCE = 8
+"""Lines of the screen for each line of sentences."""
+_NOTHING_ROWS = 6
+"""Lines for the sentences where rows would be."""
 
 
-class FleetScreen(_Framed):
+class FleetScreen(Filtered):
     """All machines of a hub."""
 
-    DEFAULT_CSS = """
-    FleetScreen #filter { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
-    FleetScreen #filter.-open { display: block; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "open", key_display="⏎", tooltip="the tiles of the machine, or of all"),
+        Binding("enter", "open", "open", key_display="⏎", tooltip="the tiles of the row, or of the account"),
         Binding("g", "group", "group", tooltip="rows by machine, provider, account, model, project, client"),
-        Binding("s", "sort", "sort", tooltip="sort by window, today, name, limit, seen"),
+        Binding("s", "sort(1)", "sort", tooltip="by the next column; S or a click on its head: backwards"),
         Binding("S", "reverse", "the other way round", show=False),
+        Binding("left,h", "sort(-1)", "sort by the column at the left", key_display="← h", show=False),
+        Binding("right,l", "sort(1)", "sort by the column at the right", key_display="→ l", show=False),
         Binding("slash", "filter", "filter", key_display="/", tooltip="filter: name, state, model, tool"),
-        Binding("m", "measure", "cost/tokens", tooltip="count cost or tokens"),
+        Binding("a", "accounts", "accounts", tooltip="to the accounts, and back to the rows"),
         Binding("v", "tiles", "tiles", tooltip="the tiles of all machines"),
-        Binding("escape", "clear", "all rows again", key_display="Esc", show=False),
+        Binding("m", "measure", "cost/tokens", tooltip="count cost or tokens"),
+        Binding("escape", "back", "all rows again", key_display="Esc", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._look = Look()
+        self._made: table.Sheet | None = None
+        self._stack: Stack | None = None
+        self._made_of: tuple[Pane, Look, int] | None = None
+        self._shared: accounts.Sheet | None = None
 
     def compose(self) -> ComposeResult:
         yield Lines(id="tiny")
@@ -56,115 +66,214 @@ class FleetScreen(_Framed):
         yield Lines(id="top")
         yield Lines(id="chart")
         yield Rows(self.dashboard.view, id="rows")
-        yield Lines(id="accounts")
-        yield Input(placeholder="name, state, model or tool", id="filter", compact=True)
+        yield Lines(id="gap")
+        yield Rows(self.dashboard.view, id="accounts")
+        yield Lines(id="said")
+        yield self.filter_box("name, state, model or tool")
         yield Lines(id="keys")
 
     def on_mount(self) -> None:
-        self.query_one(Rows).focus()
+        self.focus_rows()
         self.draw()
 
-    def on_screen_resume(self) -> None:
-        self.dashboard.watch_fleet(True)
+    def narrow(self, text: str) -> None:
+        self._look = msgspec.structs.replace(self._look, filter=text)
 
-    def on_screen_suspend(self) -> None:
-        self.dashboard.watch_fleet(False)
+    def narrowed(self) -> str:
+        return self._look.filter
+
+    def focus_rows(self) -> None:
+        self.set_focus(self._rows)  # at once: the next key is for it
+
+    @property
+    def _rows(self) -> Rows:
+        return self.query_one("#rows", Rows)
+
+    @property
+    def _accounts(self) -> Rows:
+        return self.query_one("#accounts", Rows)
+
+    @property
+    def _on_accounts(self) -> bool:
+        """The keys are for the accounts."""
+        return self.focused is self._accounts
+
+    def hints(self) -> Iterable[tuple[str, str]]:
+        """The keys, with what `g` and `s` have chosen."""
+        board = self.dashboard.board
+        look = fitting(self._look, board.pane) if board.pane is not None else self._look
+        column = words.window_title(board.window).lower() if look.sort is Sort.WINDOW else str(look.sort)
+        chosen = {
+            "group": f"group: {board.group}",
+            "sort": f"sort: {column} {'▼' if look.falls else '▲'}",
+            "accounts": "rows" if self._on_accounts else "accounts",
+        }
+        known = {act: key for key, act in super().hints()}
+        first = [act for act in _HINTS if act in known]
+        for act in [*first, *(act for act in known if act not in first)]:
+            yield known[act], chosen.get(act, act)
+
+    # -- what is drawn ------------------------------------------------------------------------------
 
     def draw(self) -> None:
         super().draw()
         board, view = self.dashboard.board, self.dashboard.view()
-        pane = board.pane
+        frame = board.pane_frame
         width, height = self.size
-        if pane is None:
-            for zone in ("#top", "#chart", "#accounts"):
-                self.query_one(zone, Lines).show([])
-            self.query_one(Rows).show(None, board.nothing_of_fleet(view.now, view.tz))
+        room = height - len(self.query_one("#bar", Lines).lines) - 2 - self.is_filtering
+        if frame is None or not (frame.pane.rows or frame.pane.machines):
+            self._draw_nothing(max(room, 1), board.nothing_of_fleet(view.now, view.tz))
             return
-        measure = self._measure(view)
-        top_rows = overview.rows(width, height) if pane.rows else 0
-        top = [chrome.rule(width, view.palette), *figures.draw(pane, width, top_rows, view)]
-        made = table.sheet(
-            pane,
-            msgspec.structs.replace(self._look, measure=measure),
-            width - 1,
-            view,
-            board.elapsed_s(view.now),
+        pane, measure = frame.pane, self._measure(frame.pane, view)
+        made, stack = self._prepared(pane, measure, width - 1)
+        shared = accounts.sheet(pane.accounts, width - 1)
+        if not len(shared) and self._on_accounts:
+            self.focus_rows()
+        said = self._said(pane, room // _A_SENTENCE, view)
+        zones = layout.shared_out(
+            room,
+            width,
+            rows=len(made) + 1 if len(made) else _NOTHING_ROWS,
+            accounts=len(shared) + 1 if len(shared) else 0,
+            said=len(said),
+            has_chart=stack is not None,
+            on_accounts=self._on_accounts,
         )
+        self._draw_top(frame, zones.top, view)
+        drawn = chart.draw(stack, width, zones.chart, view) if stack is not None else []
+        self.query_one("#chart", Lines).show([*drawn, *[blank(width)] * zones.gap])
+        self._shared = shared
+        self._rows.show(made, self._nothing(pane), max(zones.rows, 1))
+        self._draw_below(zones, said[: zones.said], max(room - zones.used, 0))
+
+    def _prepared(self, pane: Pane, measure: Measure, width: int) -> tuple[table.Sheet, Stack | None]:
+        """Table and chart, made anew when anything about them has changed."""
+        look = msgspec.structs.replace(fitting(self._look, pane), measure=measure)
+        known, made = self._made_of, self._made
+        if known is None or made is None or known[0] is not pane or known[1:] != (look, width):
+            heard_at = self.dashboard.board.pane_heard_at or pane.now
+            made = self._made = table.sheet(pane, heard_at, look, width)
+            self._stack = chart.stacked(pane, measure)
+            self._made_of = pane, look, width
+        return made, self._stack
+
+    def tick(self) -> None:
+        """Ages and countdowns: no zone changes its size."""
+        frame = self.dashboard.board.pane_frame
+        top = self.query_one("#top", Lines)
+        if frame is None or self._rows.chosen is None:
+            self.draw()
+            return
+        bar = len(self.query_one("#bar", Lines).lines)
+        super().draw()
+        if len(self.query_one("#bar", Lines).lines) != bar:
+            self.draw()
+            return
+        self._draw_top(frame, len(top.lines) - 1, self.dashboard.view())
+        self._rows.tick()
+        self._accounts.tick()
+
+    def _draw_top(self, frame: PaneFrame, rows: int, view: View) -> None:
+        width = self.size.width
+        top = [chrome.rule(width, view.palette), *figures.draw(frame.pane, width, rows, view)]
         self.query_one("#top", Lines).show(top)
-        above = len(self.query_one("#bar", Lines).lines) + len(top)
-        spare = height - above - 1 - self.query_one("#filter", Input).has_class("-open")
-        self._share_out(pane, made, spare, view, measure)
 
-    def _share_out(self, pane: Pane, made: Sheet, spare: int, view: View, measure: Measure) -> None:
-        """Chart, table and accounts in `spare` lines: the table has what it needs, up to half of them."""
+    def _said(self, pane: Pane, most: int, view: View) -> list[Strip]:
+        """Warnings, and what a reader should know of the figures."""
+        width, palette = self.size.width, view.palette
+        wrong = [strip([(f"  ▸ {text}", palette.warn)], width) for text in words.warnings(pane)]
+        plain = words.packed(words.sentences(pane, view), width - 4, rows=most)
+        return [*wrong, *(strip([(f"  {text}", palette.dim)], width) for text in plain)]
+
+    def _draw_below(self, zones: Zones, said: list[Strip], rest: int) -> None:
         width = self.size.width
-        below = self._below(pane, spare, view)
-        wanted = len(made.rows) + 1 if made.rows else _LEAST_TABLE
-        least = min(wanted, max(_LEAST_TABLE, spare // 2))
-        chart_rows = chart.rows(spare - len(below) - least, width)
-        drawn = chart.draw(pane, width, chart_rows, view, measure) or [blank(width)]
-        rows = self.query_one(Rows)
-        rows.styles.height = min(wanted, spare - len(below) - len(drawn))
-        rest = spare - len(below) - len(drawn) - min(wanted, spare - len(below) - len(drawn))
-        self.query_one("#chart", Lines).show(drawn)
-        self.query_one("#accounts", Lines).show([*below, *[blank(width)] * rest])
-        rows.show(made if made.rows else None, self._nothing(pane))
+        empty: list[Strip] = [blank(width)] * zones.gap
+        self.query_one("#gap", Lines).show(empty if zones.accounts else [])
+        self._accounts.display = bool(zones.accounts)
+        self._accounts.show(self._shared, [], max(zones.accounts, 1))
+        filled = [blank(width)] * rest
+        self.query_one("#said", Lines).show([*empty, *said, *filled] if said else filled)
 
-    def _measure(self, view: View) -> Measure:
-        """Tokens when money is not to be seen."""
-        return Measure.TOKENS if view.costs is Costs.HIDE else self._look.measure
+    def _draw_nothing(self, room: int, said: list[str]) -> None:
+        """Sentences in the middle of the screen."""
+        view = self.dashboard.view()
+        self.query_one("#top", Lines).show([chrome.rule(self.size.width, view.palette)])
+        for zone in ("#chart", "#gap", "#said"):
+            self.query_one(zone, Lines).show([])
+        self._accounts.display = False
+        self._rows.show(None, said, room)
 
-    def _below(self, pane: Pane, spare: int, view: View) -> list[Strip]:
-        """Accounts, and how often something was counted once, as far as there is room."""
-        width = self.size.width
-        room = min(_MOST_ACCOUNTS, spare - _LEAST_TABLE - 1)
-        lines = accounts.draw(pane.accounts, width, room, view)
-        said = _once(pane)
-        if said and spare - len(lines) > _LEAST_TABLE + 3:
-            lines.append(strip([(f"  {said}", view.palette.dim)], width))
-        return [blank(width), *lines] if lines else []
+    def _measure(self, pane: Pane, view: View) -> Measure:
+        """Tokens when money is not to be seen, or none is known."""
+        totals = pane.totals
+        costs = totals.window.cost_usd is not None or totals.today.cost_usd is not None
+        return self._look.measure if view.shows_money and costs else Measure.TOKENS
 
     def _nothing(self, pane: Pane) -> list[str]:
+        """What to say where rows would be, of a hub that has machines."""
         if pane.rows:
-            return [f"No row matches “{self._look.filter}”.", "Esc clears the filter."]
-        return [line for line in self.dashboard.board.empty_text.splitlines() if line]
+            return [f"No {pane.group} matches “{clean(self._look.filter)}”.", "Esc clears the filter."]
+        return [f"Nothing was used: {words.window_title(pane.window).lower()}.", "w asks for another window."]
+
+    # -- what a person does -------------------------------------------------------------------------
 
     def action_open(self) -> None:
-        """The tiles of the selected machine; of another group, those of all machines."""
-        row = self.query_one(Rows).chosen
+        """The tiles of the selected row, or of the selected account."""
         pane = self.dashboard.board.pane
-        if row is None or pane is None:
+        if pane is None:
             return
-        self._open_tiles((row.label or "") if pane.group is By.MACHINE else "")
+        scope = self._account_scope() if self._on_accounts else self._row_scope(pane.group)
+        if scope is not None:
+            self.dashboard.show_tiles(scope)
+
+    def _row_scope(self, group: By) -> Scope | None:
+        at = self._rows.chosen
+        if at is None or self._made is None:
+            return None
+        row = self._made.rows[at]
+        if row.label is None:
+            said = "This line is a sum: it has no tiles of its own."
+            self.dashboard.board.say(said, self.dashboard.view().now)
+            self.draw()
+            return None
+        return Scope(by=group, label=self._made.names[at], key=row.label)
+
+    def _account_scope(self) -> Scope | None:
+        at = self._accounts.chosen
+        if at is None or self._shared is None:
+            return None
+        account = self._shared.accounts[at]
+        return Scope(
+            by=By.ACCOUNT,
+            label=self._shared.names[at],
+            key=account.account,
+            provider=account.provider,
+            machines=tuple(account.machines),
+        )
 
     def action_tiles(self) -> None:
         """The tiles of all machines."""
-        self._open_tiles("")
-
-    def _open_tiles(self, machine: str) -> None:
-        self.dashboard.board.machine = machine
-        self.app.push_screen(OverviewScreen())
+        self.dashboard.show_tiles(None)
 
     def action_group(self) -> None:
         """What rows stand for: machine, provider, account, model, project, client."""
         board = self.dashboard.board
         board.group = GROUPS[(GROUPS.index(board.group) + 1) % len(GROUPS)]
-        board.say(f"Rows by {board.group}.", self.dashboard.view().now)
         self.dashboard.ask_for_fleet()
 
-    def action_sort(self) -> None:
+    def action_sort(self, step: int = 1) -> None:
         """By the next column."""
-        self._look = msgspec.structs.replace(self._look, sort=self._look.sort.next(), reverse=False)
-        self._say_order()
+        if self._made is not None:
+            sorts = self._made.sorts
+            self._order(sorts[(sorts.index(self._made.look.sort) + step) % len(sorts)])
 
     def action_reverse(self) -> None:
         """The other way round."""
-        self._look = msgspec.structs.replace(self._look, reverse=not self._look.reverse)
-        self._say_order()
+        if self._made is not None:
+            self._order(self._made.look.sort, reverse=not self._made.look.reverse)
 
-    def _say_order(self) -> None:
-        order = f"Sorted by {self._look.sort}{', reversed' if self._look.reverse else ''}."
-        self.dashboard.board.say(order, self.dashboard.view().now)
+    def _order(self, sort: Sort, *, reverse: bool = False) -> None:
+        self._look = msgspec.structs.replace(self._look, sort=sort, reverse=reverse)
         self.draw()
 
     def action_measure(self) -> None:
@@ -173,44 +282,27 @@ class FleetScreen(_Framed):
         self._look = msgspec.structs.replace(self._look, measure=other)
         self.draw()
 
-    def action_filter(self) -> None:
-        """Type a part of a name, state, model or tool."""
-        box = self.query_one("#filter", Input)
-        box.add_class("-open")
-        box.value = self._look.filter
-        box.focus()
+    def action_accounts(self) -> None:
+        """To the accounts, and back to the rows."""
+        if self._on_accounts:
+            self.focus_rows()
+        elif self.dashboard.board.pane is not None and self.dashboard.board.pane.accounts:
+            self._accounts.display = True
+            self.set_focus(self._accounts)
 
-    def action_clear(self) -> None:
-        """All rows again."""
-        self.query_one("#filter", Input).value = ""
-        self._look = msgspec.structs.replace(self._look, filter="")
-        self._close_filter()
-
-    def _close_filter(self) -> None:
-        box = self.query_one("#filter", Input)
-        box.set_class(bool(box.value), "-open")
-        self.query_one(Rows).focus()
-        self.draw()
-
-    @on(Input.Changed, "#filter")
-    def _filtered(self, event: Input.Changed) -> None:
-        self._look = msgspec.structs.replace(self._look, filter=event.value)
-        self.draw()
-
-    @on(Input.Submitted, "#filter")
-    def _kept(self) -> None:
-        self._close_filter()
+    def action_back(self) -> None:
+        """From the accounts to the rows; then all rows again."""
+        if self._on_accounts:
+            self.focus_rows()
+        else:
+            self.show_all()
 
     @on(Rows.Opened)
     def _opened(self) -> None:
         self.action_open()
 
-
-def _once(pane: Pane) -> str:
-    """What was on several machines."""
-    if not pane.history:
-        return "This hub keeps no history: each machine's figures are of its own window, as it last sent them"
-    if not pane.copies:
-        return ""
-    were = "1 event was" if pane.copies == 1 else f"{pane.copies:,} events were"
-    return f"{were} on more than one machine and {'is' if pane.copies == 1 else 'are'} counted once"
+    @on(Rows.HeadClicked, "#rows")
+    def _head_clicked(self, event: Rows.HeadClicked) -> None:
+        if self._made is not None and (sort := self._made.sort_at(event.x)) is not None:
+            look = self._made.look
+            self._order(sort, reverse=sort is look.sort and not look.reverse)

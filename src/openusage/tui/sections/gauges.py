@@ -49,10 +49,14 @@ def lines(gauges: Sequence[Gauge], width: int, view: View) -> list[Strip]:
     return drawn
 
 
+def level_sign(used_pct: float, view: View) -> str:
+    """The level in a sign that survives without colour."""
+    return "!" if used_pct >= view.crit_pct else "▲" if used_pct >= view.warn_pct else " "
+
+
 def _figure(gauge: Gauge, view: View) -> str:
-    """`83 %` with a sign of its level that survives without colour."""
-    sign = "!" if gauge.used_pct >= view.crit_pct else "▲" if gauge.used_pct >= view.warn_pct else " "
-    return f"{fmt.percent(gauge.used_pct)} {sign}"
+    """`83 % ▲`."""
+    return f"{fmt.percent(gauge.used_pct)} {level_sign(gauge.used_pct, view)}"
 
 
 def _notes(

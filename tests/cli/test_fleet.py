@@ -1,0 +1,71 @@
+"""`openusage fleet`: the figures of the fleet screen, printed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openusage.cli.__main__ import main
+from tests.hub.conftest import TOKEN
+from tests.hub.fleet import DESKTOP, LAPTOP, Fleet, fleet
+from tests.store.samples import DAY_US, HOUR_US, message
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    """Two machines with one message in common; one of them has an older one, too."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OPENUSAGE_HUB_TOKEN", TOKEN)
+    with fleet(tmp_path / "hub.db") as running:
+        now = running.now_us
+        common = message("c", now - HOUR_US, 100)
+        running.send([common, message("a", now - 20 * DAY_US, 50)], LAPTOP, machine="laptop")
+        running.send([common, message("b", now - 2 * HOUR_US, 70)], DESKTOP, machine="desktop")
+        yield running
+
+
+def printed(hub: Fleet, capsys: Output, *args: str) -> str:
+    assert main(["fleet", hub.server.url, "--tz", "UTC", *args]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("window", ["1d", "3d", "7d", "30d", "all"])
+@pytest.mark.parametrize("by", ["machine", "model"])
+def test_the_figures_are_those_of_the_screen(hub: Fleet, capsys: Output, window: str, by: str) -> None:
+    report = json.loads(printed(hub, capsys, "--json", "--window", window, "--by", by))
+    screen = hub.get("/v1/fleet", window=window, group=by)
+    used = [row for row in screen["rows"] if row["window"]["requests"]]
+    assert {row["key"]: row["total_tokens"] for row in report["rows"]} == {
+        row["label"]: row["window"]["tokens"] for row in used
+    }
+    assert report["totals"]["total_tokens"] == screen["totals"]["window"]["tokens"] > 0
+
+
+def test_what_two_machines_have_is_counted_once_and_told(hub: Fleet, capsys: Output) -> None:
+    assert main(["fleet", hub.server.url]) == 0
+    assert "1 event was on more than one machine and is counted once." in capsys.readouterr().err
+
+
+def test_csv_has_a_line_a_machine(hub: Fleet, capsys: Output) -> None:
+    rows = list(csv.DictReader(io.StringIO(printed(hub, capsys, "--csv", "--window", "all"))))
+    assert {next(iter(row.values())) for row in rows} >= {"laptop", "desktop"}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--window", "7d", "--since", "2026-01-01"], "--window excludes --since and --until"),
+        (["--window", "2d"], "'2d' is not one of"),
+        (["--json", "--csv"], "--json and --csv exclude each other"),
+    ],
+)
+def test_contradictions_are_refused(args: list[str], said: str, capsys: Output) -> None:
+    assert main(["fleet", "127.0.0.1:1", *args]) == 2
+    assert said in capsys.readouterr().err
