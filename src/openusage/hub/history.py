@@ -20,12 +20,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import apsw
 
 from openusage.errors import OpenUsageError, StoreError
+from openusage.hub.jobs import Job, Jobs, do_together
 from openusage.hub.place import file_identity
+from openusage.hub.upkeep import begin, is_damage, look
 from openusage.machine import Machine
 from openusage.read_model.windows import to_us
 from openusage.store import Answers, Met, Store
@@ -34,8 +36,8 @@ from openusage.store.events import PriceOf
 T = TypeVar("T")
 
 RETENTION_DAYS = 90
-MAX_JOBS = 64
-"""Writes that wait; whoever comes then is told to come again."""
+MAX_JOBS = 1024
+"""Writes that wait; whoever comes then is told to come again. Whoever asks for them bounds what they hold."""
 MAX_QUESTIONS = 64
 """Questions under way."""
 MAX_MEMORY_EVENTS = 1_000_000
@@ -59,11 +61,6 @@ class Unavailable(OpenUsageError):
         super().__init__(message)
         self.status = status
         self.retry_after_s = retry_after_s
-
-
-class _Job(NamedTuple):
-    work: Callable[[Store], Any]
-    outcome: Future[Any]
 
 
 class History:
@@ -99,7 +96,7 @@ class History:
         self._opened = 0
         """How often the store was replaced by another one: its revisions start anew."""
         self._revision = self.store.revision()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs = Jobs()
         self._lock = threading.Lock()
         self.waiting = 0
         """Writes in the queue."""
@@ -150,8 +147,12 @@ class History:
         """Another text whenever the answers may differ. O(1), without the database."""
         return f"{self._process}-{self._opened}-{self._revision}"
 
-    async def write(self, work: Callable[[Store], T]) -> T:
-        """What `work` returns, done by the one writer; one transaction is `work`'s own affair.
+    async def write(self, work: Callable[[Store], T], weight: int | None = None) -> T:
+        """What `work` returns, done by the one writer; transactions are `work`'s own affair.
+
+        With a `weight`, a number of bytes, one transaction may be made of it and of others that wait. What it
+        writes is still all or nothing, whatever becomes of the others, and the answer comes when all is kept.
+        It may be done a second time, when the first time nothing was kept.
 
         Raises:
             Unavailable: too many are waiting, or the store cannot be written: nothing was.
@@ -162,7 +163,7 @@ class History:
             if self.waiting >= MAX_JOBS:
                 raise Unavailable("too many records at once")
             self.waiting += 1
-        job = _Job(work, Future())
+        job = Job(work, Future(), weight)
         self._jobs.put(job)
         return await asyncio.wrap_future(job.outcome)
 
@@ -205,10 +206,10 @@ class History:
             return question(self.store.reader())
         except StoreError as e:
             _log.warning("history: cannot read: %s", e.message)
-            self._damaged |= _is_damage(e)
+            self._damaged |= is_damage(e)
             with self._lock:
                 if not self._closed:
-                    self._jobs.put(_Job(_look, Future()))  # the writer opens it anew, should it be gone
+                    self._jobs.put(Job(look, Future()))  # the writer opens it anew, should it be gone
             raise Unavailable("the hub cannot read its history now") from e
 
     def _answered(self, _: Future[Any]) -> None:
@@ -219,11 +220,11 @@ class History:
 
     def _run(self) -> None:
         self._look_over()
-        self._housekeep(_begin)
+        self._housekeep(begin)
         tick_at_s = time.monotonic() + self._tick_s
         while True:
             try:
-                job = self._jobs.get(timeout=max(0.0, tick_at_s - time.monotonic()))
+                job = self._jobs.take(tick_at_s)
             except queue.Empty:
                 pass
             else:
@@ -235,22 +236,47 @@ class History:
                 self._tick()
         self._finish()
 
-    def _do(self, job: _Job) -> None:
-        if job.work is _look:
-            return self._housekeep(_look)
+    def _do(self, job: Job) -> None:
+        if job.work is look:
+            return self._housekeep(look)
+        jobs = self._jobs.gather(job)
         with self._lock:
-            self.waiting -= 1
-        if not job.outcome.set_running_or_notify_cancel():
+            self.waiting -= len(jobs)
+        jobs = [job for job in jobs if job.outcome.set_running_or_notify_cancel()]
+        if len(jobs) > 1 and self._do_together(jobs):
             return
+        for job in jobs:
+            self._do_alone(job)
+
+    def _do_together(self, jobs: list[Job]) -> bool:
+        """Whether it was done; if not, nothing was, and each is to be told on its own what is the matter."""
         try:
-            if self.in_memory and self.store.health().events >= self._max_memory_events:
-                raise Unavailable("the hub's memory is full of records", status=_FULL, retry_after_s=600)
+            self._refuse_if_full()
+            outcomes = self._perform(lambda store: do_together(store, jobs))
+        except Exception as e:
+            _log.debug("history: %d writes could not be done together: %s", len(jobs), e)
+            return False
+        self._worked()
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                job.outcome.set_exception(outcome)
+            else:
+                job.outcome.set_result(outcome)
+        return True
+
+    def _do_alone(self, job: Job) -> None:
+        try:
+            self._refuse_if_full()
             outcome = self._perform(job.work)
             self._worked()
         except BaseException as e:
             job.outcome.set_exception(e)
         else:
             job.outcome.set_result(outcome)
+
+    def _refuse_if_full(self) -> None:
+        if self.in_memory and self.store.health().events >= self._max_memory_events:
+            raise Unavailable("the hub's memory is full of records", status=_FULL, retry_after_s=600)
 
     def _perform(self, work: Callable[[Store], T]) -> T:
         """`work` on a store that is there. Raises `Unavailable`, or what `work` raises of its own."""
@@ -259,7 +285,7 @@ class History:
         try:
             done = work(self.store)
         except StoreError as e:
-            if not _is_damage(e):
+            if not is_damage(e):
                 raise self._cannot_write(e) from e
             self._damaged = True
             self._reopen()
@@ -329,7 +355,7 @@ class History:
     def _finish(self) -> None:
         while True:
             try:
-                job = self._jobs.get_nowait()
+                job = self._jobs.take(0.0)
             except queue.Empty:
                 break
             if job is not None and job.outcome.set_running_or_notify_cancel():
@@ -385,7 +411,7 @@ class History:
 
     def _replace(self, store: Store) -> None:
         with contextlib.suppress(StoreError):  # told by the write that comes next
-            _begin(store)
+            begin(store)
         self.store = store
         self._opened += 1
         self._revision = store.revision()
@@ -393,17 +419,3 @@ class History:
     def _close_store(self) -> None:
         with contextlib.suppress(StoreError, apsw.Error):  # a damaged one: what it had is in the file
             self.store.close()
-
-
-def _begin(store: Store) -> None:
-    """First of all, with every store: prices that are known by now, and the sums a fleet is asked for."""
-    store.keep_levels()
-    store.reprice()
-
-
-def _look(store: Store) -> None:
-    """No work: lets the writer see whether its file is still there."""
-
-
-def _is_damage(error: StoreError) -> bool:
-    return isinstance(error.__cause__, apsw.CorruptError | apsw.NotADBError)

@@ -1,7 +1,9 @@
 """`POST /v1/records`: the bytes of a batch -> a checked `RecordBatch` -> the store, all of it or nothing.
 
 A batch is unpacked, checked and stored in the writing thread, one after the other; until then only its bytes
-are held. One that was stored before is stored again, which changes nothing: an answer may have got lost.
+are held. Several small ones are one transaction: each is still stored or refused as if it were alone, and
+answered after the transaction. One that was stored before is stored again, which changes nothing: an answer
+may have got lost.
 """
 
 from __future__ import annotations
@@ -125,22 +127,24 @@ class RecordsCall:
 
     async def _take(self, scope: Scope, body: bytes, *, packed: bool) -> Answer:
         try:
-            said = await self._history.write(partial(self._work, scope, body, packed))
+            said, count = await self._history.write(partial(self._work, scope, body, packed), len(body))
         except PushRefused as e:
             return error(e.status, e.message, e.detail, [_GZIP])
         except Unavailable as e:
             return error(e.status, e.message, headers=[(b"retry-after", str(e.retry_after_s).encode())])
-        return answer(409 if said.error else 200, msgspec.json.encode(said), [_GZIP])
+        if said.error:
+            return answer(409, msgspec.json.encode(said), [_GZIP])
+        self._meters.records += count
+        return answer(200, msgspec.json.encode(said), [_GZIP])
 
-    def _work(self, scope: Scope, body: bytes, packed: bool, store: Store) -> RecordsReply:
+    def _work(self, scope: Scope, body: bytes, packed: bool, store: Store) -> tuple[RecordsReply, int]:
+        """The reply, and how many records the batch has. May be done again, when the transaction failed."""
         batch = read_batch(body, packed=packed)
         self._gate.may_write(scope, batch.machine, batch.machine_id)
         said = take(store, batch)
         self._gate.note_owner(batch.machine, batch.machine_id)
-        if not said.error:
-            self._meters.records += len(batch.records)
         self._roll.hear(batch, store)
-        return said
+        return said, len(batch.records)
 
 
 def _batch_fault(batch: RecordBatch) -> str:

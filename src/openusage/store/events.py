@@ -1,4 +1,4 @@
-"""Events in: each kept once, merged with what is there, rollups following in the same transaction.
+"""Events in: each kept once, merged with what is there, sums following in the same transaction.
 
 An event belongs to one machine: that of the record `carrier_rank` prefers, among equals the smaller machine
 id. The other machines that have it are kept in `copy`. So nothing depends on the order of arrival.
@@ -85,6 +85,8 @@ class EventTable:
         self._session = book.session
         self.coarser = levels.kept(db)
         """Whether `levels` are kept too."""
+        self.unsummed: int | None = None
+        """Events with a number above this one are not in the sums yet; `None`: all are."""
 
     def add(
         self, events: Iterable[UsageEvent], machine: str, raw_from_us: int, numbers: Numbers
@@ -105,12 +107,19 @@ class EventTable:
         count.inserted = self._db.total_changes() - before
         if count.inserted:
             numbers.last += len(rows)
-            sums.add_new(self._db, last_id, coarser=self.coarser)
+            if self.unsummed is None:
+                self.unsummed = last_id
         if count.inserted < len(rows):
             new = {key for (key,) in self._db.execute("SELECT event_key FROM event WHERE id > ?", (last_id,))}
             known = [row for row in rows if row[0] not in new]
             self._merge(known, batch, machine, raw_from_us, numbers, count)
         return count
+
+    def sum_up(self) -> None:
+        """Brings new events into the sums: once a transaction, or before events that are known change."""
+        if self.unsummed is not None:
+            sums.add_new(self._db, self.unsummed, coarser=self.coarser)
+            self.unsummed = None
 
     def reprice(self, raw_from_us: int) -> int:
         """Prices the messages that had no price when they came, and now have one. O(unpriced messages)."""
@@ -195,6 +204,7 @@ class EventTable:
     def _change(self, changed: list[tuple[int, Row, bool]], raw_from_us: int) -> None:
         if not changed:
             return
+        self.sum_up()
         self._db.executemany("INSERT INTO touched VALUES (?, ?)", [(n, moves) for n, _, moves in changed])
         sums.take_touched(self._db, coarser=self.coarser)
         self._db.executemany(_UPDATE, [(*row, n) for n, row, _ in changed])

@@ -1,0 +1,85 @@
+"""Writes that wait for the one writer of a hub's store, and which of them go into one transaction.
+
+20,000 machines send 300 small batches a second. A transaction costs as much as writing some dozen events; so
+small writes begin at most every `GATHER_S`, and take all with them that have come by then.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from openusage.errors import StoreError
+from openusage.store import Store
+
+GATHER_S = 0.02
+MOST_TOGETHER = 256
+MOST_WEIGHT = 1 << 18
+"""Bytes as they were sent: one of the largest batches, or the small ones of hundreds of machines."""
+
+
+class Job(NamedTuple):
+    """Work for the writer, and where the answer goes."""
+
+    work: Callable[[Store], Any]
+    outcome: Future[Any]
+    weight: int | None = None
+    """In bytes; `None`: done alone."""
+
+
+class Jobs:
+    """Any thread may `put`; the writer takes."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._next: list[Job | None] = []
+        """What was taken too early: at most one."""
+        self._gathered_s = 0.0
+
+    def put(self, job: Job | None) -> None:
+        """`None` is the end."""
+        self._queue.put(job)
+
+    def take(self, until_s: float) -> Job | None:
+        """What came first; waits for it until then (monotonic). Raises `queue.Empty`."""
+        if self._next:
+            return self._next.pop()
+        return self._queue.get(timeout=max(0.0, until_s - time.monotonic()))
+
+    def gather(self, first: Job) -> list[Job]:
+        """The job, and those behind it that one transaction can do with it, in order."""
+        jobs, weight = [first], first.weight
+        until_s = self._gathered_s + GATHER_S
+        while weight is not None and weight < MOST_WEIGHT and len(jobs) < MOST_TOGETHER:
+            try:
+                job = self.take(until_s)
+            except queue.Empty:
+                break
+            if job is None or job.weight is None:
+                self._next.append(job)
+                break
+            jobs.append(job)
+            weight += job.weight
+        self._gathered_s = time.monotonic()
+        return jobs
+
+
+def do_together(store: Store, jobs: list[Job]) -> list[Any]:
+    """What each returns, or the exception it fails with: who fails, fails alone. One transaction.
+
+    Raises:
+        StoreError: nothing was done.
+    """
+    outcomes: list[Any] = []
+    with store.together():
+        for job in jobs:
+            try:
+                outcomes.append(job.work(store))
+            except StoreError:
+                raise
+            except Exception as e:
+                outcomes.append(e)
+    return outcomes
