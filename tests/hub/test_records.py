@@ -328,7 +328,7 @@ def test_one_bad_record_refuses_the_whole_batch(hub: Fleet) -> None:
     refused = hub.post(sent)
     assert (refused.status_code, refused.json()["detail"]) == (
         400,
-        "$.records[2].at_us: not between 1970 and 9999",
+        "Expected `int` >= 0 - at `$.records[2].at_us`",
     )
     assert hub.totals()["requests"] == 0
     assert hub.send([]).json()["stored"] == 0

@@ -323,4 +323,4 @@ LIMITS: Mapping[str, Mapping[str, Json]] = {
     | dict.fromkeys(("provider", "account", "key", "unit", "window"), _LONG),
     "AccountFact": {"at_us": _AT} | dict.fromkeys(("provider", "account", "key", "value"), _LONG),
 }
-"""What a type alone does not say: type -> field -> limits that `records` and `ingest` hold it to."""
+"""What a type alone does not say: type -> field -> limits that `checked` and `ingest` hold it to."""

@@ -14,6 +14,7 @@ from functools import partial
 import msgspec
 
 from openusage.hub.auth import Gate
+from openusage.hub.checked import decode_batch
 from openusage.hub.history import History, Unavailable
 from openusage.hub.http import (
     NOT_POST,
@@ -36,13 +37,9 @@ from openusage.hub.ingest import MAX_NAME, PushRefused, gunzip
 from openusage.hub.machines import Roll
 from openusage.hub.meters import Meters
 from openusage.store import Run, Store
-from openusage.store.events import plausible
-from openusage.store.schema import LARGEST_COUNT, LATEST_US
-from openusage.wire.events import AccountFact, QuotaReading, Record, UsageEvent
 from openusage.wire.records import (
     MAX_PACKED_BYTES,
     MAX_RECORDS,
-    MAX_TEXT,
     MAX_UNPACKED_BYTES,
     RecordBatch,
     RecordsReply,
@@ -56,7 +53,6 @@ _GZIP: Header = (b"accept-encoding", b"gzip")
 _TOO_LARGE = error(413, "request body too large", headers=[_GZIP])
 _UNKNOWN_CODING = error(415, "unsupported content encoding", headers=[_GZIP])
 _CROWDED = error(503, "too many records at once", headers=[(b"retry-after", b"5")])
-_decode = msgspec.json.Decoder(RecordBatch).decode
 
 
 def read_batch(body: bytes, *, packed: bool) -> RecordBatch:
@@ -65,16 +61,13 @@ def read_batch(body: bytes, *, packed: bool) -> RecordBatch:
     if not plain or plain.isspace():
         raise PushRefused(400, "empty body")
     try:
-        batch = _decode(plain)
+        batch = decode_batch(plain)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as e:
         raise PushRefused(400, "invalid JSON", str(e)[:400]) from None
     except RecursionError:
         raise PushRefused(400, "invalid JSON", "nested too deeply") from None
     if fault := _batch_fault(batch):
         raise PushRefused(400, "invalid batch", fault)
-    for number, record in enumerate(batch.records):
-        if fault := _fault(record):
-            raise PushRefused(400, "invalid batch", f"$.records[{number}]{fault}")
     return batch
 
 
@@ -165,54 +158,3 @@ def _batch_fault(batch: RecordBatch) -> str:
     if len(batch.records) > batch.upto - batch.after:
         return "$.records: more than the numbers from after to upto"
     return ""
-
-
-def _fault(record: Record) -> str:
-    """What no tool can mean, with its place; empty: nothing."""
-    if type(record) is UsageEvent:
-        return "" if plausible(record) and _texts_hold(record) else _event_fault(record)
-    if not 0 <= record.at_us <= LATEST_US:
-        return ".at_us: not between 1970 and 9999"
-    if isinstance(record, QuotaReading):
-        resets = record.resets_at_us
-        if resets is not None and not 0 <= resets <= LATEST_US:
-            return ".resets_at_us: not between 1970 and 9999"
-        texts = (record.provider, record.account, record.key, record.unit, record.window)
-    elif isinstance(record, AccountFact):
-        texts = (record.provider, record.account, record.key, record.value, "")
-    return f": a text of more than {MAX_TEXT} characters" if max(map(len, texts)) > MAX_TEXT else ""
-
-
-def _texts_hold(event: UsageEvent) -> bool:
-    return (
-        len(event.provider) <= MAX_TEXT
-        and len(event.account) <= MAX_TEXT
-        and (event.model is None or len(event.model) <= MAX_TEXT)
-        and (event.upstream is None or len(event.upstream) <= MAX_TEXT)
-        and (event.client is None or len(event.client) <= MAX_TEXT)
-        and (event.project is None or len(event.project) <= MAX_TEXT)
-        and (event.session is None or len(event.session) <= MAX_TEXT)
-        and (event.agent is None or len(event.agent) <= MAX_TEXT)
-        and (event.tool is None or len(event.tool) <= MAX_TEXT)
-        and (event.language is None or len(event.language) <= MAX_TEXT)
-    )
-
-
-def _event_fault(event: UsageEvent) -> str:
-    """The place in an event that is not plausible."""
-    if not 0 <= event.at_us <= LATEST_US:
-        return ".at_us: not between 1970 and 9999"
-    if len(event.event_key) != 16:
-        return ".event_key: 16 bytes are required"
-    for place, holder in (("tokens.", event.tokens), ("", event)):
-        for name in holder.__struct_fields__:
-            value = getattr(holder, name)
-            if isinstance(value, str) and len(value) > MAX_TEXT:
-                return f".{name}: more than {MAX_TEXT} characters"
-            if isinstance(value, int) and not 0 <= value <= LARGEST_COUNT and name not in _WIDER:
-                return f".{place}{name}: not between 0 and {LARGEST_COUNT}"
-    return ".carried, .file_key: out of range"
-
-
-_WIDER = ("at_us", "file_key", "carried")
-"""Numbers of an event that are no counts."""

@@ -10,7 +10,6 @@ from typing import TypeAlias
 import apsw
 
 from openusage.store.schema import LABELS
-from openusage.wire.events import UsageEvent
 
 Labels: TypeAlias = tuple[str | None, ...]
 """In the order of `schema.LABELS`."""
@@ -31,31 +30,14 @@ class LabelBook:
         self._prices: dict[str, int] = {}
         self._new = False
 
-    def series(self, machine: str, event: UsageEvent) -> int:
-        """The number of the event's labels."""
-        outcome = event.outcome
-        labels = (
-            machine,
-            event.provider,
-            event.account,
-            event.kind,  # the text: hashing it is many times faster than hashing the enum member
-            event.model,
-            event.upstream,
-            event.client,
-            event.project,
-            event.agent,
-            event.tool,
-            None if outcome is None else outcome._value_,
-            event.language,
-        )
+    def series(self, labels: Labels) -> int:
+        """The number of a combination of labels."""
         known = self._series.get(labels)
         return self._add_series(labels) if known is None else known
 
     def series_elsewhere(self, series_id: int, machine: str) -> int:
         """The number of the same labels on another machine."""
-        labels = (machine, *self.labels_of(series_id)[1:])
-        known = self._series.get(labels)
-        return self._add_series(labels) if known is None else known
+        return self.series((machine, *self.labels_of(series_id)[1:]))
 
     def session(self, provider: str, name: str | None) -> int:
         """The number of a session, 0 for none."""

@@ -163,7 +163,7 @@ class Store(Answers):
         """
         if not (records or cursors or gone or run):
             return AddResult()
-        events = [r for r in records if type(r) is UsageEvent]
+        events = [r for r in records if isinstance(r, UsageEvent)]
         owner = machine or self._machine
         refused = 0
         with self._writing():
