@@ -195,3 +195,21 @@ def test_outcomes_are_told_apart(store: Store) -> None:
     store.add([tool("a"), tool("b", outcome=Outcome.ERROR), tool("c", outcome=None)])
     rows = store.usage(ALL, [By.OUTCOME])
     assert [(row.key["outcome"], row.events) for row in rows] == [(None, 1), ("error", 1), ("ok", 1)]
+
+
+def test_what_each_machine_said_is_one_question(store: Store) -> None:
+    """Also what other machines say of the same account, and what they said last under each key."""
+    store.add([reading(NOW_US, 15.0), fact("pro"), fact("max", NOW_US + 1)])
+    store.add(
+        [reading(NOW_US + 5, 20.0), reading(NOW_US, 1.0, scope=Scope.MACHINE, key="load")], machine="m2"
+    )
+    store.add([fact("free", NOW_US - 1)], machine="m2")
+    said = store.told()
+    assert sorted(said) == ["m-laptop", "m2"]
+    assert [f.value for f in said["m-laptop"].facts] == ["max"]
+    assert [r.used for r in said["m-laptop"].readings] == [15.0]
+    assert [f.value for f in said["m2"].facts] == ["free"]
+    assert [(r.key, r.used) for r in said["m2"].readings] == [("load", 1.0), ("rate_limit_primary", 20.0)]
+    for machine, told in said.items():
+        where = Filter(machines=(machine,))
+        assert (told.facts, told.readings) == (store.facts(where), store.readings(where))

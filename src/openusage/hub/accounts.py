@@ -1,4 +1,4 @@
-"""`GET /v1/accounts`: one entry a real account, whatever machines it is used on. Pure but for the asking.
+"""`GET /v1/accounts`: one entry a real account, whatever machines it is used on. Pure.
 
 Machines say with the fact `account_key` which vendor account is behind theirs. Equal ones are one: what the
 vendor says of the whole account is then shown once, newest reading first. Without that fact each machine's
@@ -14,21 +14,13 @@ from typing import NamedTuple
 from openusage.hub.machines import store_id
 from openusage.read_model import quota
 from openusage.read_model.windows import from_us, to_us
-from openusage.store import Answers
+from openusage.store import Told
 from openusage.wire.events import AccountFact, QuotaReading, Scope
 from openusage.wire.fleet import AccountMember, AccountName, AccountState, MachineState, Quota
-from openusage.wire.rollups import Filter
 
 KEY = "account_key"
 _AHEAD_US = 300_000_000
 """A reading further in the future than this comes from a wrong clock: any other one is believed first."""
-
-
-class Told(NamedTuple):
-    """What one machine said of its accounts."""
-
-    facts: list[AccountFact]
-    readings: list[QuotaReading]
 
 
 class _Member(NamedTuple):
@@ -40,12 +32,6 @@ class _Member(NamedTuple):
     @property
     def key(self) -> str | None:
         return next((f.value for f in self.facts if f.key == KEY and f.value), None)
-
-
-def ask_told(ask: Answers, machines: Iterable[str]) -> dict[str, Told]:
-    """By machine id in the store. Two small questions a machine."""
-    wheres = {number: Filter(machines=(number,)) for number in machines}
-    return {number: Told(ask.facts(where), ask.readings(where)) for number, where in wheres.items()}
 
 
 def fold(machines: Sequence[MachineState], told: Mapping[str, Told], now: dt.datetime) -> list[AccountState]:

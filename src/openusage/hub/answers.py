@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from openusage.hub.accounts import Told, ask_told, fold
+from openusage.hub.accounts import fold
 from openusage.hub.board import Board
 from openusage.hub.history import History
 from openusage.hub.http import match_tag
 from openusage.hub.machines import NOTHING, Kept, Roll, ask_kept
 from openusage.hub.usage import Asked, answer
-from openusage.store import Answers
+from openusage.store import Answers, Told
 from openusage.wire.fleet import AccountsReply, AccountState, MachinesReply, MachineState
 from openusage.wire.rollups import By
 
@@ -68,7 +68,7 @@ class FleetAnswers:
         with self._lock:
             told = self._told
         if told[0] != state:
-            told = state, ask_told(ask, kept.accounts | dict.fromkeys(kept.machines))
+            told = state, ask.told()
             with self._lock:
                 self._told = told
         return fold(self._roll.states(kept), told[1], self._board.now())

@@ -4,7 +4,7 @@ from openusage.store.backup import backup
 from openusage.store.events import Priced
 from openusage.store.forget import Forgotten
 from openusage.store.numbers import Run
-from openusage.store.questions import Answers, Machine
+from openusage.store.questions import Answers, Machine, Told
 from openusage.store.results import AddResult, Health, Met
 from openusage.store.retention import PruneResult
 from openusage.store.store import Reader, Store
@@ -21,5 +21,6 @@ __all__ = [
     "Reader",
     "Run",
     "Store",
+    "Told",
     "backup",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import apsw
 import msgspec
@@ -48,6 +48,13 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """How far its clock was ahead of ours then."""
     backlog: int | None = None
     """Records that waited there then."""
+
+
+class Told(NamedTuple):
+    """What one machine said of its accounts: the newest under each key."""
+
+    facts: list[AccountFact]
+    readings: list[QuotaReading]
 
 
 class Answers:
@@ -174,6 +181,21 @@ class Answers:
             for (p, a, k), (v, at) in newest.items()
         ]
 
+    def told(self) -> dict[str, Told]:
+        """What each machine said of its accounts, by id, in one question. O(facts + readings)."""
+        told: dict[str, Told] = {}
+        with self._borrow() as db:
+            facts = db.execute(
+                "SELECT machine, provider, account, key, value, at_us FROM fact ORDER BY 1, 2, 3, 4"
+            )
+            for machine, *fields in facts:
+                _of(told, machine).facts.append(AccountFact(**dict(zip(_FACT, fields, strict=True))))
+            names = ", ".join(("machine", "provider", "account", "key", *VALUES))
+            readings = db.execute(f"SELECT {names} FROM reading ORDER BY 1, 2, 3, 4")
+            for machine, provider, account, key, *value in readings:
+                _of(told, machine).readings.append(reading_of(provider, account, key, value))
+        return told
+
     def accounts(self) -> list[tuple[str, str]]:
         """Every (provider, account) that has anything. O(rows of `rollup_day`)."""
         with self._borrow() as db:
@@ -276,6 +298,16 @@ def _owner(where: Filter) -> tuple[str, list[str]]:
     wanted = {"machine": where.machines, "provider": where.providers, "account": where.accounts}
     parts = [f"{name} IN ({', '.join('?' * len(v))})" for name, v in wanted.items() if v]
     return f"WHERE {' AND '.join(parts)}" if parts else "", [v for values in wanted.values() for v in values]
+
+
+_FACT = ("provider", "account", "key", "value", "at_us")
+
+
+def _of(told: dict[str, Told], machine: str) -> Told:
+    found = told.get(machine)
+    if found is None:
+        found = told[machine] = Told([], [])
+    return found
 
 
 def _bounds(window: Window) -> tuple[int, int]:
