@@ -199,6 +199,19 @@ def test_a_full_hub_refuses_and_keeps_what_it_has(clock: Clock) -> None:
     assert board.names() == ("laptop",)
 
 
+def test_what_machines_take_is_counted_by_the_length_of_their_names(clock: Clock) -> None:
+    """Twenty with usual names find room where four with the longest do not."""
+    usual = Board(monotonic=clock.monotonic, now=clock.now, max_total=60_000)
+    for n in range(20):
+        put(usual, f"laptop-{n}", "a", machine_id=f"{n:032x}")
+    assert len(usual.names()) == 20
+    long = Board(monotonic=clock.monotonic, now=clock.now, max_total=60_000)
+    for n in range(3):
+        put(long, f"{n}" * 1024, "a", machine_id=f"{n}" * 1024)
+    with pytest.raises(PushRefused, match="hub is full"):
+        put(long, "3" * 1024, "a", machine_id="3" * 1024)
+
+
 def test_a_long_name_cannot_multiply_a_body(board: Board) -> None:
     """4 MiB of tiny snapshots under a name of 1024 characters would be 94 MB of keys."""
     accounts = [str(i) for i in range(12_000)]

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import httpx
@@ -252,6 +252,22 @@ def test_a_refused_request_leaves_the_connection_usable() -> None:
         time.sleep(0.7)  # beyond every deadline: idle between requests is not slow
         sock.sendall(head(method=b"GET", path=b"/healthz"))
         assert status(sock.recv(65_536)) == 200
+
+
+def test_where_places_become_few_connections_end_with_their_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So machines that push once a minute do not hold one each, and keep all others out."""
+    monkeypatch.setattr("openusage.hub.server.MAX_CONNECTIONS", 6)
+    ask = head(method=b"GET", path=b"/healthz")
+    with running() as hub, ExitStack() as stack:
+        kept = [stack.enter_context(closing(hub.connect())) for _ in range(3)]
+        for sock in kept:
+            sock.sendall(ask)
+            assert b"connection: close" not in sock.recv(65_536)
+        for _ in range(10):
+            assert b"connection: close" in hub.raw(ask)
+        for sock in kept:
+            sock.sendall(ask)
+            assert status(sock.recv(65_536)) == 200
 
 
 def test_an_answer_that_nobody_reads_is_dropped() -> None:

@@ -28,10 +28,11 @@ MAX_BLOCK = 16 * 1_048_576
 MAX_TOTAL = 512 * 1_048_576
 """Bytes all machines may take."""
 _SNAPSHOT_BYTES = 500
-_MACHINE_BYTES = 10_000
-"""What a snapshot and a machine take besides the block, names at their longest."""
-_MAX_GONE = 1000
-"""How many silent machines are remembered."""
+_MACHINE_BYTES = 2_000
+_CHARACTER_BYTES = 4
+"""What a snapshot, a machine and each character of its names take besides the block."""
+_MAX_GONE = 25_000
+"""How many silent machines are remembered: after a start that is all there are."""
 
 Identity = tuple[str, str]
 """(machine_id, name); a Go exporter has no id."""
@@ -209,7 +210,9 @@ class Board:
         else:
             keys = self._keys_for(identity, label, chosen)
         block = _block(keys, chosen)
-        size = len(block) + len(keys) * _SNAPSHOT_BYTES + _MACHINE_BYTES
+        names = len(label) + len(identity[0]) + len(identity[1]) + len(batch.version)
+        beside = len(keys) * _SNAPSHOT_BYTES + _MACHINE_BYTES + names * _CHARACTER_BYTES
+        size = len(block) + beside
         before = old.size if old is not None else 0
         if self._total - before + size > self._max_total:
             raise PushRefused(507, "hub is full", f"more than {self._max_total} bytes from all machines")

@@ -107,6 +107,9 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self.body_since = self.body_last = self.loop.time()
         super().on_headers_complete()
+        if len(self.connections) > self._most // 2:
+            # 20,000 machines that each hold a connection from minute to minute would fill all places.
+            self.cycle.keep_alive = False
         self._open = [c for c in self._open if not c.response_complete]
         self._open.append(self.cycle)
 
