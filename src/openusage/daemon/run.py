@@ -26,6 +26,7 @@ from openusage.daemon.answers import Answer, Answers
 from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
+from openusage.daemon.details import Asked, Details, Told, zone_name
 from openusage.daemon.problems import Problems
 from openusage.daemon.schedule import Job, Progress, Schedule, progress_text
 from openusage.daemon.server import API_VERSION, HookResult, Server, application, bind
@@ -34,9 +35,11 @@ from openusage.errors import SourceError, SourceUnavailable, StoreError
 from openusage.exporter import Exporter
 from openusage.format import age, printable, size_bytes
 from openusage.providers._contract import Env, ParsesHooks, Provider
+from openusage.read_model.windows import bounded
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, UsageRequest
 from openusage.wire.rollups import Rollup
+from openusage.wire.sessions import Explain, unexplained
 from openusage.wire.snapshot import UsageSnapshot
 
 log = logging.getLogger("openusage.daemon")
@@ -60,6 +63,7 @@ class Daemon:
         providers: list[Provider],
         *,
         now: Callable[[], dt.datetime],
+        explain: Explain = unexplained,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._config = config
@@ -82,6 +86,15 @@ class Daemon:
             now=now,
             tz=config.tz,
             notes=self.notes,
+        )
+        self._details = Details(
+            store,
+            accounts=self._accounts,
+            hidden=config.hidden,
+            now=now,
+            explain=explain,
+            notes=self.notes,
+            backlog=self._backlog,
         )
         self._found: list[tuple[str, str]] = []
         self._roots: list[str] = []
@@ -309,12 +322,16 @@ class Daemon:
     def answer(self, window: str, only: list[str]) -> Answer:
         return self._answers.answer(window or self._config.window, only)
 
+    def detail(self, asked: Asked) -> Told:
+        return self._details.answer(asked)
+
     async def usage(self, question: UsageRequest) -> list[Rollup]:
         loop = asyncio.get_running_loop()
         if loop.time() - self._last_pass_s > FRESH_S:
             await self._collect()
         ask = self._store.reader()
-        return await asyncio.to_thread(ask.usage, question.window, question.by, question.where, question.tz)
+        window = bounded(question.window, self._now(), zone_name(question.tz))
+        return await asyncio.to_thread(ask.usage, window, question.by, question.where, question.tz)
 
     def knows_hook(self, source: str) -> bool:
         return isinstance(self._providers.get(source), ParsesHooks)
@@ -362,6 +379,13 @@ class Daemon:
             elif exporter.records_state == "failing":
                 notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
         return notes + self._source_errors
+
+    def _backlog(self) -> int | None:
+        """Records that wait for a hub; `None`: none is sent."""
+        waiting = [
+            s.records_waiting for s in (e.status() for e in self._exporters) if s.records_state != "off"
+        ]
+        return max(waiting, default=None)
 
     def _reading(self) -> str:
         return progress_text(self._progress) if self._progress is not None else ""
