@@ -26,6 +26,7 @@ from starlette.routing import Route
 from openusage import __version__
 from openusage.daemon.answers import Answer
 from openusage.daemon.details import Asked, Told
+from openusage.daemon.standing import API_VERSION
 from openusage.errors import AlreadyRunning, ListenError, OpenUsageError, UsageError
 from openusage.providers import names
 from openusage.wire.local import (
@@ -42,7 +43,6 @@ from openusage.wire.rollups import Rollup
 
 T = TypeVar("T")
 
-API_VERSION = "v1"
 MAX_BODY_BYTES = 4 << 20
 
 
