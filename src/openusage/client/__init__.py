@@ -6,13 +6,14 @@ a screen calls them from a worker thread. `HubStream` wakes it when a hub has so
 
 from openusage.client.daemon import DaemonClient
 from openusage.client.hub import MAX_ANSWER_BYTES, HubClient, rollups
-from openusage.client.source import Frame, PaneFrame, PaneSource, SnapshotSource, UsageSource
+from openusage.client.source import Frame, HistorySource, PaneFrame, PaneSource, SnapshotSource, UsageSource
 from openusage.client.stream import HubStream
 
 __all__ = [
     "MAX_ANSWER_BYTES",
     "DaemonClient",
     "Frame",
+    "HistorySource",
     "HubClient",
     "HubStream",
     "PaneFrame",
