@@ -33,6 +33,7 @@ from openusage.daemon.watch import watch
 from openusage.errors import SourceError, SourceUnavailable, StoreError
 from openusage.exporter import Exporter
 from openusage.format import age, printable, size_bytes
+from openusage.lineage import Lineages
 from openusage.providers._contract import Env, ParsesHooks, Provider
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, UsageRequest
@@ -75,12 +76,14 @@ class Daemon:
             store, providers, self._env, on_progress=self._progressed, should_stop=self._stopping.is_set
         )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._lineages = Lineages(config.lineages)
         self._answers = Answers(
             store,
             accounts=self._accounts,
             links=config.links,
             now=now,
             tz=config.tz,
+            lineages=self._lineages,
             notes=self.notes,
         )
         self._found: list[tuple[str, str]] = []
@@ -314,7 +317,9 @@ class Daemon:
         if loop.time() - self._last_pass_s > FRESH_S:
             await self._collect()
         ask = self._store.reader()
-        return await asyncio.to_thread(ask.usage, question.window, question.by, question.where, question.tz)
+        return await asyncio.to_thread(
+            self._lineages.usage, ask.usage, question.window, question.by, question.where, question.tz
+        )
 
     def knows_hook(self, source: str) -> bool:
         return isinstance(self._providers.get(source), ParsesHooks)
