@@ -101,11 +101,17 @@ class Lineages:
         """The answer of a store, which knows no lineages, to a question that may ask for them."""
         if By.LINEAGE not in by:
             return ask(window, by, where, tz)
-        asked = tuple(dict.fromkeys(By.MODEL if b is By.LINEAGE else b for b in by))
-        return self.grouped(ask(window, asked, where, tz), by)
+        return self.grouped(ask(window, self.asked(by), where, tz), by)
+
+    @staticmethod
+    def asked(by: Sequence[By]) -> tuple[By, ...]:
+        """How a store is asked for such rows."""
+        return tuple(dict.fromkeys(By.MODEL if b is By.LINEAGE else b for b in by))
 
     def grouped(self, rows: Iterable[Rollup], by: Sequence[By]) -> list[Rollup]:
-        """Rows that were asked by model, summed by lineage; in the order of their keys. O(rows)."""
+        """Rows that were asked as `asked` says, summed by `by`; in the order of their keys. O(rows)."""
+        if By.LINEAGE not in by:
+            return list(rows)
         groups: dict[tuple[str | None, ...], list[Rollup]] = {}
         for row in rows:
             labels = tuple(self.id_of(row.key[By.MODEL]) if b is By.LINEAGE else row.key[str(b)] for b in by)

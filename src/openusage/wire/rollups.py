@@ -33,8 +33,6 @@ class By(enum.StrEnum):
     KIND = "kind"
     MODEL = "model"
     """As the tools name it."""
-    LINEAGE = "lineage"
-    """The model that several names mean (`openusage.lineage`). Not known to a store: rows by model summed."""
     UPSTREAM = "upstream"
     CLIENT = "client"
     PROJECT = "project"
@@ -47,6 +45,8 @@ class By(enum.StrEnum):
     """Local day `YYYY-MM-DD` in the zone of the question."""
     HOUR = "hour"
     """Local hour `YYYY-MM-DDTHH` in the zone of the question."""
+    LINEAGE = "lineage"
+    """The model that several names mean (`openusage.lineage`). Not known to a store: rows by model summed."""
 
 
 class Filter(msgspec.Struct, frozen=True):
