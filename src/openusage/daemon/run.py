@@ -34,6 +34,7 @@ from openusage.daemon.watch import watch
 from openusage.errors import SourceError, SourceUnavailable, StoreError
 from openusage.exporter import Exporter
 from openusage.format import size_bytes
+from openusage.lineage import Lineages
 from openusage.providers._contract import Env, ParsesHooks, Provider
 from openusage.read_model.windows import bounded
 from openusage.store import Store
@@ -80,12 +81,14 @@ class Daemon:
         )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._standing = standing = Standing(config, store, now)
+        self._lineages = Lineages(config.lineages)
         self._answers = Answers(
             store,
             accounts=standing.accounts,
             links=config.links,
             now=now,
             tz=config.tz,
+            lineages=self._lineages,
             notes=standing.notes,
         )
         self._details = Details(
@@ -94,6 +97,7 @@ class Daemon:
             hidden=config.hidden,
             now=now,
             explain=explain,
+            lineages=self._lineages,
             notes=standing.notes,
             backlog=standing.backlog,
         )
@@ -323,7 +327,9 @@ class Daemon:
             await self._collect()
         ask = self._store.reader()
         window = bounded(question.window, self._now(), zone_name(question.tz))
-        return await asyncio.to_thread(ask.usage, window, question.by, question.where, question.tz)
+        return await asyncio.to_thread(
+            self._lineages.usage, ask.usage, window, question.by, question.where, question.tz
+        )
 
     def knows_hook(self, source: str) -> bool:
         return isinstance(self._providers.get(source), ParsesHooks)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from openusage.lineage import Lineages
 from openusage.read_model import quota
 from openusage.read_model.blocks import BLOCK_PROVIDERS, running_block
 from openusage.read_model.counted import model_usage, put_counted
@@ -35,6 +36,7 @@ def build_all(
     tz: str,
     links: Mapping[str, str] | None = None,
     names: Mapping[str, str] | None = None,
+    lineages: Lineages | None = None,
 ) -> dict[str, UsageSnapshot]:
     """Account id -> snapshot, in the order of `accounts`, which are (provider, account id).
 
@@ -51,6 +53,7 @@ def build_all(
             now=now,
             tz=tz,
             links=links,
+            lineages=lineages,
             provider_name=(names or {}).get(provider, ""),
         )
         found[account if account not in found else f"{provider}/{account}"] = snapshot
@@ -66,11 +69,12 @@ def build(
     now: dt.datetime,
     tz: str,
     links: Mapping[str, str] | None = None,
+    lineages: Lineages | None = None,
     provider_name: str = "",
 ) -> UsageSnapshot:
     """The state of one account at `now`, with `window` shown.
 
-    `links` give the vendor of an answer another name (`telemetry.provider_links`).
+    `links` give the vendor of an answer another name (`telemetry.provider_links`); `lineages` group models.
     """
     where = Filter(providers=(provider,), accounts=(account,))
     now_us = to_us(now)
@@ -101,7 +105,7 @@ def build(
         metrics=draft.metrics,
         resets=resets,
         attributes=draft.all_attributes(),
-        model_usage=model_usage(usage, window.name),
+        model_usage=model_usage(usage, window.name, lineages or Lineages()),
         daily_series=draft.series,
     )
     snapshot = quota.lay(snapshot, readings, now_us)

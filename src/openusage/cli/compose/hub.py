@@ -60,6 +60,7 @@ def run_hub(
 ) -> int:
     """A hub, with its dashboard when there is a terminal; with `collect` this machine is in it."""
     from openusage.hub import Board, History, HubServer, TokenBook, database_path, guard, tokens_path
+    from openusage.lineage import Lineages
 
     with_screen = not headless and screen_possible(os.environ)
     log_to_file(paths.log_file) if with_screen else log_to_stderr(verbose=True, as_json=log_json)
@@ -88,6 +89,7 @@ def run_hub(
         tls=tls,
         policy=_policy(settings, summaries=log_json),
         look=_look(settings),
+        lineages=Lineages(settings.models.lineages),
     )
     try:
         server.start()

@@ -70,6 +70,7 @@ def make_daemon(
         retention_days=settings.data.retention_days,
         window=settings.data.time_window,
         links=dict(settings.telemetry.provider_links),
+        lineages=dict(settings.models.lineages),
         targets=targets,
         order=tuple(p.account_id for p in settings.dashboard.providers),
         hidden=frozenset(p.account_id for p in settings.dashboard.providers if not p.enabled),
