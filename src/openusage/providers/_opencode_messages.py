@@ -1,4 +1,4 @@
-"""Messages of OpenCode -> records. Pure: JSON in, events out, for all three of its storages.
+"""Messages of OpenCode and its descendants -> records. Pure: JSON in, events out, for all three storages.
 
 Sources: `packages/opencode/src/session/message-v2.ts`, `processor.ts` and `session.sql.ts` (1.x),
 `packages/core/src/session-message.ts` (2.x) of the OpenCode repository.
@@ -18,9 +18,18 @@ import msgspec
 from openusage.providers._calls import is_unique
 from openusage.providers._inputs import touch_of
 from openusage.providers._values import child, count, decoded, disjoint, nano_usd, project_of, text, time_us
-from openusage.wire.events import NO_TOKENS, EventKind, Outcome, TokenCounts, UsageEvent, event_key
+from openusage.wire.events import (
+    NO_TOKENS,
+    Account,
+    EventKind,
+    Outcome,
+    TokenCounts,
+    UsageEvent,
+    event_key,
+)
 
-PROVIDER = "opencode"
+TAKEN_OVER = "legacy"
+"""Vendor and model of messages that Kilo Code copied from its former storage, where they are read."""
 STALE_US = 24 * 3_600_000_000
 """A message that nobody wrote for so long will not be finished."""
 
@@ -127,7 +136,7 @@ _GOES_ON = ("pending", "running", "streaming")
 
 
 def events(
-    account: str, message: Message, session: Session, parts: Sequence[Part], *, final: bool
+    account: Account, message: Message, session: Session, parts: Sequence[Part], *, final: bool
 ) -> Iterator[UsageEvent]:
     """What a message tells: its steps and tool calls, or that a person asked.
 
@@ -139,6 +148,8 @@ def events(
         return
     is_copy = session.created_us is not None and at_us < session.created_us
     about = _about(account, message, session, at_us + is_copy)
+    if about.upstream == about.model == TAKEN_OVER:
+        return
     if message.role == "user":
         if session.parent is None:
             yield msgspec.structs.replace(about, event_key=_key("turn", at_us, about))
@@ -151,12 +162,12 @@ def events(
                 yield call
 
 
-def _about(account: str, message: Message, session: Session, at_us: int) -> UsageEvent:
+def _about(account: Account, message: Message, session: Session, at_us: int) -> UsageEvent:
     model = child(message.model)
     directory = child(message.path).get("cwd") or session.directory
     return UsageEvent(
-        provider=PROVIDER,
-        account=account,
+        provider=account.provider,
+        account=account.id,
         at_us=at_us,
         kind=EventKind.TURN,
         event_key=b"",
@@ -186,7 +197,7 @@ def _answers(
         key = _key("message", at_us, about, *_raw(tokens))
         seen[key] = seen.get(key, 0) + 1
         if seen[key] > 1:
-            key = event_key(PROVIDER, key.hex(), seen[key])
+            key = event_key(about.provider, key.hex(), seen[key])
         yield msgspec.structs.replace(
             about,
             kind=EventKind.MESSAGE,
@@ -197,7 +208,7 @@ def _answers(
 
 
 def _key(kind: str, at_us: int, about: UsageEvent, *rest: object) -> bytes:
-    return event_key(PROVIDER, kind, at_us, about.upstream, about.model, *rest)
+    return event_key(about.provider, kind, at_us, about.upstream, about.model, *rest)
 
 
 def _raw(tokens: object) -> tuple[int | None, ...]:
@@ -227,7 +238,7 @@ def _call(about: UsageEvent, message: Message, part: Part, state: ToolState, at_
     call, name = text(part.callID) or text(part.id), text(part.tool) or text(part.name)
     if call is None or name is None or state.status not in ("completed", "error"):
         return None
-    key = event_key(PROVIDER, "tool", call) if is_unique(call) else _key("tool", at_us, about, call, name)
+    scope = ("tool", call) if is_unique(call) else ("tool", at_us, about.upstream, about.model, call, name)
     touch = touch_of(state.input, text(child(message.path).get("cwd")) or "")
     times = child(state.time) or child(part.time)
     started_us = time_us(times.get("start")) or time_us(times.get("ran")) or time_us(times.get("created"))
@@ -235,7 +246,7 @@ def _call(about: UsageEvent, message: Message, part: Part, state: ToolState, at_
         about,
         kind=EventKind.TOOL,
         at_us=about.at_us if started_us is None else started_us + (about.at_us - at_us),
-        event_key=key,
+        event_key=event_key(about.provider, *scope),
         tool=tool_name(name),
         outcome=_outcome(state),
         language=touch.language,

@@ -1,4 +1,4 @@
-"""The database of OpenCode (1.2 and later, 2.x) -> batches of records.
+"""The database of OpenCode (1.2 and later, 2.x) and of Kilo Code -> batches of records.
 
 A message that is not finished is read again, with its parts, until it is. The `event` table is never read: it
 repeats every streamed piece and grows to many GB.
@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
+from openusage.providers import _opencode_messages as messages
+from openusage.providers._opencode_messages import Part, Session
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers._values import decoded, text, time_us
-from openusage.providers.opencode import _messages as messages
-from openusage.providers.opencode._messages import Part, Session
-from openusage.wire.events import Record
+from openusage.wire.events import Account, Record
 
 _COLUMNS = "session_id, {role}, time_created, time_updated, CAST(data AS BLOB)"
 _PARTS = """(SELECT count(*) || ' ' || max(p.time_updated) FROM part AS p WHERE p.message_id = message.id)"""
@@ -41,7 +41,7 @@ _state = msgspec.json.Decoder(State)
 class Reading:
     """One pass over one database."""
 
-    def __init__(self, db: Database, state: State, account: str, now_us: int) -> None:
+    def __init__(self, db: Database, state: State, account: Account, now_us: int) -> None:
         self._db = db
         self._account = account
         self._now_us = now_us
@@ -118,7 +118,7 @@ def generation(db: Database) -> Table:
     return OLD
 
 
-def batches(db: Database, state: bytes, account: str, now_us: int) -> Iterator[Batch]:
+def batches(db: Database, state: bytes, account: Account, now_us: int) -> Iterator[Batch]:
     """Everything new in a database since `state`."""
     known = (decoded(state, _state) if state else None) or State()
     yield from Reading(db, known, account, now_us).batches()
