@@ -45,13 +45,17 @@ class Keeper:
             ServiceError: nothing was changed when the program or the manager is not fit for it; when the
                 manager fails halfway, installing again goes on from there.
         """
-        self.refuse_vanishing(environ)
-        self._runner.require(self.manager)
+        self.refuse_unfit(environ)
         wanted: dict[str, str | None] = {**taken(names, environ), **changes}
         self._try_program({**self.env.read().variables, **wanted}, environ)
         written = self.env.update(wanted)
         self._runner.apply(self.manager.install(self.service))
         return sorted(written)
+
+    def refuse_unfit(self, environ: Mapping[str, str]) -> None:
+        """Raises `ServiceError` when the program will not stay, or the manager does not answer."""
+        self.refuse_vanishing(environ)
+        self._runner.require(self.manager)
 
     def refuse_vanishing(self, environ: Mapping[str, str]) -> None:
         """Raises `ServiceError` when the program will not be there for long."""

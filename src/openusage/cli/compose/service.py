@@ -9,8 +9,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from openusage.cli.compose.joined import FILE
 from openusage.cli.compose.parts import now
 from openusage.errors import PeerError, ServiceError
+from openusage.settings import HUB_TOKEN_ENV
 
 if TYPE_CHECKING:
     from openusage.cli.surroundings import Surroundings
@@ -78,10 +80,15 @@ def _keeper(
 
 
 def daemon_names(here: Surroundings) -> tuple[str, ...]:
-    """Variables that the daemon takes with it: those of the tools, and those that the settings name."""
+    """Variables that the daemon takes with it: those of the tools, and those that the settings name.
+
+    The token of a join stays: the one of this shell may be there to look at the hub.
+    """
     from openusage.service import DAEMON_NAMES
 
-    return (*DAEMON_NAMES, *(a.api_key_env for a in here.settings.accounts if a.api_key_env))
+    named = (*DAEMON_NAMES, *(a.api_key_env for a in here.settings.accounts if a.api_key_env))
+    has_joined = (here.paths.state_dir / FILE).exists()
+    return tuple(name for name in named if not (has_joined and name == HUB_TOKEN_ENV))
 
 
 def refuse_unkept(here: Surroundings, keeper: Keeper) -> None:
