@@ -1,17 +1,22 @@
 """The hook spool: one small file a payload, left by tools' hooks while nobody waits, taken in by the daemon.
 
-Read oldest first, turned into records at once (numbers and names; the payload goes no further), stored, and only
-then deleted: killed between, the same file gives the same records, which the store knows by their keys. What
-cannot be understood is set aside with the reason, for its owner alone. Blocking: runs in the writer's thread.
+Read oldest first, turned into records at once (numbers and names; the payload goes no further), stored, and
+only then deleted: killed between, the same file gives the same records, which the store knows by their keys.
+What cannot be understood is set aside with the reason, for its owner alone. Blocking: runs in the writer's
+thread.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
+import logging
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +26,8 @@ from openusage.paths import ensure_private_dir
 from openusage.providers._contract import ParsesHooks
 from openusage.wire.events import Record
 from openusage.wire.local import SpoolStatus
+
+log = logging.getLogger("openusage.spool")
 
 FILES_A_STEP = 200
 """So many files are stored in one transaction, and deleted after it."""
@@ -37,6 +44,9 @@ FORGOTTEN_S = 3600.0
 KEPT_ASIDE = 20
 """Files set aside, the newest."""
 ASIDE = "refused"
+SWEEP_S = 30.0
+"""The net below the watcher."""
+RETRY_S = 2.0
 
 
 class _File(msgspec.Struct, frozen=True, order=True):
@@ -47,12 +57,12 @@ class _File(msgspec.Struct, frozen=True, order=True):
     size: int
 
 
-class Spooled(msgspec.Struct, frozen=True):
+class _Spooled(NamedTuple):
     """What a spool file holds. The payload stays bytes: who knows the tool reads it."""
 
     source: str
-    payload: msgspec.Raw
-    account_id: str = ""
+    payload: bytes
+    account_id: str
 
 
 class Taken(msgspec.Struct, kw_only=True):
@@ -62,9 +72,6 @@ class Taken(msgspec.Struct, kw_only=True):
     more: bool = False
     """There is more to take."""
     problems: list[str] = []
-
-
-_decoder = msgspec.json.Decoder(Spooled)
 
 
 class Spool:
@@ -80,6 +87,7 @@ class Spool:
     ) -> None:
         """`store` raises where it cannot: the files stay, and are taken the next time."""
         self._folder = folder
+        self._real = str(folder.resolve())
         self._tools = tools
         self._store = store
         self._now_s = now_s
@@ -103,17 +111,26 @@ class Spool:
             try:
                 records += self._records(path, file.at_ns // 1000)
                 done.append(path)
+            except FileNotFoundError:
+                continue
             except UsageError as e:
                 problems.append(self._put_aside(path, e.message))
             except OSError as e:
-                problems.append(f"Hook spool {path.name}: cannot be read: {e.strerror or e}")
+                problems.append(self._put_aside(path, f"it cannot be read: {e.strerror or e}"))
+            except Exception as e:  # one payload's surprise must not hold up the others; it is logged in full
+                log.exception("hook spool: %s cannot be understood", printable(path.name))
+                problems.append(self._put_aside(path, type(e).__name__))
         if records:
             self._store(records)
         for path in done:
             with contextlib.suppress(OSError):  # it is met again, and changes nothing
                 path.unlink()
         self._taken += len(done)
-        return Taken(files=len(done), more=len(waiting) > len(batch) and bool(done), problems=problems)
+        return Taken(files=len(done), more=len(waiting) > len(batch), problems=problems)
+
+    def holds(self, path: str) -> bool:
+        """Whether a path that a watcher saw is this folder or something in it."""
+        return path == self._real or path.startswith(f"{self._real}/")
 
     def status(self) -> SpoolStatus:
         """Counts since the start, and what waits now."""
@@ -180,16 +197,15 @@ class Spool:
             data = file.read(LARGEST_BYTES + 1)
         if len(data) > LARGEST_BYTES:
             raise UsageError("it is larger than any hook leaves")
-        try:
-            spooled = _decoder.decode(data.decode("utf-8", "replace"))
-        except (msgspec.DecodeError, RecursionError):
+        spooled = _decoded(data)
+        if spooled is None:
             if len(data) >= CUT_BYTES:
                 return []
-            raise UsageError("it is no payload of a hook") from None
+            raise UsageError("it is no payload of a hook")
         tool = self._tools.get(spooled.source)
         if tool is None:
             raise UsageError(f'unknown hook source "{printable(spooled.source)[:40]}"')
-        return tool.parse_hook(bytes(spooled.payload), spooled.account_id or tool.SPEC.default_account, at_us)
+        return tool.parse_hook(spooled.payload, spooled.account_id or tool.SPEC.default_account, at_us)
 
     def _put_aside(self, path: Path, why: str) -> str:
         """Out of the way, readable for its owner alone, with the reason beside it."""
@@ -208,6 +224,43 @@ class Spool:
         except OSError as e:
             return f"{said}; it cannot be set aside: {e.strerror or e}"
         return f"{said}; set aside in {ASIDE}/"
+
+
+def _decoded(data: bytes) -> _Spooled | None:
+    """As loose as Python reads it: lone surrogates and bytes that are no UTF-8 occur in payloads."""
+    try:
+        found = json.loads(data.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("source"), str) or "payload" not in found:
+        return None
+    account = found.get("account_id")
+    payload = json.dumps(found["payload"]).encode()
+    return _Spooled(found["source"], payload, account if isinstance(account, str) else "")
+
+
+async def keep_taking(
+    step: Callable[[], Awaitable[Taken | None]],
+    took: Callable[[], None],
+    woken: asyncio.Event,
+    stop: asyncio.Event,
+) -> None:
+    """Take in what waits at the start, whenever `woken`, and by the clock; until `stop`.
+
+    `step` gives `None` where nothing can be stored: it is tried again soon.
+    """
+    while not stop.is_set():
+        woken.clear()
+        taken = await step()
+        if taken is not None and taken.files:
+            took()
+        if taken is not None and taken.more:
+            continue
+        waits = [asyncio.ensure_future(event.wait()) for event in (stop, woken)]
+        pause_s = RETRY_S if taken is None else SWEEP_S
+        await asyncio.wait(waits, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
 
 def _age(path: Path) -> float:
