@@ -29,6 +29,7 @@ from openusage.daemon.details import Asked, Details, Told, zone_name
 from openusage.daemon.problems import Problems
 from openusage.daemon.schedule import Job, Progress, Schedule
 from openusage.daemon.server import HookResult, Server, application, bind
+from openusage.daemon.spool import Spool, Taken, keep_taking
 from openusage.daemon.standing import Standing
 from openusage.daemon.watch import watch
 from openusage.errors import SourceError, SourceUnavailable, StoreError
@@ -51,6 +52,8 @@ MIN_PASS_GAP_S = 0.2
 """A tool that writes all the time is read at most so often."""
 FRESH_S = 1.0
 """A report's question first collects, unless the last pass ended this recently."""
+HOOKED_S = 5.0
+"""What hooks told makes the daemon look everywhere, unless it just did."""
 VENDOR_TIMEOUT_S = 8.0
 
 
@@ -79,6 +82,8 @@ class Daemon:
         self._collector = Collector(
             store, providers, self._env, on_progress=self._progressed, should_stop=self._stopping.is_set
         )
+        hooked = {p.SPEC.id: p for p in providers if isinstance(p, ParsesHooks)}
+        self._spool = Spool(config.spool, hooked, store.add, now_s=lambda: now().timestamp())
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._standing = standing = Standing(config, store, now)
         self._lineages = Lineages(config.lineages)
@@ -145,7 +150,7 @@ class Daemon:
         self._stop = stop = asyncio.Event()
         if self._stopping.is_set():
             stop.set()
-        self._wake = asyncio.Event()
+        self._wake, self._spooled = asyncio.Event(), asyncio.Event()
         moved, flat_moved = asyncio.Event(), asyncio.Event()
         server = Server(
             uvicorn.Config(
@@ -161,8 +166,15 @@ class Daemon:
             asyncio.create_task(server.serve(sockets=[listening])),  # type: ignore[list-item]
             asyncio.create_task(watch(lambda: self._roots, self._saw, stop, moved)),
             asyncio.create_task(
-                watch(lambda: self._flat_roots, self._saw, stop, flat_moved, recursive=False)
+                watch(
+                    lambda: [*self._flat_roots, str(self._config.spool)],
+                    self._saw,
+                    stop,
+                    flat_moved,
+                    recursive=False,
+                )
             ),
+            asyncio.create_task(keep_taking(self._take_hooks, self._hooked, self._spooled, stop)),
             asyncio.create_task(self._work(stop, (moved, flat_moved))),
         ]
         tasks += [asyncio.create_task(e.run(stop)) for e in self._standing.exporters]
@@ -232,8 +244,26 @@ class Daemon:
 
     def _saw(self, changed: set[str]) -> None:
         """The watcher saw these paths change."""
-        self._changed |= changed
-        self._wake.set()
+        hooks = {path for path in changed if self._spool.holds(path)}
+        if hooks:
+            self._spooled.set()
+        if changed - hooks:
+            self._changed |= changed - hooks
+            self._wake.set()
+
+    async def _take_hooks(self) -> Taken | None:
+        return await self._write(self._take_spooled)
+
+    def _take_spooled(self) -> Taken:
+        taken = self._spool.step()
+        self._standing.problems.see(taken.problems, time.monotonic())
+        return taken
+
+    def _hooked(self) -> None:
+        """Hooks told something. Logs tell more; usually the watcher has seen them, too."""
+        self._tell_exporters()
+        if asyncio.get_running_loop().time() - self._last_pass_s > HOOKED_S:
+            self._wake.set()
 
     async def _collect(self, changed: Collection[str] | None = None) -> bool:
         async with self._collecting:
@@ -360,7 +390,7 @@ class Daemon:
         return self._standing.notes()
 
     def status(self) -> DaemonStatus:
-        return self._standing.status()
+        return self._standing.status(self._spool.status())
 
     # -- what the parts ask ----------------------------------------------------------------------
 

@@ -37,6 +37,20 @@ class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a back-fill will roughly take still; `None`: there is none, or it cannot be said yet."""
 
 
+class SpoolStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What tools' hooks left for the daemon. Counts are those since its start."""
+
+    waiting: int = 0
+    waiting_bytes: int = 0
+    taken: int = 0
+    dropped: int = 0
+    """Payloads that were too old or too many."""
+    dropped_why: str = ""
+    """The last time."""
+    set_aside: int = 0
+    """Payloads that cannot be understood."""
+
+
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a daemon says of itself."""
 
@@ -58,6 +72,7 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be read, in words."""
     notes: list[str] = []
     exporters: list[ExporterStatus] = []
+    hooks: SpoolStatus | None = None
     first_read_done: bool = False
 
 
