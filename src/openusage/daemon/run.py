@@ -90,7 +90,8 @@ class Daemon:
         self._last: Pass | None = None
         self._last_at: dt.datetime | None = None
         self._write_error = ""
-        self._source_errors: list[str] = []
+        self._refusals: dict[tuple[str, str], str] = {}
+        """What vendors said last who could not be asked, by provider and account."""
         self._problems = Problems()
         """Places in the logs."""
         self._troubles = Problems()
@@ -184,14 +185,16 @@ class Daemon:
                 if job is Job.COLLECT:
                     roots = self._roots, self._flat_roots
                     found = await self._collect()
-                    schedule.collected(loop.time(), found=found, failed=bool(self._write_error))
+                    took_s = self._last.elapsed_s if self._last is not None else 0.0
+                    failed = bool(self._write_error)
+                    schedule.collected(loop.time(), found=found, failed=failed, took_s=took_s)
                     if (self._roots, self._flat_roots) != roots:
                         for event in moved:
                             event.set()
                 elif job is Job.POLL:
                     if polling is None or polling.done():
                         polling = asyncio.ensure_future(self._poll(schedule))
-                    schedule.polled(loop.time())
+                    schedule.done(job, loop.time())
                 elif job is Job.CHECKPOINT:
                     await self._write(self._store.checkpoint)
                     schedule.done(job, loop.time())
@@ -272,18 +275,24 @@ class Daemon:
         """Ask the vendors in a thread that nothing waits for at the end."""
         if self._http is None:
             return
-        records, errors = await aside(self._collector.poll)
+        began_s = asyncio.get_running_loop().time()
+        polled = await aside(lambda: self._collector.poll(lambda *source: schedule.asks(source, began_s)))
+        records = [record for answer in polled for record in answer.records]
         if records:
             await self._write(lambda: self._store.add(records))
             self._tell_exporters()
-        failures = [e.message for e in errors]
-        for text in failures:
-            if text not in self._source_errors:
-                log.warning("%s", text)
-        self._source_errors = failures
-        if errors:
-            wait_s = max((_retry_after_s(e) for e in errors), default=0.0)
-            schedule.polled(asyncio.get_running_loop().time(), failed=True, retry_after_s=wait_s)
+        for answer in polled:
+            source, error = (answer.provider, answer.account), answer.error
+            # The vendor's wait counts from its answer, our own from when the poll began.
+            wait_s = 0.0 if error is None else _retry_after_s(error)
+            wait_s += asyncio.get_running_loop().time() - began_s if wait_s else 0.0
+            schedule.polled(source, began_s, failed=error is not None, retry_after_s=wait_s)
+            told = self._refusals.pop(source, None)
+            if error is not None:
+                self._refusals[source] = error.message
+                if error.message != told:
+                    log.warning("%s", error.message)
+        self._refusals = {source: told for source, told in self._refusals.items() if source in self._found}
 
     async def _prune(self) -> bool:
         now_us = int(self._now().timestamp() * 1e6)
@@ -361,7 +370,7 @@ class Daemon:
                 notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
             elif exporter.records_state == "failing":
                 notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
-        return notes + self._source_errors
+        return notes + list(self._refusals.values())
 
     def _reading(self) -> str:
         return progress_text(self._progress) if self._progress is not None else ""
@@ -381,7 +390,7 @@ class Daemon:
             events=health.events,
             collecting=self._reading(),
             last_collected_at=self._last_at,
-            problems=self._problems.shown(time.monotonic()) + self._source_errors,
+            problems=self._problems.shown(time.monotonic()) + list(self._refusals.values()),
             notes=self.health(),
             exporters=[e.status() for e in self._exporters],
             first_read_done=self._first_done,
