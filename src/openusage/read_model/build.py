@@ -14,6 +14,7 @@ import msgspec
 
 from openusage.lineage import Lineages
 from openusage.read_model import quota
+from openusage.read_model.assign import Links, hint
 from openusage.read_model.blocks import running_block
 from openusage.read_model.counted import model_usage, put_counted
 from openusage.read_model.draft import BLOCK, TODAY, WEEK, Draft
@@ -47,7 +48,9 @@ def build_all(
     id the later one is found under `provider/id`.
     """
     found: dict[str, UsageSnapshot] = {}
-    for provider, account in dict.fromkeys(accounts):
+    tiles = list(dict.fromkeys(accounts))
+    assigned = Links(links, tiles)
+    for provider, account in tiles:
         snapshot = build(
             ask,
             provider,
@@ -55,7 +58,7 @@ def build_all(
             window=window,
             now=now,
             tz=tz,
-            links=links,
+            links=assigned,
             lineages=lineages,
             provider_name=(names or {}).get(provider, ""),
         )
@@ -71,19 +74,20 @@ def build(
     window: Window,
     now: dt.datetime,
     tz: str,
-    links: Mapping[str, str] | None = None,
+    links: Links | None = None,
     lineages: Lineages | None = None,
     provider_name: str = "",
 ) -> UsageSnapshot:
     """The state of one account at `now`, with `window` shown.
 
-    `links` give the vendor of an answer another name (`telemetry.provider_links`); `lineages` group models.
+    `links` say which account an event belongs to (`telemetry.provider_links`); `lineages` group models.
     """
     where = Filter(providers=(provider,), accounts=(account,))
     now_us = to_us(now)
     readings = list(quota.newest(ask.readings(where)).values())
     facts = {f.key: f.value for f in sorted(ask.facts(where), key=lambda f: f.at_us)}
-    usage = fold(ask, where, shown=window, now=now, tz=tz, links=links or {})
+    links = links or Links()
+    usage = fold(links.of(ask, (provider, account)), where, shown=window, now=now, tz=tz)
 
     draft = Draft(window.name)
     draft.note(facts.items())
@@ -108,6 +112,7 @@ def build(
         metrics=draft.metrics,
         resets=resets,
         attributes=draft.all_attributes(),
+        diagnostics=_unassigned(usage, provider, account, links),
         model_usage=model_usage(usage, window.name, lineages or Lineages()),
         daily_series=draft.series,
     )
@@ -122,6 +127,15 @@ def build(
         status=quota.status(snapshot.metrics, caps, has_data),
         message=_message(provider, provider_name or keys.provider_name(provider), facts, usage, readings),
     )
+
+
+def _unassigned(usage: Usage, provider: str, account: str, links: Links) -> dict[str, str]:
+    """The vendors of the window whose answers no account is known to pay for, and what to set."""
+    vendors = sorted(v for v in usage.upstreams if not links.is_assigned(provider, account, v))
+    if not vendors:
+        return {}
+    said = " ".join(hint(provider, vendor, links) for vendor in vendors)
+    return {keys.DIAG_UNASSIGNED: ",".join(vendors), keys.DIAG_LINK_HINT: said}
 
 
 def _put_distinct(
