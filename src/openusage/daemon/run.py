@@ -390,6 +390,7 @@ class Daemon:
             notes=self.health(),
             exporters=[e.status() for e in self._exporters],
             first_read_done=self._first_done,
+            unassigned=self._answers.unassigned(),
         )
 
     # -- what the parts ask ----------------------------------------------------------------------

@@ -28,6 +28,7 @@ BORROWERS = frozenset("opencode pi openclaw hermes mux goose zed crush kilo_code
 """Tools that name the vendor of each answer, because a person brings logins or keys of others to them."""
 SETTING = "telemetry.provider_links"
 BY = (By.PROVIDER, By.ACCOUNT, By.UPSTREAM)
+MESSAGES = Filter(kinds=(EventKind.MESSAGE,))
 """How rows are asked for `unassigned`."""
 _SUGGESTED = {
     "anthropic": "claude_code",
@@ -74,10 +75,12 @@ class Links:
 
     def of(self, ask: UsageSource, owner: Owner) -> UsageSource:
         """The questions of one account: with what belongs to it, without what does not."""
-        provider, _ = owner
         sources = [a for a in self._accounts if a != owner and owner in self._reached(a)]
-        leaves = provider in BORROWERS and self._reached(owner) - {owner}
-        return _Owned(ask, self, owner, sources) if sources or leaves else ask
+        return _Owned(ask, self, owner, sources) if sources or self.may_leave(owner) else ask
+
+    def may_leave(self, owner: Owner) -> bool:
+        """Whether messages of an account may belong to another one."""
+        return bool(self._reached(owner) - {owner})
 
     def has(self, provider: str) -> bool:
         """Whether an account of a provider has a tile."""

@@ -30,6 +30,8 @@ from openusage.wire.snapshot import Status, UsageSnapshot
 BLOCK_PROVIDERS = ("claude_code",)
 """Whose plans are limited in 5-hour blocks."""
 
+ELSEWHERE = "All that was used here is counted for other accounts (telemetry.provider_links)"
+
 
 def build_all(
     ask: Questions,
@@ -83,7 +85,6 @@ def build(
     `links` say which account an event belongs to (`telemetry.provider_links`); `lineages` group models.
     """
     where = Filter(providers=(provider,), accounts=(account,))
-    now_us = to_us(now)
     readings = list(quota.newest(ask.readings(where)).values())
     facts = {f.key: f.value for f in sorted(ask.facts(where), key=lambda f: f.at_us)}
     links = links or Links()
@@ -91,19 +92,7 @@ def build(
 
     draft = Draft(window.name)
     draft.note(facts.items())
-    if usage.last_us is not None:
-        put_counted(draft, usage)
-        _put_distinct(draft, ask, where, usage, window, now, tz)
-        draft.note([(keys.ATTR_LAST_EVENT, _iso(usage.last_us))])
-    _put_partial(draft, ask, window)
-    resets: dict[str, dt.datetime] = {}
-    if provider in BLOCK_PROVIDERS and usage.last_us is not None:
-        resets = _put_block(draft, ask, where, readings, now_us)
-    if not usage.window.requests:
-        _put_credit_spend(draft, ask, provider, account, readings, window, now_us)
-    if limits := [r.at_us for r in readings if r.limit is not None or r.unit == "%"]:
-        draft.note([(keys.ATTR_READ_AT, _iso(max(limits)))])
-
+    resets = _fill(draft, ask, where, usage, readings, window, now, tz)
     snapshot = UsageSnapshot(
         provider_id=provider,
         account_id=account,
@@ -116,17 +105,46 @@ def build(
         model_usage=model_usage(usage, window.name, lineages or Lineages()),
         daily_series=draft.series,
     )
-    snapshot = quota.lay(snapshot, readings, now_us)
+    snapshot = quota.lay(snapshot, readings, to_us(now))
     if provider == "codex":
         aliases = quota.codex_aliases(snapshot)
         snapshot = msgspec.structs.replace(snapshot, metrics=snapshot.metrics | aliases)
     has_data = usage.last_us is not None or bool(readings)
     caps = [r.key for r in readings if r.behaviour is Behaviour.CAP]
+    message = _message(provider, provider_name or keys.provider_name(provider), facts, usage, readings)
+    if not has_data and links.may_leave((provider, account)):
+        has_data = any(row.events for row in ask.usage(Window("all"), (), where))
+        message = ELSEWHERE if has_data else message
     return msgspec.structs.replace(
-        snapshot,
-        status=quota.status(snapshot.metrics, caps, has_data),
-        message=_message(provider, provider_name or keys.provider_name(provider), facts, usage, readings),
+        snapshot, status=quota.status(snapshot.metrics, caps, has_data), message=message
     )
+
+
+def _fill(
+    draft: Draft,
+    ask: Questions,
+    where: Filter,
+    usage: Usage,
+    readings: Sequence[QuotaReading],
+    window: Window,
+    now: dt.datetime,
+    tz: str,
+) -> dict[str, dt.datetime]:
+    """All figures but the vendor's own; returns what they have of resets."""
+    [provider], [account], now_us = where.providers, where.accounts, to_us(now)
+    if usage.last_us is not None:
+        put_counted(draft, usage)
+        _put_distinct(draft, ask, where, usage, window, now, tz)
+        draft.note([(keys.ATTR_LAST_EVENT, _iso(usage.last_us))])
+    _put_partial(draft, ask, window)
+    resets: dict[str, dt.datetime] = {}
+    if provider in BLOCK_PROVIDERS and usage.last_us is not None:
+        resets = _put_block(draft, ask, where, readings, now_us)
+    if not usage.window.requests:
+        _put_credit_spend(draft, ask, provider, account, readings, window, now_us)
+    if limits := [r.at_us for r in readings if r.limit is not None or r.unit == "%"]:
+        draft.note([(keys.ATTR_READ_AT, _iso(max(limits)))])
+    return resets
 
 
 def _unassigned(usage: Usage, provider: str, account: str, links: Links) -> dict[str, str]:
