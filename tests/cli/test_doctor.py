@@ -70,12 +70,16 @@ OPENCODE_MESSAGE = """{"id": "msg_1", "sessionID": "ses_1", "role": "assistant",
 @pytest.mark.slow
 def test_what_others_answered_to_opencode_is_unassigned_until_a_link_says_whose_it_is(tmp_path: Path) -> None:
     """In doctor, in the daemon's status and in its tile; with the link in the other's tile alone."""
-    write_claude(tmp_path, claude_line("a", at="2026-03-02T10:00:00Z"))
+    transcript = write_claude(tmp_path, claude_line("a", at="2026-03-02T10:00:00Z"))
+    resumed = transcript.with_name(transcript.name.replace("5e551011", "5e551012"))
+    resumed.write_text(transcript.read_text().replace("5e551011", "5e551012"))
     file = tmp_path / ".local/share/opencode/storage/message/ses_1/msg_1.json"
     file.parent.mkdir(parents=True)
     file.write_text(OPENCODE_MESSAGE)
     with DaemonProcess(tmp_path) as daemon:
-        [found] = json.loads(run(tmp_path, "doctor", "--json").stdout)["unassigned"]
+        checked = json.loads(run(tmp_path, "doctor", "--json").stdout)
+        assert {t["provider"]: t["repeated"] for t in checked["tools"]} == {"claude_code": 1, "opencode": 0}
+        [found] = checked["unassigned"]
         assert (found["upstream"], found["requests"], found["cost_usd"]) == ("anthropic", 1, 0.5)
         said = run(tmp_path, "doctor")
         assert "· OpenCode: unassigned: 1 request of OpenCode, answered by anthropic" in said.stdout

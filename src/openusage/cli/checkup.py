@@ -50,6 +50,8 @@ class ToolCheck(msgspec.Struct, frozen=True, kw_only=True):
     """In our store."""
     tool_calls: int = 0
     last_used: dt.datetime | None = None
+    repeated: int = 0
+    """Of the messages and tool calls: those that a second session has too; they count once."""
     unpriced: dict[str, int] = {}
     """Model without a known price -> requests."""
     advice: list[str] = []
@@ -158,8 +160,16 @@ def _of_tool(tool: ToolCheck, daemon: DaemonStatus | None) -> Iterator[Finding]:
         yield Finding(
             level=Level.NOTE, about=tool.name, what=f"{tool.files} files, but nothing in them was counted"
         )
+    if tool.repeated:
+        yield Finding(level=Level.NOTE, about=tool.name, what=_repeated(tool.repeated))
     for advice in tool.advice:
         yield Finding(level=Level.NOTE, about=tool.name, what=advice)
+
+
+def _repeated(count: int) -> str:
+    if count == 1:
+        return "1 record stands in two sessions (resumed or forked): it counts once"
+    return f"{count:,} records stand in two sessions (resumed or forked): each counts once"
 
 
 def _requests(count: int) -> str:

@@ -79,6 +79,9 @@ def _tools(env: Env, store: Reader | None) -> Iterator[ToolCheck]:
     from openusage.wire.events import EventKind
     from openusage.wire.rollups import By, Filter, Window
 
+    repeated: dict[tuple[str, str], int] = {}
+    for (_, tool, owner), number in (store.repeated() if store is not None else {}).items():
+        repeated[tool, owner] = repeated.get((tool, owner), 0) + number
     for name in names():
         provider = load(name)
         for account in provider.discover(env):
@@ -101,6 +104,7 @@ def _tools(env: Env, store: Reader | None) -> Iterator[ToolCheck]:
                     for row in messages
                     if row.unpriced_events
                 },
+                repeated=repeated.get((account.provider, account.id), 0),
                 advice=list(provider.advise(env)) if isinstance(provider, Advises) else [],
             )
 

@@ -230,6 +230,16 @@ def m003_coarser_sums(db: apsw.Connection) -> None:
     )
 
 
+def m004_repeated(db: apsw.Connection) -> None:
+    """Which events a second session of the same machine has too: a resumed or forked conversation."""
+    db.execute(
+        """
+        ALTER TABLE event ADD COLUMN repeated INTEGER;
+        CREATE INDEX event_repeated ON event (series_id) WHERE repeated;
+        """
+    )
+
+
 def count_copies(db: apsw.Connection) -> None:
     """Counts anew what the triggers on `copy` keep up to date. O(copies)."""
     db.execute(
@@ -251,7 +261,12 @@ SUMS = (
 )
 """Columns of a rollup, after its key and before `first_us`, `last_us`."""
 
-STEPS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first_tables, m002_numbers, m003_coarser_sums)
+STEPS: tuple[Callable[[apsw.Connection], None], ...] = (
+    m001_first_tables,
+    m002_numbers,
+    m003_coarser_sums,
+    m004_repeated,
+)
 VERSION = len(STEPS)
 
 
