@@ -51,7 +51,7 @@ class ToolCheck(msgspec.Struct, frozen=True, kw_only=True):
     tool_calls: int = 0
     last_used: dt.datetime | None = None
     repeated: int = 0
-    """Of the messages and tool calls: those that a second session has too; they count once."""
+    """Of the requests: those that a second session has too; they count once."""
     unpriced: dict[str, int] = {}
     """Model without a known price -> requests."""
     advice: list[str] = []
@@ -168,8 +168,8 @@ def _of_tool(tool: ToolCheck, daemon: DaemonStatus | None) -> Iterator[Finding]:
 
 def _repeated(count: int) -> str:
     if count == 1:
-        return "1 record stands in two sessions (resumed or forked): it counts once"
-    return f"{count:,} records stand in two sessions (resumed or forked): each counts once"
+        return "1 request stands in two sessions (resumed or forked): it counts once"
+    return f"{count:,} requests stand in two sessions (resumed or forked): each counts once"
 
 
 def _requests(count: int) -> str:

@@ -17,6 +17,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     socket: Path
     database: Path
+    spool: Path
+    """Where tools' hooks leave their payloads."""
     machine: str
     tz: str
     collect_s: float = 30.0

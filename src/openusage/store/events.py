@@ -184,7 +184,7 @@ class EventTable:
                 count.seen_elsewhere += 1
                 owned.append((old[0], owner))
                 copies.append((old[0], other))
-            elif row[SESSION_AT] != old[SESSION_AT] and row[SESSION_AT] and old[SESSION_AT]:
+            elif row[SESSION_AT] != old[SESSION_AT] and row[SESSION_AT] and old[SESSION_AT] and not row[2]:
                 repeated.add(old[0])
             if new[:_PRICE_AT] != old[:_PRICE_AT]:
                 leaves = (
@@ -305,7 +305,7 @@ def event_of(row: Row, labels: Labels, session: str | None) -> UsageEvent:
 
 
 def once(events: Iterable[UsageEvent], repeated: set[bytes]) -> dict[bytes, UsageEvent]:
-    """Every event of a batch once, by its key; the keys of those that two sessions have go to `repeated`."""
+    """Every event of a batch once, by its key; keys of messages that two sessions have go to `repeated`."""
     batch: dict[bytes, UsageEvent] = {}
     for event in events:
         known = batch.get(event.event_key)
@@ -313,7 +313,7 @@ def once(events: Iterable[UsageEvent], repeated: set[bytes]) -> dict[bytes, Usag
             batch[event.event_key] = event
             continue
         batch[event.event_key] = merge(known, event)
-        if known.session != event.session and known.session and event.session:
+        if known.session != event.session and known.session and event.session and event.kind is _MESSAGE:
             repeated.add(event.event_key)
     return batch
 

@@ -230,8 +230,13 @@ def m003_coarser_sums(db: apsw.Connection) -> None:
     )
 
 
-def m004_repeated(db: apsw.Connection) -> None:
-    """Which events a second session of the same machine has too: a resumed or forked conversation."""
+def m004_sessions(db: apsw.Connection) -> None:
+    """Where the sums of one session are: a list of sessions and the turns of one are found by it."""
+    db.execute("CREATE INDEX rollup_session ON rollup (session_id)")
+
+
+def m005_repeated(db: apsw.Connection) -> None:
+    """Which messages a second session of their machine has too: a resumed or forked conversation."""
     db.execute(
         """
         ALTER TABLE event ADD COLUMN repeated INTEGER;
@@ -265,7 +270,8 @@ STEPS: tuple[Callable[[apsw.Connection], None], ...] = (
     m001_first_tables,
     m002_numbers,
     m003_coarser_sums,
-    m004_repeated,
+    m004_sessions,
+    m005_repeated,
 )
 VERSION = len(STEPS)
 

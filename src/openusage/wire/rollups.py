@@ -58,6 +58,8 @@ class Filter(msgspec.Struct, frozen=True):
     kinds: tuple[EventKind, ...] = ()
     projects: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
 
 
 ANY = Filter()

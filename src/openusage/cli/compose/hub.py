@@ -17,7 +17,7 @@ from openusage.cli.compose.parts import (
     make_daemon,
     nothing_found,
     now,
-    prices,
+    price_book,
     target,
     targets,
 )
@@ -71,8 +71,13 @@ def run_hub(
     )
     tls = _tls(settings, paths)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
+    book = price_book(paths)
     history = History.open(
-        database, now=now, price=prices(paths), retention_days=settings.data.retention_days
+        database,
+        now=now,
+        price=book.price,
+        explain=book.note,
+        retention_days=settings.data.retention_days,
     )
     server = HubServer(
         board,
