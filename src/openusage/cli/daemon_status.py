@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from openusage import format
+from openusage.read_model.assign import sentence
 from openusage.service import Told
 from openusage.wire.local import DaemonStatus, ExporterStatus
 
@@ -30,9 +31,11 @@ def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, detai
         ("Reading", _reading(status, now)),
         *[("Hub", text) for text in _hubs(status.exporters, now)],
         *[("Note", note) for note in status.notes],
+        *[("Unassigned", sentence(found)) for found in status.unassigned],
     ]
     if details:
         rows += [("Account", f"{account} ({provider})") for provider, account in status.accounts]
+        rows += [("To assign", found.hint) for found in status.unassigned]
         rows += [("Problem", problem) for problem in status.problems]
     elif status.problems:
         count = len(status.problems)

@@ -401,7 +401,7 @@ class Daemon:
         return self._standing.notes()
 
     def status(self) -> DaemonStatus:
-        return self._standing.status(self._spool.status())
+        return self._standing.status(self._spool.status(), self._answers.unassigned())
 
     # -- what the parts ask ----------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from openusage.daemon.schedule import Progress, progress_text
 from openusage.exporter import Exporter
 from openusage.format import age, printable
 from openusage.store import Store
-from openusage.wire.local import DaemonStatus, SpoolStatus
+from openusage.wire.local import DaemonStatus, SpoolStatus, Unassigned
 
 API_VERSION = "v1"
 
@@ -80,7 +80,7 @@ class Standing:
         sent = [e.status() for e in self.exporters]
         return max((s.records_waiting for s in sent if s.records_state != "off"), default=None)
 
-    def status(self, hooks: SpoolStatus) -> DaemonStatus:
+    def status(self, hooks: SpoolStatus, unassigned: list[Unassigned]) -> DaemonStatus:
         """What the daemon says of itself."""
         health = self._store.health()
         return DaemonStatus(
@@ -101,6 +101,7 @@ class Standing:
             exporters=[e.status() for e in self.exporters],
             hooks=hooks,
             first_read_done=self.first_done,
+            unassigned=unassigned,
         )
 
     def _reading(self) -> str:
