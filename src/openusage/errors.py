@@ -3,6 +3,7 @@
 OpenUsageError            message, hint, exit code
 ├── UsageError            the command line or a request was wrong
 ├── SettingsError         settings.json cannot be used: file, field, found, allowed
+├── IntegrationError      a tool's own file cannot be changed as it is
 ├── StoreError            the database cannot be read or written
 ├── AlreadyRunning        another process holds what this one needs
 ├── ListenError           an address cannot be listened on
@@ -53,6 +54,10 @@ class SettingsError(OpenUsageError):
     """settings.json cannot be used as it is."""
 
     exit_code = ExitCode.USAGE
+
+
+class IntegrationError(OpenUsageError):
+    """A tool's own file cannot be changed as it is; nothing was."""
 
 
 class StoreError(OpenUsageError):

@@ -1,4 +1,4 @@
-"""`openusage telemetry daemon`: run it, or ask the one that runs."""
+"""`openusage telemetry`: the daemon, run or asked, what tools' hooks hand to it, care of its database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from openusage.cli.params import Duration, FilePath
 from openusage.cli.service import install, logs, restart, uninstall
+from openusage.cli.store_care import backup, compact, restore, verify
 
 
 class DefaultToRun(click.Group):
@@ -29,7 +30,11 @@ def socket_option(help_text: str) -> click.Option:
 
 @click.group()
 def command() -> None:
-    """The daemon that reads this machine's tools."""
+    """The daemon that reads this machine's tools, and what their hooks hand to it."""
+
+
+for care in (backup, restore, compact, verify):
+    command.add_command(care)
 
 
 @command.group(cls=DefaultToRun, params=[socket_option("The daemon's Unix socket.")])
@@ -144,6 +149,61 @@ def status(ctx: click.Context, socket_path: Path | None, as_json: bool, details:
         click.echo(daemon_status.as_json(found, socket or here.paths.socket, kept))
     else:
         click.echo(daemon_status.as_text(found, lines, now=dt.datetime.now(dt.UTC), details=details))
+    return 0
+
+
+@command.command(
+    params=[
+        click.Argument(["source"]),
+        click.Argument(["payload"], required=False),
+        socket_option("The daemon's Unix socket."),
+        click.Option(
+            ["--account-id"],
+            default="",
+            help="Account it counts for. Default: OPENUSAGE_TELEMETRY_ACCOUNT_ID.",
+        ),
+        click.Option(
+            ["--db-path"], type=FilePath(), help="Accepted for older callers; only a daemon writes there."
+        ),
+        click.Option(["--spool-dir"], type=FilePath(), help="Folder to leave it in. Default: the daemon's."),
+        click.Option(["--spool-only"], is_flag=True, help="Do not ask the daemon first."),
+        click.Option(["--verbose"], is_flag=True, help="Say on stderr where it went."),
+    ]
+)
+def hook(
+    source: str,
+    payload: str | None,
+    socket_path: Path | None,
+    account_id: str,
+    db_path: Path | None,
+    spool_dir: Path | None,
+    spool_only: bool,
+    verbose: bool,
+) -> int:
+    """Hand what a tool's hook says to the daemon, or leave it for the next one.
+
+    SOURCE is claude_code, codex or opencode; PAYLOAD is its JSON, read from stdin when it is not said. Waits
+    for nothing and always ends with exit status 0. What `openusage integrations` installs does the same
+    without starting this program.
+    """
+    from openusage.cli.diagnostics import say
+    from openusage.cli.hook import NotDelivered, deliver, read_stdin
+
+    data = read_stdin() if payload in (None, "-") else payload.encode("utf-8", "surrogateescape")
+    try:
+        where = deliver(
+            source,
+            data,
+            account=account_id,
+            socket_path=socket_path,
+            spool_dir=spool_dir,
+            spool_only=spool_only,
+        )
+    except (NotDelivered, OSError, RuntimeError) as e:
+        say(f"openusage: the hook's payload is lost: {e}")
+    else:
+        if verbose:
+            say(f"To the {where}." if where != "off" else "OPENUSAGE_TELEMETRY_ENABLED is off.")
     return 0
 
 

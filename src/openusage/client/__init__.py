@@ -7,7 +7,7 @@ a screen calls them from a worker thread. `HubStream` wakes it when a hub has so
 from openusage.client.daemon import DaemonClient
 from openusage.client.hub import MAX_ANSWER_BYTES, HubClient, rollups
 from openusage.client.probe import Admission, Greeting, HubProbe
-from openusage.client.source import Frame, PaneFrame, PaneSource, SnapshotSource, UsageSource
+from openusage.client.source import Frame, HistorySource, PaneFrame, PaneSource, SnapshotSource, UsageSource
 from openusage.client.stream import HubStream
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "DaemonClient",
     "Frame",
     "Greeting",
+    "HistorySource",
     "HubClient",
     "HubProbe",
     "HubStream",
