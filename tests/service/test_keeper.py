@@ -53,8 +53,10 @@ def test_what_is_set_is_added_to_what_was_kept(keeper: Keeper, tmp_path: Path) -
 
 
 def test_a_dry_run_shows_names_and_changes_nothing(keeper: Keeper, tmp_path: Path) -> None:
-    shown = "\n".join(keeper.install_described({"A": "s3cret", "PATH": "/bin"}, ["PATH", "A", "B"]))
-    assert f"Would write {keeper.env.path} (0600) with: A, PATH" in shown
+    shown = "\n".join(
+        keeper.install_described({"A": "s3cret", "PATH": "/b"}, ["PATH", "A", "B"], {"C": "x", "D": None})
+    )
+    assert f"Would write {keeper.env.path} (0600) with: A, C, PATH" in shown
     assert "    ExecStart=" in shown
     assert "Would run: systemctl --user restart openusage-telemetry.service" in shown
     assert "s3cret" not in shown
@@ -89,7 +91,7 @@ def test_a_program_that_will_be_gone_is_refused(tmp_path: Path) -> None:
     keeper = made(tmp_path, ("/home/ann/.cache/uv/archive-v0/x/bin/python", "-m", "openusage.cli"))
     for act in (
         lambda: keeper.install({}, [], {}),
-        lambda: keeper.install_described({}, []),
+        lambda: keeper.install_described({}, [], {}),
         lambda: keeper.refuse_unfit({}),
     ):
         with pytest.raises(ServiceError) as caught:

@@ -46,7 +46,7 @@ class FakeSystemd:
     def __exit__(self, *_: object) -> None:
         (self.folder / "no-bus").unlink(missing_ok=True)
         subprocess.run(
-            [self.folder / "systemctl", "--user", "disable", "--now", "openusage-telemetry.service"],
+            [self.folder / "systemctl", "--user", "disable", "--now", "whatever-it-runs.service"],
             env=environment(self.home, **self.environ),
             timeout=PATIENCE_S,
             check=False,
