@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import apsw
 import pytest
 
 import openusage
 from openusage.cli.__main__ import main
+from openusage.store.schema import APPLICATION_ID, VERSION
 
 
 def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +33,38 @@ def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_the_version(args: list[str]) -> None:
     found = run(*args)
     assert (found.returncode, found.stdout, found.stderr) == (0, f"openusage {openusage.__version__}\n", "")
+
+
+def test_the_version_as_json_has_what_a_report_of_a_fault_needs() -> None:
+    found = run("version", "--json")
+    assert (found.returncode, found.stderr) == (0, "")
+    told = json.loads(found.stdout)
+    assert told.pop("prices")["version"].startswith("genai-prices/")
+    assert told == {
+        "version": openusage.__version__,
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "api_version": "v1",
+        "schema_version": VERSION,
+        "settings_version": 1,
+    }
+
+
+def test_a_database_of_a_newer_program_is_refused_by_the_daemon(home: Path) -> None:
+    database = home / "openusage.db"
+    with apsw.Connection(str(database)) as db:
+        db.pragma("application_id", APPLICATION_ID)
+        db.pragma("user_version", VERSION + 1)
+    before = database.read_bytes()
+    found = run("telemetry", "daemon", "--db-path", str(database))
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr == (
+        f"openusage: {database} was written by a newer openusage (version {VERSION + 1}, this one knows "
+        f"{VERSION})\nupdate openusage on this machine\n"
+    )
+    assert database.read_bytes() == before
 
 
 @pytest.mark.parametrize("args", [["--help"], ["-h"], ["help"]])
