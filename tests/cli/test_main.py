@@ -10,12 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import apsw
 import pytest
 
 import openusage
 from openusage.cli.__main__ import main
-from openusage.store.schema import APPLICATION_ID, VERSION
+from openusage.store.schema import VERSION
 
 
 def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -50,21 +49,6 @@ def test_the_version_as_json_has_what_a_report_of_a_fault_needs() -> None:
         "schema_version": VERSION,
         "settings_version": 1,
     }
-
-
-def test_a_database_of_a_newer_program_is_refused_by_the_daemon(home: Path) -> None:
-    database = home / "openusage.db"
-    with apsw.Connection(str(database)) as db:
-        db.pragma("application_id", APPLICATION_ID)
-        db.pragma("user_version", VERSION + 1)
-    before = database.read_bytes()
-    found = run("telemetry", "daemon", "--db-path", str(database))
-    assert (found.returncode, found.stdout) == (1, "")
-    assert found.stderr == (
-        f"openusage: {database} was written by a newer openusage (version {VERSION + 1}, this one knows "
-        f"{VERSION})\nupdate openusage on this machine\n"
-    )
-    assert database.read_bytes() == before
 
 
 @pytest.mark.parametrize("args", [["--help"], ["-h"], ["help"]])
