@@ -15,6 +15,7 @@ from openusage.service import Told
 from openusage.wire.local import DaemonStatus, ExporterStatus
 
 Row = tuple[str, str]
+_TITLE = "Telemetry daemon"
 
 
 def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool) -> str:
@@ -42,12 +43,12 @@ def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, detai
         rows.append(
             ("Problems", f"{count} {'place' if count == 1 else 'places'} not readable, see --details")
         )
-    return _titled(rows)
+    return titled(_TITLE, rows)
 
 
 def not_running(socket: Path, service: list[Row]) -> str:
     """The same when nothing answers."""
-    return _titled([("Running", "no"), *service, ("Socket", str(socket))])
+    return titled(_TITLE, [("Running", "no"), *service, ("Socket", str(socket))])
 
 
 def as_json(status: DaemonStatus | None, socket: Path, service: Told) -> str:
@@ -60,9 +61,10 @@ def as_json(status: DaemonStatus | None, socket: Path, service: Told) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def _titled(rows: list[Row]) -> str:
+def titled(title: str, rows: list[Row]) -> str:
+    """Facts below a title, one a line."""
     width = max(len(name) for name, _ in rows) + 1
-    return "\n".join(["Telemetry daemon", *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
+    return "\n".join([title, *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
 
 
 def _reading(status: DaemonStatus, now: dt.datetime) -> str:
