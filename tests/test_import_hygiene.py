@@ -53,6 +53,13 @@ def test_the_help_of_a_command_loads_that_command_alone(name: str) -> None:
     assert not loaded & {f"openusage.cli.{other}" for other in others}
 
 
+def test_a_hook_loads_no_command_and_no_parser() -> None:
+    """A tool waits for it."""
+    loaded = modules_after(command("telemetry", "hook", "codex", "{}"))
+    assert not loaded & (HEAVY | {"click", "msgspec", "asyncio", "http", "email", "logging"})
+    assert not loaded & {"openusage.cli.root", "openusage.settings", "openusage.providers"}
+
+
 @pytest.mark.parametrize(
     "module", ["openusage.settings", "openusage.reports.daily", "openusage.reports.render", "openusage.zone"]
 )

@@ -6,6 +6,7 @@ says nothing on stdout and always ends with 0.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -88,18 +89,24 @@ def leave(folder: Path, source: str, account: str, payload: bytes) -> None:
     """One file, under its name only when it is whole. Raises `NotDelivered`."""
     import secrets
 
+    from openusage.errors import OpenUsageError
+    from openusage.paths import ensure_private_dir
+
     name = secrets.token_hex(16)
     fresh = folder / f".{name}.tmp"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_private_dir(folder)
         if len(os.listdir(folder)) >= MOST_FILES:  # noqa: PTH208  (only how many)
             raise NotDelivered(f"{MOST_FILES} payloads wait in {folder} already; does a daemon run?")
         head = f'{{"source":{json.dumps(source)},"account_id":{json.dumps(account)},"payload":'
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(head.encode() + payload.strip() + b"}\n")
         fresh.rename(folder / f"{name}.json")
+    except OpenUsageError as e:
+        raise NotDelivered(e.message) from e
     except OSError as e:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise NotDelivered(f"{folder} cannot be written: {e.strerror or e}") from e
 
 
