@@ -7,6 +7,7 @@ OpenUsageError            message, hint, exit code
 ├── StoreError            the database cannot be read or written
 ├── AlreadyRunning        another process holds what this one needs
 ├── ListenError           an address cannot be listened on
+├── ServiceError          a service cannot be installed, asked or removed
 ├── SourceError           one tool's files or API; never stops the others
 │   ├── SourceUnavailable   absent, unreadable or locked: try again later
 │   ├── SourceChanged       the tool changed its format: file, line, key
@@ -69,6 +70,10 @@ class AlreadyRunning(OpenUsageError):
 
 class ListenError(OpenUsageError):
     """An address cannot, or must not, be listened on."""
+
+
+class ServiceError(OpenUsageError):
+    """A service cannot be installed, asked or removed."""
 
 
 class SourceError(OpenUsageError):

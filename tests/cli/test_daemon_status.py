@@ -41,7 +41,7 @@ FAILING = ExporterStatus(
 
 
 def text(details: bool = False, **changes: Any) -> str:
-    return daemon_status.as_text(msgspec.structs.replace(STATUS, **changes), now=NOW, details=details)
+    return daemon_status.as_text(msgspec.structs.replace(STATUS, **changes), [], now=NOW, details=details)
 
 
 def test_for_people() -> None:
@@ -143,7 +143,15 @@ def test_when_none_runs(
     assert main(args) == 3
     out, err = capsys.readouterr()
     if as_json:
-        assert json.loads(out) == {"running": False, "socket": "/x.sock"}
+        said = json.loads(out)
+        assert said.pop("service")["state"] == {
+            "installed": False,
+            "running": False,
+            "pid": None,
+            "detail": "",
+            "restarts": None,
+        }
+        assert said == {"running": False, "socket": "/x.sock"}
     else:
         assert "Running: no" in out
     assert err == "openusage: No daemon answers at /x.sock.\nStart one: openusage\n"

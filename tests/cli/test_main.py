@@ -148,7 +148,9 @@ def test_completion_knows_commands_and_options() -> None:
     options = run(**asked | {"COMP_CWORD": "2"}, COMP_WORDS="openusage daily --br").stdout
     assert "plain,--breakdown" in options.splitlines()
     below = run(**asked | {"COMP_CWORD": "3"}, COMP_WORDS="openusage telemetry daemon ").stdout
-    assert below.splitlines() == ["plain,run", "plain,status"]
+    assert below.splitlines() == [
+        f"plain,{name}" for name in ("install", "logs", "restart", "run", "status", "uninstall")
+    ]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -19,13 +19,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
+from openusage.providers import _opencode_messages as messages
 from openusage.providers import opencode
 from openusage.providers._contract import Env, Problem
+from openusage.providers._opencode_messages import Session, tool_name
 from openusage.providers._touched import file_key
-from openusage.providers.opencode import _messages as messages
-from openusage.providers.opencode._messages import Session, tool_name
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import (
+    Account,
     AccountFact,
     EventKind,
     Outcome,
@@ -42,6 +43,7 @@ T = 1772445600_000
 """2026-03-02 10:00:00, in milliseconds."""
 US = T * 1000
 Json = dict[str, Any]
+ACCOUNT = Account(id="opencode", provider="opencode")
 SES = Session("ses_1", "/home/ann/shop", None, US)
 
 
@@ -82,7 +84,7 @@ def parsed(
     found = messages.message_of(json.dumps(message).encode(), role)
     assert found is not None
     pieces = [messages.part_of(json.dumps(p).encode()) for p in parts]
-    return list(messages.events("opencode", found, session, [p for p in pieces if p], final=final))
+    return list(messages.events(ACCOUNT, found, session, [p for p in pieces if p], final=final))
 
 
 def answers(*args: Any, **kwargs: Any) -> list[tuple[TokenCounts, int | None]]:
@@ -221,7 +223,7 @@ def test_an_answer_of_2_x_is_one_step_with_its_calls_inside() -> None:
     }
     found = messages.message_of(json.dumps(message).encode(), "assistant")
     assert found is not None
-    answer_, tool = messages.events("opencode", found, SES, found.content or [], final=False)
+    answer_, tool = messages.events(ACCOUNT, found, SES, found.content or [], final=False)
     old_answer, old_tool = parsed(
         answer(tokens(5, 5), 0.5), call("write", {"filePath": "a.ts", "content": "a\nb"})
     )

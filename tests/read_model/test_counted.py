@@ -298,3 +298,19 @@ def test_names_that_a_slug_cannot_show_travel_beside_it() -> None:
         message("2026-11-22T07:00", project="проект", client="cli"), tool("2026-11-22T07:00", "TodoWrite")
     )
     assert snapshot.attributes["raw_names"] == '{"project_unknown":"проект","tool_todowrite":"TodoWrite"}'
+
+
+def test_a_model_row_keeps_its_raw_name_and_says_which_model_it_means() -> None:
+    snapshot = snapshot_of(
+        message("2026-11-22T07:00", model="claude-4.6-opus-high-thinking"),
+        message("2026-11-22T07:00", model="claude-opus-4-6"),
+        message("2026-11-22T07:00", model="house-model"),
+    )
+    assert {
+        m.raw_model_id: (m.canonical_lineage_id, m.canonical_vendor, m.confidence, m.reason)
+        for m in snapshot.model_usage
+    } == {
+        "claude-4.6-opus-high-thinking": ("claude-opus-4-6", "anthropic", 0.9, "normalised"),
+        "claude-opus-4-6": ("claude-opus-4-6", "anthropic", 1.0, "exact"),
+        "house-model": ("house-model", "", 0.0, "unknown"),
+    }

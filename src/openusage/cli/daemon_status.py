@@ -10,13 +10,17 @@ from typing import Any
 import msgspec
 
 from openusage import format
+from openusage.service import Told
 from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus
 
+Row = tuple[str, str]
 
-def as_text(status: DaemonStatus, *, now: dt.datetime, details: bool) -> str:
-    """For people, one fact a line."""
+
+def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool) -> str:
+    """For people, one fact a line; `service` are those of its service."""
     rows = [
         ("Running", f"yes, for {format.duration(_since(status.started_at, now))} (process {status.pid})"),
+        *service,
         ("Version", f"{status.version} (API {status.api_version})"),
         ("Machine", status.machine),
         ("Socket", status.socket),
@@ -39,21 +43,22 @@ def as_text(status: DaemonStatus, *, now: dt.datetime, details: bool) -> str:
     return _titled(rows)
 
 
-def not_running(socket: Path) -> str:
+def not_running(socket: Path, service: list[Row]) -> str:
     """The same when nothing answers."""
-    return _titled([("Running", "no"), ("Socket", str(socket))])
+    return _titled([("Running", "no"), *service, ("Socket", str(socket))])
 
 
-def as_json(status: DaemonStatus | None, socket: Path) -> str:
+def as_json(status: DaemonStatus | None, socket: Path, service: Told) -> str:
     """For programs; None: not running."""
     document: dict[str, Any] = {"running": status is not None}
     document |= {"socket": str(socket)} if status is None else msgspec.to_builtins(status)
     if status is not None:
         document["accounts"] = [{"provider": p, "account": a} for p, a in status.accounts]
+    document["service"] = msgspec.to_builtins(service)
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def _titled(rows: list[tuple[str, str]]) -> str:
+def _titled(rows: list[Row]) -> str:
     width = max(len(name) for name, _ in rows) + 1
     return "\n".join(["Telemetry daemon", *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
 

@@ -116,7 +116,7 @@ def leave(folder: Path, source: str, account: str, payload: bytes) -> None:
 
 
 def _json(text: str) -> str:
-    if text.replace("-", "").replace("_", "").isalnum() and text.isascii():
+    if text.isascii() and f"{text}x".replace("-", "").replace("_", "").isalnum():
         return f'"{text}"'
     import json
 

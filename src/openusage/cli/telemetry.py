@@ -1,4 +1,4 @@
-"""`openusage telemetry`: the daemon, run or asked, and what tools' hooks hand to it."""
+"""`openusage telemetry`: the daemon, run or asked, what tools' hooks hand to it, care of its database."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from openusage.cli.params import Duration, FilePath
+from openusage.cli.service import install, logs, restart, uninstall
+from openusage.cli.store_care import backup, compact, restore, verify
 
 
 class DefaultToRun(click.Group):
@@ -29,6 +31,10 @@ def socket_option(help_text: str) -> click.Option:
 @click.group()
 def command() -> None:
     """The daemon that reads this machine's tools, and what their hooks hand to it."""
+
+
+for care in (backup, restore, compact, verify):
+    command.add_command(care)
 
 
 @command.group(cls=DefaultToRun, params=[socket_option("The daemon's Unix socket.")])
@@ -66,6 +72,12 @@ def daemon(socket_path: Path | None) -> None:
             type=Duration(1, or_zero=True),
             help="The same for asking vendors alone; 0: --interval, else the daemon's own pace.",
         ),
+        click.Option(
+            ["--env-file"],
+            type=FilePath(exists=True),
+            help="Variables that are not set yet are read from it. Default: daemon.env in the state folder, "
+            "if it is there.",
+        ),
         click.Option(["--verbose"], is_flag=True, help="Log every round, not only what goes wrong."),
     ]
 )
@@ -78,12 +90,14 @@ def run(
     interval: float | None,
     collect_interval: float | None,
     poll_interval: float | None,
+    env_file: Path | None,
     verbose: bool,
 ) -> int:
     """Read this machine's tools until SIGTERM or Ctrl-C."""
     from openusage.cli import compose
-    from openusage.cli.surroundings import surroundings
+    from openusage.cli.surroundings import adopt, surroundings
 
+    adopt(env_file)
     here = surroundings()
     return compose.run_daemon(
         here.settings,
@@ -108,30 +122,33 @@ def run(
 )
 @click.pass_context
 def status(ctx: click.Context, socket_path: Path | None, as_json: bool, details: bool) -> int:
-    """Ask the running daemon how it is.
+    """Ask the running daemon how it is, and the service manager how the daemon's service is.
 
     Exit status 3 when none runs.
     """
     import datetime as dt
 
     from openusage.cli import compose, daemon_status
+    from openusage.cli.compose import service
     from openusage.cli.surroundings import surroundings
     from openusage.errors import PeerUnreachable
 
     here = surroundings()
     socket = socket_path or _of_group(ctx)
+    kept = service.daemon_keeper(here.paths, here.environ).told()
+    lines = service.rows(kept, details=details)
     try:
         found = compose.daemon_status(here.settings, here.paths, socket_path=socket)
     except PeerUnreachable as e:
         if as_json:
-            click.echo(daemon_status.as_json(None, socket or here.paths.socket))
+            click.echo(daemon_status.as_json(None, socket or here.paths.socket, kept))
         else:
-            click.echo(daemon_status.not_running(socket or here.paths.socket))
+            click.echo(daemon_status.not_running(socket or here.paths.socket, lines))
         raise e
     if as_json:
-        click.echo(daemon_status.as_json(found, socket or here.paths.socket))
+        click.echo(daemon_status.as_json(found, socket or here.paths.socket, kept))
     else:
-        click.echo(daemon_status.as_text(found, now=dt.datetime.now(dt.UTC), details=details))
+        click.echo(daemon_status.as_text(found, lines, now=dt.datetime.now(dt.UTC), details=details))
     return 0
 
 
@@ -188,6 +205,10 @@ def hook(
         if verbose:
             say(f"To the {where}." if where != "off" else "OPENUSAGE_TELEMETRY_ENABLED is off.")
     return 0
+
+
+for each in (install, uninstall, restart, logs):
+    daemon.add_command(each)
 
 
 def _of_group(ctx: click.Context) -> Path | None:

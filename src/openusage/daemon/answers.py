@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from openusage.lineage import Lineages
 from openusage.read_model import build_all, window
 from openusage.store import Store
 from openusage.wire.local import ReadModelReply
@@ -42,6 +43,7 @@ class Answers:
         links: dict[str, str],
         now: Callable[[], dt.datetime],
         tz: str,
+        lineages: Lineages | None = None,
         notes: Callable[[], list[str]] = list,
     ) -> None:
         """`accounts` gives (provider, account id) in the order of the tiles, also those without data."""
@@ -50,6 +52,7 @@ class Answers:
         self._links = links
         self._now = now
         self._tz = tz
+        self._lineages = lineages or Lineages()
         self._notes = notes
         self._lock = threading.Lock()
         self._made: dict[str, tuple[object, dict[str, UsageSnapshot]]] = {}
@@ -73,6 +76,7 @@ class Answers:
                         now=now,
                         tz=self._tz,
                         links=self._links,
+                        lineages=self._lineages,
                     ),
                 )
                 self._made[name] = made

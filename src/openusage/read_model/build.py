@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from openusage.lineage import Lineages
 from openusage.read_model import quota
-from openusage.read_model.blocks import running_block
+from openusage.read_model.blocks import BLOCK_PROVIDERS, running_block
 from openusage.read_model.counted import model_usage, put_counted
 from openusage.read_model.draft import BLOCK, TODAY, WEEK, Draft
 from openusage.read_model.fold import Usage, fold
@@ -25,9 +26,6 @@ from openusage.wire.keys import Family, metric
 from openusage.wire.rollups import By, Filter, Questions, Window
 from openusage.wire.snapshot import Status, UsageSnapshot
 
-BLOCK_PROVIDERS = ("claude_code",)
-"""Whose plans are limited in 5-hour blocks."""
-
 
 def build_all(
     ask: Questions,
@@ -38,6 +36,7 @@ def build_all(
     tz: str,
     links: Mapping[str, str] | None = None,
     names: Mapping[str, str] | None = None,
+    lineages: Lineages | None = None,
 ) -> dict[str, UsageSnapshot]:
     """Account id -> snapshot, in the order of `accounts`, which are (provider, account id).
 
@@ -54,6 +53,7 @@ def build_all(
             now=now,
             tz=tz,
             links=links,
+            lineages=lineages,
             provider_name=(names or {}).get(provider, ""),
         )
         found[account if account not in found else f"{provider}/{account}"] = snapshot
@@ -69,11 +69,12 @@ def build(
     now: dt.datetime,
     tz: str,
     links: Mapping[str, str] | None = None,
+    lineages: Lineages | None = None,
     provider_name: str = "",
 ) -> UsageSnapshot:
     """The state of one account at `now`, with `window` shown.
 
-    `links` give the vendor of an answer another name (`telemetry.provider_links`).
+    `links` give the vendor of an answer another name (`telemetry.provider_links`); `lineages` group models.
     """
     where = Filter(providers=(provider,), accounts=(account,))
     now_us = to_us(now)
@@ -104,7 +105,7 @@ def build(
         metrics=draft.metrics,
         resets=resets,
         attributes=draft.all_attributes(),
-        model_usage=model_usage(usage, window.name),
+        model_usage=model_usage(usage, window.name, lineages or Lineages()),
         daily_series=draft.series,
     )
     snapshot = quota.lay(snapshot, readings, now_us)

@@ -71,6 +71,14 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     """Vendor or source named in a record -> the provider whose tile shows it."""
 
 
+class Models(msgspec.Struct, frozen=True, kw_only=True):
+    """How names of models are grouped."""
+
+    lineages: dict[str, str] = {}
+    """A model's name, as a tool gives it or without gateway and date -> the model that it is:
+    `{"my-alias": "claude-sonnet-4-5"}`. For groups of models only; prices are set in custom-pricing.json."""
+
+
 class DashboardProvider(msgspec.Struct, frozen=True, kw_only=True):
     """One tile. The order of the list is the order of the tiles; accounts not listed follow."""
 
@@ -154,6 +162,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     accounts: list[AccountSettings] = []
     """Accounts by hand."""
     telemetry: Telemetry = Telemetry()
+    models: Models = Models()
     dashboard: Dashboard = Dashboard()
     export: Export = Export()
     hub: Hub = Hub()

@@ -7,6 +7,7 @@ import datetime as dt
 import msgspec
 
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
+from openusage.wire.sessions import PAGE, SessionOrder
 from openusage.wire.snapshot import UsageSnapshot
 
 
@@ -110,3 +111,45 @@ class UsageReply(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of `POST /v1/usage`."""
 
     rows: list[Rollup]
+
+
+class SessionsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/sessions`; its answer is a `SessionPage`."""
+
+    window: Window
+    """Without bounds, when its name says what it is now."""
+    where: Filter = ANY
+    tz: str = "UTC"
+    search: str = ""
+    """Only sessions whose name, or the name of a project of theirs, contains this, in any case."""
+    order: SessionOrder = SessionOrder.NEWEST
+    limit: int = PAGE
+    offset: int = 0
+
+
+class TurnsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/turns`; its answer is a `TurnPage`."""
+
+    provider: str
+    session: str
+    limit: int = PAGE
+    before: str = ""
+    """`next` of the page before; empty: from the newest on."""
+
+
+class BlocksRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/blocks`; its answer is a `BlockList`."""
+
+    window: Window
+    """Without bounds, when its name says what it is now."""
+    where: Filter = ANY
+    tz: str = "UTC"
+
+
+class PaneRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/pane`; its answer is a `Pane` of this one machine."""
+
+    window: str = "7d"
+    group: By = By.MACHINE
+    tz: str = "UTC"
+    where: Filter = ANY

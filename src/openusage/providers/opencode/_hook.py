@@ -11,9 +11,10 @@ import msgspec
 
 from openusage.errors import UsageError
 from openusage.providers._calls import is_unique
+from openusage.providers._opencode_messages import Message, Part, Session, events, tool_name
 from openusage.providers._values import child, decoded, json_value, project_of, text, time_us
-from openusage.providers.opencode._messages import PROVIDER, Message, Part, Session, events, tool_name
-from openusage.wire.events import EventKind, Outcome, Record, UsageEvent, event_key
+from openusage.providers.opencode._zen import PROVIDER
+from openusage.wire.events import Account, EventKind, Outcome, Record, UsageEvent, event_key
 
 _message = msgspec.json.Decoder(Message)
 _part = msgspec.json.Decoder(Part)
@@ -39,7 +40,8 @@ def parse_hook(payload: bytes, account: str, now_us: int) -> list[Record]:
     # sub-agents and files, comes before it wherever both tell of one event.
     message.time, message.error = {"created": created_us}, None
     session = Session(id=text(message.sessionID), created_us=created_us + 1)
-    return list(events(account, message, session, [part], final=False))
+    owner = Account(id=account, provider=PROVIDER)
+    return list(events(owner, message, session, [part], final=False))
 
 
 def _call(found: dict[str, object], account: str, now_us: int) -> list[Record]:
