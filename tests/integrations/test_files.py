@@ -333,3 +333,5 @@ def test_the_places_are_those_that_the_tools_look_at(paths: Paths, person: Path)
     assert recipes(paths, {})[2].config == folder / "opencode.jsonc"
     (folder / "opencode.json").touch()
     assert recipes(paths, {})[2].config == folder / "opencode.json"
+    (folder / "opencode.jsonc").write_text('{"plugin": ["file:///x/openusage-telemetry.ts"]}')
+    assert recipes(paths, {})[2].config == folder / "opencode.jsonc"
