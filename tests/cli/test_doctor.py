@@ -51,3 +51,14 @@ def test_what_is_broken_is_named_with_its_place(tmp_path: Path) -> None:
     assert "1 request of mystery-9 without a price" in said.stdout
     assert f"hub: 127.0.0.1:{port} does not answer" in said.stdout
     assert file.name in said.stdout
+
+
+def test_a_hook_of_another_version_is_told_and_one_that_nobody_has_is_not(tmp_path: Path) -> None:
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex/config.toml").write_text("broken = ")
+    assert "Codex notify" not in run(tmp_path, "doctor").stdout
+    assert run(tmp_path, "integrations", "install", "claude_code").returncode == 0
+    assert "Claude Code hooks" not in run(tmp_path, "doctor").stdout
+    (tmp_path / ".config/openusage/hooks/claude-hook.sh").write_text("# openusage-integration-version: v0\n")
+    told = run(tmp_path, "doctor").stdout
+    assert "Claude Code hooks: Another version: upgrade it\n    Put it right: openusage integrations" in told
