@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -125,7 +126,8 @@ async def _decoding(scope: Scope, receive: Receive, send: Send) -> None:
         chunks.append(message["body"])
         if not message.get("more_body"):
             break
-    _decode(b"".join(chunks))
+    body = b"".join(chunks)
+    _decode(zlib.decompress(body, wbits=31) if body.startswith(b"\x1f\x8b") else body)
     await reply(send, _OK)
 
 
