@@ -8,57 +8,23 @@ other things too), what it keeps in memory, how long the slowest pushes waited, 
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-import psutil
 
-from bench.hub import Running, running
+from bench import records, rollups
+from bench.hub import running
 from bench.machines import Plan, Seen
+from bench.process import Running, ended, real_hub
 from bench.table import Row, render
 
 MACHINES = 20_000
 SECONDS = 30.0
 _PATIENCE_S = 300.0
 """For everything; then something hangs, and the run fails."""
-
-
-@contextmanager
-def real_hub(folder: Path) -> Iterator[Running]:
-    """`openusage hub` with its database in `folder`. Ends with the block."""
-    environ = {"HOME": str(folder), "PATH": os.environ["PATH"], "TZ": "UTC"}
-    command = [sys.executable, "-m", "openusage.cli", "hub", "--headless", "--listen", "127.0.0.1:0"]
-    command += ["--database", str(folder / "hub.db")]
-    said = folder / "said.txt"
-    with said.open("wb") as log, ended(subprocess.Popen(command, env=environ, stderr=log, text=True)) as hub:
-        deadline_s = time.monotonic() + _PATIENCE_S
-        while (found := _LISTENING.search(said.read_text())) is None:
-            if hub.poll() is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"the hub did not start: {said.read_text()}")
-            time.sleep(0.05)
-        yield Running(int(found[1]), psutil.Process(hub.pid))
-
-
-@contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """The process, which ends with the block."""
-    with process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 def drive(server: Running, machines: int, seconds: float, *, records: bool = True) -> Seen:
@@ -106,15 +72,17 @@ def rows_of(seen: Seen, floor: Seen) -> list[Row]:
 
 
 def run(seconds: float = SECONDS) -> list[Row]:
-    """All rows."""
+    """All rows; three minutes, and one more when the database of `rollups` is to be made."""
+    return [*_driven(seconds), *rollups.run(), *records.run()]
+
+
+def _driven(seconds: float) -> list[Row]:
     with running("decode") as server:
         floor = drive(server, MACHINES, seconds / 3, records=False)
     with tempfile.TemporaryDirectory() as folder, real_hub(Path(folder)) as hub:
         seen = drive(hub, MACHINES, seconds)
     return rows_of(seen, floor)
 
-
-_LISTENING = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 if __name__ == "__main__":
     print(render(run(float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS)))

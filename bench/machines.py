@@ -26,6 +26,8 @@ import psutil
 import uvloop
 
 from bench.hub import envelope
+from bench.load import at_once
+from bench.process import cpu_s
 from openusage.wire.events import NO_TOKENS, EventKind, Outcome, TokenCounts, UsageEvent
 from openusage.wire.records import RecordBatch
 
@@ -36,6 +38,7 @@ INTERVAL_S = 60.0
 MOST_UNDER_WAY = 4000
 """Requests without an answer: beyond it, the hub has lost."""
 _SPARE_S = 60.0
+_WARM_CONNECTIONS = 200
 _NAME, _ID = "machine-#####", "#" * 32
 _MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5")
 _TOOLS = ("Read", "Edit", "Bash", "Grep", "Write", "Task")
@@ -188,16 +191,17 @@ class Slice:
     async def warm_up(self) -> None:
         """Every machine once, as fast as the hub can: all are known then, with their labels."""
         machines = range(self._plan.machines)
-        await at_once(self._plan.port, pushes(machines, 0, packed=False))
+        await at_once(self._plan.port, pushes(machines, 0, packed=False), _WARM_CONNECTIONS)
         if self._plan.records:
-            await at_once(self._plan.port, batches(machines, 0, time.time_ns() // 1000 - 60_000_000))
+            earlier_us = time.time_ns() // 1000 - 60_000_000
+            await at_once(self._plan.port, batches(machines, 0, earlier_us), _WARM_CONNECTIONS)
 
     async def run(self) -> Seen:
         """The slice."""
         hub, own = psutil.Process(self._plan.pid), psutil.Process()
         listening = asyncio.create_task(self._listen())
         await asyncio.sleep(1)
-        hub_s, own_s, rss = _cpu_s(hub), _cpu_s(own), 0
+        hub_s, own_s, rss = cpu_s(hub), cpu_s(own), 0
         began_s = time.perf_counter()
         for n, push in enumerate(self._pushes):
             if n % 100 == 0:
@@ -210,7 +214,7 @@ class Slice:
                 self._send(2 * n + 1, self._batches[n], self._batch_took)
         await self._end()
         share = 100 / (len(self._pushes) / self._rate)
-        share_pct, own_pct = share * (_cpu_s(hub) - hub_s), share * (_cpu_s(own) - own_s)
+        share_pct, own_pct = share * (cpu_s(hub) - hub_s), share * (cpu_s(own) - own_s)
         listening.cancel()
         return Seen(
             pushes=len(self._pushes),
@@ -278,33 +282,9 @@ class Slice:
             raise RuntimeError(f"the hub does not keep up: {self._under_way} requests without an answer")
 
 
-async def at_once(port: int, requests: Iterator[bytes], connections: int = 200) -> None:
-    """All requests as fast as they are answered."""
-
-    async def some() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for request in requests:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(f"unexpected answer {head[:200]!r}")
-            size = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-            await reader.readexactly(int(size))
-        writer.close()
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(connections):
-            group.create_task(some())
-
-
 def p99(took: list[float]) -> float:
     """The time within which 99 of 100 were done; 0: there are none."""
     return sorted(took)[len(took) * 99 // 100] if took else 0.0
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 async def _drive(plan: Plan) -> Seen:
