@@ -23,7 +23,7 @@ import apsw
 
 from bench.process import Running, cpu_s, real_hub
 from bench.table import Row, render
-from openusage.hub.history import OWN
+from openusage.hub.opener import OWN
 from openusage.store import Store, schema, sums
 from openusage.store.connection import open_writer
 from openusage.store.meta import put_meta

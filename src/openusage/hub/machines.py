@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from openusage.hub.board import Board, Identity, MachineInfo, free_name
-from openusage.hub.history import OWN
+from openusage.hub.opener import OWN
 from openusage.read_model.windows import from_us, to_us
 from openusage.store import Answers, Machine, Met, Store
 from openusage.wire.envelope import aware
