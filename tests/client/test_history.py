@@ -84,6 +84,7 @@ def a_daemon(folder: Path, records: list[Record]) -> Iterator[DaemonClient]:
         environ={},
         socket=folder / "d.sock",
         database=folder / "d.db",
+        spool=folder / "spool",
         machine="laptop",
         tz="UTC",
         offline=True,

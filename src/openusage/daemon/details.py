@@ -17,6 +17,7 @@ import msgspec
 
 from openusage import __version__
 from openusage.errors import UsageError
+from openusage.lineage import Lineages
 from openusage.read_model.accounts import fold
 from openusage.read_model.block_list import block_list
 from openusage.read_model.pane import Crowd, Wanted, build
@@ -55,6 +56,7 @@ class Details:
         hidden: frozenset[str],
         now: Callable[[], dt.datetime],
         explain: Explain,
+        lineages: Lineages,
         notes: Callable[[], list[str]] = list,
         backlog: Callable[[], int | None] = lambda: None,
     ) -> None:
@@ -64,6 +66,7 @@ class Details:
         self._hidden = hidden
         self._now = now
         self._explain = explain
+        self._lineages = lineages
         self._notes = notes
         self._backlog = backlog
         self._lock = threading.Lock()
@@ -128,7 +131,7 @@ class Details:
             accounts=accounts,
             snapshots=len(shown),
         )
-        return build(self._store.reader(), wanted, crowd, now)
+        return build(self._store.reader(), wanted, crowd, now, self._lineages)
 
     def _shown(self, where: Filter, accounts: _Accounts) -> Filter:
         """The filter without accounts that are not to be shown."""

@@ -11,6 +11,7 @@ import msgspec
 
 from openusage.errors import UsageError
 from openusage.hub.repair import is_rfc3339
+from openusage.lineage import Lineages
 from openusage.read_model.windows import ROLLING_DAYS, from_us, to_us, window
 from openusage.wire.envelope import aware
 from openusage.wire.events import EventKind
@@ -91,11 +92,17 @@ def find_machines(asked: Sequence[str], names: Mapping[str, str]) -> tuple[str, 
     return tuple(dict.fromkeys(found))
 
 
-def answer(ask: Questions, asked: Asked, names: Mapping[str, str], copies: Mapping[str, int]) -> UsageReply:
+def answer(
+    ask: Questions,
+    asked: Asked,
+    names: Mapping[str, str],
+    copies: Mapping[str, int],
+    lineages: Lineages | None = None,
+) -> UsageReply:
     """The reply. `names`: machine id -> name; `copies`: machine id -> how many it has."""
     machines = find_machines(asked.where.machines, names)
     where = msgspec.structs.replace(asked.where, machines=machines)
-    rollups = ask.usage(asked.window, asked.by, where, asked.tz)
+    rollups = (lineages or Lineages()).usage(ask.usage, asked.window, asked.by, where, asked.tz)
     if len(rollups) > MAX_ROWS:
         raise BadQuestion(f"by: more than {MAX_ROWS} rows; ask for a shorter window or fewer groups")
     rows = _rows(rollups, asked.by, names) if asked.by else []
