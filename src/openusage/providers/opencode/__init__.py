@@ -14,9 +14,10 @@ from openusage.providers import _opencode_database, _sqlite
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers.opencode import _storage, _zen
+from openusage.providers.opencode._hook import parse_hook
 from openusage.wire.events import Account, Record
 
-__all__ = ["SPEC", "discover", "plan", "poll", "read"]
+__all__ = ["SPEC", "discover", "parse_hook", "plan", "poll", "read"]
 
 SPEC = ProviderSpec(
     id=_zen.PROVIDER,

@@ -1,4 +1,6 @@
-"""Model and vendor names: who sells, who made it, and what else the same model may be called. Pure.
+"""Model and vendor names taken apart: who sells, who made it, what else a model may be called. Pure.
+
+The one place that splits a name: prices look models up by `forms`, groups of models are made with `root`.
 
 Tools write one model in many ways: `anthropic/claude-opus-4.6`, `us.anthropic.claude-opus-4-6-v1:0`,
 `claude-opus-4-6@20260205`, `claude-opus-4-6[1m]`, `claude-4.6-opus-thinking`. `forms` lists what such a
@@ -69,6 +71,9 @@ _MAKERS = tuple((re.compile(sign), vendor) for sign, vendor in _MAKER_SIGNS)
 MAKERS = frozenset(vendor for _, vendor in _MAKER_SIGNS)
 """Vendors whose list is the list price of what they make."""
 
+SIZES_IN_WORDS = "mistral"
+"""The maker whose `-medium` is a size, not how hard the model thinks."""
+
 RESELLING_MAKERS = frozenset({"google", "cursor"})
 """Makers who also sell what others make, at prices of their own."""
 
@@ -94,7 +99,7 @@ GENERIC = frozenset(
 """Names that say no model: they never lead to an estimate."""
 
 _REGION = r"(?:(?:us|eu|apac|au|jp|in|ca|sa|us-gov|global)\.)"
-_BEDROCK = re.compile(
+BEDROCK = re.compile(
     rf"^{_REGION}?(?:anthropic|amazon|meta|cohere|mistral|deepseek|openai|qwen|moonshotai|zai|nvidia|google)\.(?=[a-z])"
 )
 _ARN = re.compile(r"^arn:aws[\w-]*:bedrock:.*/")
@@ -140,11 +145,11 @@ def asked(model: str, upstream: str | None) -> Asked | None:
             prefixed = vendor
         else:
             seller = seller or vendor
-    if _BEDROCK.match(name):
+    if BEDROCK.match(name):
         seller = seller or "aws"
     elif "@" in name and name.startswith("claude"):
         seller = seller or "google"
-    maker = maker_of(_BEDROCK.sub("", name)) or prefixed
+    maker = maker_of(BEDROCK.sub("", name)) or prefixed
     return Asked(name, full, seller or answering or prefixed, maker, stranger) if name else None
 
 
@@ -164,16 +169,19 @@ def maker_of(name: str) -> str | None:
     return next((vendor for sign, vendor in _MAKERS if sign.search(name)), None)
 
 
-_BRACKETS = re.compile(r"\[[^\]]*\]$")
-_VERSION = re.compile(r"(?:-v\d+(?::\d+)?|:\d+)$")
-_DATE = re.compile(r"[-@]20\d\d-?[01]\d-?[0-3]\d$")
-_STAGE = re.compile(r"(?:[-:](?:latest|preview|exp|beta)|@default|@latest)$")
-_EFFORT = re.compile(r"[-:](?:none|minimal|low|medium|high|xhigh|x-high)$")
-_THINKING = re.compile(r"[-:]thinking$")
+BRACKETS = re.compile(r"\[[^\]]*\]$")
+REVISION = re.compile(r"(?:-v\d+:\d+|(?<=\db)-1:0|:\d+)$")
+"""Of a model at Bedrock: `-v1:0`, and `openai.gpt-oss-120b-1:0`."""
+EDITION = re.compile(r"-v\d+$")
+"""The same without its end, as gateways write it. Of others it is the version: `deepseek-v3`."""
+DATE = re.compile(r"[-@]20\d\d-?[01]\d-?[0-3]\d$")
+STAGE = re.compile(r"(?:[-:](?:latest|preview|exp|beta)|@default|@latest)$")
+EFFORT = re.compile(r"[-:](?:none|minimal|low|medium|high|xhigh|x-high)$")
+THINKING = re.compile(r"[-:]thinking$")
+DOT = re.compile(r"(?<=\d)\.(?=\d)")
+DASH = re.compile(r"(?<=\d)-(?=\d{1,2}(?:$|[-@:]))")
 _COMPACT_DATE = re.compile(r"-(20\d\d)([01]\d)([0-3]\d)$")
 _SWAPPED = re.compile(r"^claude-(\d+(?:[-.]\d+)?)-(opus|sonnet|haiku)(?=$|[-@:])")
-_DOT = re.compile(r"(?<=\d)\.(?=\d)")
-_DASH = re.compile(r"(?<=\d)-(?=\d{1,2}(?:$|[-@:]))")
 
 
 def forms(name: str) -> Iterator[str]:
@@ -187,32 +195,42 @@ def forms(name: str) -> Iterator[str]:
 
 
 def barest(name: str) -> str:
-    """The form by which two spellings of one model are the same."""
+    """The form by which two spellings of one model are the same, at one price."""
     *_, bare = _stripped(name.strip().lower().rpartition("/")[2])
-    return _DOT.sub("-", _SWAPPED.sub(r"claude-\2-\1", bare))
+    return DOT.sub("-", _SWAPPED.sub(r"claude-\2-\1", bare))
 
 
 def _stripped(name: str) -> Iterator[str]:
     """The name, and what is left of it step by step."""
     yield name
-    steps = [_BRACKETS, _BEDROCK, _VERSION, _DATE, _STAGE, _EFFORT, _DATE]
-    if "claude" in name:
-        steps += [_THINKING, _DATE]
-    for step in steps:
+    for step in _steps(name):
         shorter = step.sub("", name)
         if shorter != name and shorter:
             name = shorter
             yield name
 
 
+def _steps(name: str) -> Iterator[re.Pattern[str]]:
+    """What may be taken off a name, in this order."""
+    maker = maker_of(BEDROCK.sub("", name))
+    yield from (BRACKETS, BEDROCK, REVISION)
+    if maker == "anthropic" or BEDROCK.match(name):
+        yield EDITION
+    yield from (DATE, STAGE)
+    if maker != SIZES_IN_WORDS:
+        yield from (EFFORT, DATE)
+    if maker == "anthropic":
+        yield from (THINKING, DATE)
+
+
 def _spellings(name: str) -> Iterator[str]:
     yield name
     yield _COMPACT_DATE.sub(r"-\1-\2-\3", name)
-    yield _DOT.sub("-", name)
-    yield _DASH.sub(".", name)
+    yield DOT.sub("-", name)
+    yield DASH.sub(".", name)
     swapped = _SWAPPED.sub(r"claude-\2-\1", name)
     yield swapped
-    yield _DOT.sub("-", swapped)
+    yield DOT.sub("-", swapped)
     yield name + "-preview"
     yield name + "-latest"
 
