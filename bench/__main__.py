@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import sys
 
-<<<<<<< HEAD
-from bench import fleet_screen, guard, hub, idle, providers, read, start, web
-=======
-from bench import fleet, fleet_screen, guard, hooks, hub, idle, read, start, web
->>>>>>> main
+from bench import fleet, fleet_screen, guard, hooks, hub, idle, providers, read, start, web
 from bench.table import Row, render
 
 
 def main() -> int:
     rows: list[Row] = []
-<<<<<<< HEAD
-    for part in (read, providers, start, hub, guard, idle, fleet_screen, web):
-=======
-    for part in (read, start, hooks, hub, guard, fleet, idle, fleet_screen, web):
->>>>>>> main
+    for part in (read, providers, start, hooks, hub, guard, fleet, idle, fleet_screen, web):
         rows += part.run()
     print(render(rows))
     return 0 if all(r.met is not False for r in rows) else 1
