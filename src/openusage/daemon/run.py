@@ -326,8 +326,9 @@ class Daemon:
         began_s = asyncio.get_running_loop().time()
         polled = await aside(lambda: self._collector.poll(lambda *source: schedule.asks(source, began_s)))
         records = [record for answer in polled for record in answer.records]
-        if records:
-            await self._writer.do(lambda: self._store.add(records))
+        added = await self._writer.do(lambda: self._store.add(records)) if records else None
+        if added is not None:
+            self._collector.kept(polled)
             self._tell_exporters()
         refusals = dict(self._standing.refusals)
         for answer in polled:
