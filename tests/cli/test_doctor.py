@@ -101,3 +101,14 @@ def test_what_others_answered_to_opencode_is_unassigned_until_a_link_says_whose_
     )
     assert tool == 0.5
     assert both == pytest.approx(claude + tool)
+
+
+def test_a_hook_of_another_version_is_told_and_one_that_nobody_has_is_not(tmp_path: Path) -> None:
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex/config.toml").write_text("broken = ")
+    assert "Codex notify" not in run(tmp_path, "doctor").stdout
+    assert run(tmp_path, "integrations", "install", "claude_code").returncode == 0
+    assert "Claude Code hooks" not in run(tmp_path, "doctor").stdout
+    (tmp_path / ".config/openusage/hooks/claude-hook.sh").write_text("# openusage-integration-version: v0\n")
+    told = run(tmp_path, "doctor").stdout
+    assert "Claude Code hooks: Another version: upgrade it\n    Put it right: openusage integrations" in told

@@ -13,7 +13,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("openusage.cli.doctor", "Check that every tool is read, priced and sent."),
     "integrations": ("openusage.cli.integrations", "Have tools tell the daemon at once what they did."),
     "demo": ("openusage.cli.demo", "Look around with invented data."),
-    "telemetry": ("openusage.cli.telemetry", "The daemon that reads this machine's tools."),
+    "telemetry": (
+        "openusage.cli.telemetry",
+        "The daemon that reads this machine's tools, and what their hooks hand to it.",
+    ),
     "completion": ("openusage.cli.completion", "Print a script that completes commands in your shell."),
     "version": ("openusage.cli.version", "Print the version."),
 }

@@ -58,6 +58,14 @@ class ToolCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What the tool's own settings mean for its history."""
 
 
+class HookCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How our entry in a tool's own settings stands."""
+
+    name: str
+    state: str
+    summary: str
+
+
 class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was looked at."""
 
@@ -72,6 +80,8 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     hub: str = ""
     unassigned: list[Unassigned] = []
     """What vendors answered to tools, while no account is known to pay for it."""
+    hooks: list[HookCheck] = []
+    """Those that are installed, wholly or in part."""
 
 
 def findings(checkup: Checkup) -> list[Finding]:
@@ -82,6 +92,7 @@ def findings(checkup: Checkup) -> list[Finding]:
         *(_of_unassigned(found) for found in checkup.unassigned),
         *_of_store(checkup),
         *_of_daemon(checkup.daemon),
+        *_of_hooks(checkup.hooks),
         *_of_hub(checkup),
     ]
 
@@ -202,6 +213,15 @@ def _of_daemon(daemon: DaemonStatus | None) -> Iterator[Finding]:
     yield Finding(level=Level.OK, about="daemon", what=f"runs as process {daemon.pid}, {reading}")
     for problem in daemon.problems:
         yield Finding(level=Level.NOTE, about="daemon", what=problem)
+
+
+def _of_hooks(hooks: Sequence[HookCheck]) -> Iterator[Finding]:
+    """Numbers are right without them: none of this needs anybody."""
+    for hook in hooks:
+        if hook.state == "ready":
+            continue
+        hint = "" if hook.state == "broken" else "Put it right: openusage integrations upgrade"
+        yield Finding(level=Level.NOTE, about=hook.name, what=hook.summary, hint=hint)
 
 
 def _of_hub(checkup: Checkup) -> Iterator[Finding]:

@@ -12,9 +12,10 @@ import msgspec
 from openusage import format
 from openusage.read_model.assign import sentence
 from openusage.service import Told
-from openusage.wire.local import DaemonStatus, ExporterStatus
+from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus
 
 Row = tuple[str, str]
+_TITLE = "Telemetry daemon"
 
 
 def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool) -> str:
@@ -29,6 +30,7 @@ def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, detai
         ("Records", "; ".join([format.count(status.events), *_sent(status.exporters)])),
         ("Accounts", ", ".join(account for _, account in status.accounts) or "none found"),
         ("Reading", _reading(status, now)),
+        *[("Hooks", text) for text in _hooks(status.hooks)],
         *[("Hub", text) for text in _hubs(status.exporters, now)],
         *[("Note", note) for note in status.notes],
         *[("Unassigned", sentence(found)) for found in status.unassigned],
@@ -42,12 +44,12 @@ def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, detai
         rows.append(
             ("Problems", f"{count} {'place' if count == 1 else 'places'} not readable, see --details")
         )
-    return _titled(rows)
+    return titled(_TITLE, rows)
 
 
 def not_running(socket: Path, service: list[Row]) -> str:
     """The same when nothing answers."""
-    return _titled([("Running", "no"), *service, ("Socket", str(socket))])
+    return titled(_TITLE, [("Running", "no"), *service, ("Socket", str(socket))])
 
 
 def as_json(status: DaemonStatus | None, socket: Path, service: Told) -> str:
@@ -60,9 +62,10 @@ def as_json(status: DaemonStatus | None, socket: Path, service: Told) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def _titled(rows: list[Row]) -> str:
+def titled(title: str, rows: list[Row]) -> str:
+    """Facts below a title, one a line."""
     width = max(len(name) for name, _ in rows) + 1
-    return "\n".join(["Telemetry daemon", *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
+    return "\n".join([title, *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
 
 
 def _reading(status: DaemonStatus, now: dt.datetime) -> str:
@@ -71,6 +74,20 @@ def _reading(status: DaemonStatus, now: dt.datetime) -> str:
     if status.last_collected_at is None:
         return "not yet"
     return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago"
+
+
+def _hooks(hooks: SpoolStatus | None) -> list[str]:
+    """What tools' hooks told; nothing where there are none."""
+    if hooks is None or not (hooks.taken or hooks.waiting or hooks.dropped or hooks.set_aside):
+        return []
+    parts = [f"{format.count(hooks.taken)} payloads taken in"]
+    if hooks.waiting:
+        parts.append(f"{format.count(hooks.waiting)} waiting ({format.size_bytes(hooks.waiting_bytes)})")
+    if hooks.dropped:
+        parts.append(f"{format.count(hooks.dropped)} dropped ({hooks.dropped_why})")
+    if hooks.set_aside:
+        parts.append(f"{format.count(hooks.set_aside)} not understood, set aside")
+    return [", ".join(parts)]
 
 
 def _hubs(exporters: Sequence[ExporterStatus], now: dt.datetime) -> list[str]:

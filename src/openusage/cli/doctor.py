@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from openusage.cli.checkup import ToolCheck
+    from openusage.cli.checkup import HookCheck, ToolCheck
     from openusage.cli.surroundings import Surroundings
     from openusage.providers._contract import Env
     from openusage.settings import Settings
@@ -46,6 +46,7 @@ def command(as_json: bool) -> int:
         hub=here.settings.export.target,
         hub_error=_hub_error(here),
         unassigned=unassigned,
+        hooks=_hooks(here),
     )
     said = checkup.findings(found)
     click.echo(checkup.as_json(found, said) if as_json else checkup.as_text(found, said, env.now))
@@ -131,6 +132,16 @@ def _daemon(here: Surroundings) -> DaemonStatus | None:
         return compose.daemon_status(here.settings, here.paths)
     except PeerError:  # none runs, or a Go program's, which has no such answer
         return None
+
+
+def _hooks(here: Surroundings) -> list[HookCheck]:
+    from openusage.cli.checkup import HookCheck
+    from openusage.integrations import State, integrations
+
+    found = [i.status() for i in integrations(here.paths, here.environ)]
+    # A file that cannot be understood is of interest only where something of ours should be in it.
+    installed = [s for s in found if s.version or s.state not in (State.MISSING, State.BROKEN)]
+    return [HookCheck(name=s.name, state=s.state, summary=s.summary) for s in installed]
 
 
 def _hub_error(here: Surroundings) -> str:

@@ -204,14 +204,17 @@ class Daemon:
                 if job is Job.COLLECT:
                     roots = self._roots, self._flat_roots
                     found = await self._collect()
-                    schedule.collected(loop.time(), found=found, failed=bool(self._write_error))
+                    last = self._standing.last
+                    took_s = last.elapsed_s if last is not None else 0.0
+                    failed = bool(self._write_error)
+                    schedule.collected(loop.time(), found=found, failed=failed, took_s=took_s)
                     if (self._roots, self._flat_roots) != roots:
                         for event in moved:
                             event.set()
                 elif job is Job.POLL:
                     if polling is None or polling.done():
                         polling = asyncio.ensure_future(self._poll(schedule))
-                    schedule.polled(loop.time())
+                    schedule.done(job, loop.time())
                 elif job is Job.CHECKPOINT:
                     await self._write(self._store.checkpoint)
                     schedule.done(job, loop.time())
@@ -311,18 +314,26 @@ class Daemon:
         """Ask the vendors in a thread that nothing waits for at the end."""
         if self._http is None:
             return
-        records, errors = await aside(self._collector.poll)
+        began_s = asyncio.get_running_loop().time()
+        polled = await aside(lambda: self._collector.poll(lambda *source: schedule.asks(source, began_s)))
+        records = [record for answer in polled for record in answer.records]
         if records:
             await self._write(lambda: self._store.add(records))
             self._tell_exporters()
-        failures = [e.message for e in errors]
-        for text in failures:
-            if text not in self._standing.source_errors:
-                log.warning("%s", text)
-        self._standing.source_errors = failures
-        if errors:
-            wait_s = max((_retry_after_s(e) for e in errors), default=0.0)
-            schedule.polled(asyncio.get_running_loop().time(), failed=True, retry_after_s=wait_s)
+        refusals = dict(self._standing.refusals)
+        for answer in polled:
+            source, error = (answer.provider, answer.account), answer.error
+            # The vendor's wait counts from its answer, our own from when the poll began.
+            wait_s = 0.0 if error is None else _retry_after_s(error)
+            wait_s += asyncio.get_running_loop().time() - began_s if wait_s else 0.0
+            schedule.polled(source, began_s, failed=error is not None, retry_after_s=wait_s)
+            told = refusals.pop(source, None)
+            if error is not None:
+                refusals[source] = error.message
+                if error.message != told:
+                    log.warning("%s", error.message)
+        found = self._standing.found
+        self._standing.refusals = {source: told for source, told in refusals.items() if source in found}
 
     async def _prune(self) -> bool:
         now_us = int(self._now().timestamp() * 1e6)

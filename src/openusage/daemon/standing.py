@@ -44,8 +44,8 @@ class Standing:
         """When `last` ended."""
         self.first_done = False
         """The first pass is through."""
-        self.source_errors: list[str] = []
-        """Of vendors that were asked."""
+        self.refusals: dict[tuple[str, str], str] = {}
+        """What vendors said last who could not be asked, by provider and account."""
         self.problems = Problems()
         """Places in the logs."""
 
@@ -73,7 +73,7 @@ class Standing:
                 notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
             elif exporter.records_state == "failing":
                 notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
-        return notes + self.source_errors
+        return notes + list(self.refusals.values())
 
     def backlog(self) -> int | None:
         """Records that wait for a hub; `None`: none is sent."""
@@ -96,7 +96,7 @@ class Standing:
             events=health.events,
             collecting=self._reading(),
             last_collected_at=self.last_at,
-            problems=self.problems.shown(time.monotonic()) + self.source_errors,
+            problems=self.problems.shown(time.monotonic()) + list(self.refusals.values()),
             notes=self.health(),
             exporters=[e.status() for e in self.exporters],
             hooks=hooks,

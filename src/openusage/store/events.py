@@ -245,8 +245,8 @@ class EventTable:
             cost, price_id = cost_of(event) if kind is _MESSAGE else _NO_COST
             said = None if outcome is None else outcome._value_
             labels = (
-                machine, provider, account, kind, model, upstream, client, project, agent, tool, said,
-                language,
+                machine, provider, account, kind._value_, model, upstream, client, project, agent, tool,
+                said, language,
             )  # fmt: skip
             values += (
                 key, at_us, _KIND_NUMBERS[kind], series(labels), session(provider, name), i, o, r, w5, w1,

@@ -27,7 +27,7 @@ Borrow: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
 """Lends a connection for one question."""
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
+class Machine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A machine whose records are kept here."""
 
     id: str
