@@ -160,9 +160,9 @@ def wait_started(here: Surroundings, keeper: Keeper) -> DaemonStatus | None:
 
 def installed(here: Surroundings, keeper: Keeper, names: list[str]) -> str:
     """What to say after an install."""
-    lines = [f"Installed {keeper.manager.file(keeper.service)}."]
+    lines = [f"Installed {here.paths.shown(keeper.manager.file(keeper.service))}."]
     if names:
-        lines.append(f"It has from this shell, in {here.paths.shown(keeper.env.path)}: {', '.join(names)}.")
+        lines.append(f"Its variables, in {here.paths.shown(keeper.env.path)}: {', '.join(names)}.")
     if hint := keeper.linger_hint():
         lines.append(hint)
     return "\n".join(lines)
