@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from openusage.service import Keeper, Told
     from openusage.wire.local import DaemonStatus
 
-START_S = 20.0
-"""A daemon answers far sooner, also when it has to open a large database."""
+START_S = 60.0
+"""A daemon answers far sooner, also when it has to open a large database on a busy machine."""
 STEP_S = 0.1
 
 
@@ -185,7 +185,7 @@ def rows(told: Told, *, details: bool) -> list[tuple[str, str]]:
 def _client(here: Surroundings) -> DaemonClient:
     from openusage.client import DaemonClient
 
-    return DaemonClient(here.paths.socket, now=now, timeout_s=5.0)
+    return DaemonClient(here.paths.socket, now=now)
 
 
 def run_shown(argv: tuple[str, ...]) -> int:
