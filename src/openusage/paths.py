@@ -6,7 +6,6 @@ milliseconds (a status line, a hook) need the socket's path and nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
@@ -89,6 +88,8 @@ def socket_path(wanted: Path, environ: Mapping[str, str], uid: int | None = None
     """
     if len(os.fsencode(wanted)) <= SOCKET_PATH_MAX_BYTES:
         return wanted
+    import hashlib  # two milliseconds that a hook has no need of
+
     name = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:16] + ".sock"
     user = os.getuid() if uid is None else uid
     short = Path(f"/tmp/openusage-{user}") / name

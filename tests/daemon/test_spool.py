@@ -1,4 +1,4 @@
-"""The hook spool: taken in oldest first, stored before it is deleted, bounded; set aside with a reason."""
+"""The hook spool: taken in oldest first, stored before it is deleted, bounded, set aside with a reason."""
 
 from __future__ import annotations
 

@@ -78,6 +78,6 @@ def stored(database: Path) -> Counter[str]:
     db = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         asked = "SELECT s.tool, count(*) FROM event e JOIN series s ON s.id = e.series_id GROUP BY 1"
-        return Counter({row[0]: row[1] for row in db.execute(asked)})
+        return Counter({str(tool): int(str(count)) for tool, count in db.execute(asked)})
     finally:
         db.close()

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from openusage import format
+from openusage.read_model.assign import sentence
 from openusage.service import Told
-from openusage.wire.local import DaemonStatus, ExporterStatus
+from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus
 
 Row = tuple[str, str]
 _TITLE = "Telemetry daemon"
@@ -29,11 +30,14 @@ def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, detai
         ("Records", "; ".join([format.count(status.events), *_sent(status.exporters)])),
         ("Accounts", ", ".join(account for _, account in status.accounts) or "none found"),
         ("Reading", _reading(status, now)),
+        *[("Hooks", text) for text in _hooks(status.hooks)],
         *[("Hub", text) for text in _hubs(status.exporters, now)],
         *[("Note", note) for note in status.notes],
+        *[("Unassigned", sentence(found)) for found in status.unassigned],
     ]
     if details:
         rows += [("Account", f"{account} ({provider})") for provider, account in status.accounts]
+        rows += [("To assign", found.hint) for found in status.unassigned]
         rows += [("Problem", problem) for problem in status.problems]
     elif status.problems:
         count = len(status.problems)
@@ -70,6 +74,20 @@ def _reading(status: DaemonStatus, now: dt.datetime) -> str:
     if status.last_collected_at is None:
         return "not yet"
     return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago"
+
+
+def _hooks(hooks: SpoolStatus | None) -> list[str]:
+    """What tools' hooks told; nothing where there are none."""
+    if hooks is None or not (hooks.taken or hooks.waiting or hooks.dropped or hooks.set_aside):
+        return []
+    parts = [f"{format.count(hooks.taken)} payloads taken in"]
+    if hooks.waiting:
+        parts.append(f"{format.count(hooks.waiting)} waiting ({format.size_bytes(hooks.waiting_bytes)})")
+    if hooks.dropped:
+        parts.append(f"{format.count(hooks.dropped)} dropped ({hooks.dropped_why})")
+    if hooks.set_aside:
+        parts.append(f"{format.count(hooks.set_aside)} not understood, set aside")
+    return [", ".join(parts)]
 
 
 def _hubs(exporters: Sequence[ExporterStatus], now: dt.datetime) -> list[str]:

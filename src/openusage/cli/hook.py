@@ -1,15 +1,16 @@
 """`openusage telemetry hook`: a payload to the daemon's socket, else into the hook spool.
 
-A tool waits for this process: it imports the standard library alone, waits a quarter of a second at most,
-says nothing on stdout and always ends with 0.
+A tool waits for this process: it imports as little as can be (not even `json` and `socket`, which take five
+milliseconds), waits a quarter of a second at most, says nothing on stdout and always ends with 0.
 """
 
 from __future__ import annotations
 
-import json
+import _socket
+import contextlib
 import os
-import socket
 import sys
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,53 +55,72 @@ def deliver(
 
 def post(path: Path, source: str, account: str, payload: bytes) -> bool:
     """Whether the daemon took it and has it stored."""
-    import time
-
     target = f"/v1/hook/{quote(source, safe='')}?account_id={quote(account, safe='')}"
     head = (
         f"POST {target} HTTP/1.1\r\nHost: daemon\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
     )
-    deadline = time.monotonic() + TIMEOUT_S
-    answer = b""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(TIMEOUT_S)
-            sock.connect(str(path))
-            sock.sendall(head.encode("ascii") + payload)
-            while (left_s := deadline - time.monotonic()) > 0:
-                sock.settimeout(left_s)
-                part = sock.recv(65_536)
-                if not part:
-                    break
-                answer += part
+        answer = _asked(sock, path, head.encode("ascii") + payload)
     except OSError:
         return False
+    finally:
+        sock.close()
     status, _, rest = answer.partition(b"\r\n")
-    try:
-        told = json.loads(rest.partition(b"\r\n\r\n")[2])
-    except ValueError:
-        return False
-    return status.split(b" ")[1:2] == [b"200"] and isinstance(told, dict) and told.get("failed") == 0
+    told = rest.partition(b"\r\n\r\n")[2].strip()
+    # The daemon writes its JSON without spaces, and this object has no other in it.
+    is_stored = (
+        told.startswith(b"{") and told.endswith(b"}") and b'"failed":0' in told.rstrip(b"}").split(b",")
+    )
+    return status.split(b" ")[1:2] == [b"200"] and is_stored
+
+
+def _asked(sock: _socket.socket, path: Path, request: bytes) -> bytes:
+    """All that is answered before the time is over. Raises `OSError`."""
+    deadline = time.monotonic() + TIMEOUT_S
+    sock.settimeout(TIMEOUT_S)
+    sock.connect(str(path))
+    sock.sendall(request)
+    answer = b""
+    while (left_s := deadline - time.monotonic()) > 0:
+        sock.settimeout(left_s)
+        part = sock.recv(65_536)
+        if not part:
+            break
+        answer += part
+    return answer
 
 
 def leave(folder: Path, source: str, account: str, payload: bytes) -> None:
     """One file, under its name only when it is whole. Raises `NotDelivered`."""
-    import secrets
+    from openusage.errors import OpenUsageError
+    from openusage.paths import ensure_private_dir
 
-    name = secrets.token_hex(16)
+    name = os.urandom(16).hex()
     fresh = folder / f".{name}.tmp"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_private_dir(folder)
         if len(os.listdir(folder)) >= MOST_FILES:  # noqa: PTH208  (only how many)
             raise NotDelivered(f"{MOST_FILES} payloads wait in {folder} already; does a daemon run?")
-        head = f'{{"source":{json.dumps(source)},"account_id":{json.dumps(account)},"payload":'
+        head = f'{{"source":{_json(source)},"account_id":{_json(account)},"payload":'
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(head.encode() + payload.strip() + b"}\n")
         fresh.rename(folder / f"{name}.json")
+    except OpenUsageError as e:
+        raise NotDelivered(e.message) from e
     except OSError as e:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise NotDelivered(f"{folder} cannot be written: {e.strerror or e}") from e
+
+
+def _json(text: str) -> str:
+    if text.isascii() and f"{text}x".replace("-", "").replace("_", "").isalnum():
+        return f'"{text}"'
+    import json
+
+    return json.dumps(text)
 
 
 def read_stdin() -> bytes:

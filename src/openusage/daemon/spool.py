@@ -168,18 +168,21 @@ class Spool:
 
     def _bound(self, waiting: list[_File]) -> list[str]:
         """Drop what is too old or too much, the oldest first; `waiting` holds the rest."""
-        dropped: list[str] = []
         size = sum(file.size for file in waiting)
-        while waiting and (why := self._excess(waiting[0], len(waiting), size)):
-            file = waiting.pop(0)
-            size -= file.size
+        dropped, why = 0, ""
+        while dropped < len(waiting):
+            file = waiting[dropped]
+            excess = self._excess(file, len(waiting) - dropped, size)
+            if not excess:
+                break
             (self._folder / file.name).unlink(missing_ok=True)
-            dropped.append(why)
+            dropped, size, why = dropped + 1, size - file.size, excess
+        del waiting[:dropped]
         if not dropped:
             return []
-        self._dropped += len(dropped)
-        self._dropped_why = dropped[-1]
-        return [f"Hook spool: {len(dropped)} payloads dropped, {dropped[-1]}; the tools' own logs are read"]
+        self._dropped += dropped
+        self._dropped_why = why
+        return [f"Hook spool: {dropped} payloads dropped, {why}; the tools' own logs are read"]
 
     def _excess(self, oldest: _File, count: int, size: int) -> str:
         if count > MOST_FILES:

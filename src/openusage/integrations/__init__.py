@@ -13,6 +13,7 @@ from typing import Protocol
 
 from openusage.errors import IntegrationError
 from openusage.integrations._recipe import Recipe
+from openusage.integrations._tool_file import read_if_there
 from openusage.integrations.claude_code import NAME as CLAUDE_SCRIPT
 from openusage.integrations.claude_code import ClaudeCode
 from openusage.integrations.codex import NAME as CODEX_SCRIPT
@@ -42,7 +43,7 @@ class Switch(Protocol):
 
 
 def integrations(paths: Paths, environ: Mapping[str, str]) -> list[Integration]:
-    """All of them, installed or not. Opens nothing."""
+    """All of them, installed or not."""
     kept = paths.state_dir / "integrations"
     return [Integration(recipe, kept) for recipe in recipes(paths, environ)]
 
@@ -83,6 +84,7 @@ def _folder(environ: Mapping[str, str], variable: str, usual: Path, paths: Paths
 
 
 def _opencode_config(folder: Path) -> Path:
-    """OpenCode reads both; the one with comments only where the other is not there."""
-    loose, plain = folder / "opencode.jsonc", folder / "opencode.json"
-    return loose if loose.exists() and not plain.exists() else plain
+    """OpenCode reads both: the one that we are in, else the one that is there."""
+    there = [path for path in (folder / "opencode.json", folder / "opencode.jsonc") if path.exists()]
+    ours = [path for path in there if OPENCODE_PLUGIN.encode() in (read_if_there(path) or b"")]
+    return (ours or there or [folder / "opencode.json"])[0]

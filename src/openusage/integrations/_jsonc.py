@@ -43,6 +43,10 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """`{` an object, `[` a list, empty anything else."""
     entries: tuple[Entry, ...] = ()
 
+    @property
+    def is_null(self) -> bool:
+        return not self.kind and self.value is None
+
     def number_of(self, key: str) -> int | None:
         """Of an object's member; of several with one name the last, as every parser has it."""
         found = [n for n, e in enumerate(self.entries) if self.kind == "{" and e.key == key]
@@ -186,9 +190,9 @@ def without_entry(text: str, container: Node, number: int) -> str:
         rest = text[end : container.end - 1]
         return text[: container.start + 1] + (rest if rest.strip() else "") + text[container.end - 1 :]
     line = start - len(_before_on_line(text, start))
-    if not text[line:start].strip() and line:
+    if not text[line:start].strip() and line and (rest_of_line := _REST_OF_LINE.match(text, end)):
         # Lines of its own: from the end of the line before to the end of its last one.
-        return text[: _line_break(text, line)] + text[_line_end(text, end) :]
+        return text[: _line_break(text, line)] + text[rest_of_line.end() :]
     spaces = re.match(r"[ \t]*", text[end:])
     return text[:start] + text[end + (spaces.end() if spaces else 0) :]
 

@@ -61,6 +61,9 @@ class Recipe(Protocol):
         """The text with all of ours in it, once. Raises `ValueError` as above."""
         ...
 
-    def removed(self, text: str) -> str:
-        """The text with none of it. Raises `ValueError` as above."""
+    def removed(self, text: str, before: str) -> str:
+        """The text with none of it; what is empty then stays where it was there `before` us.
+
+        Raises `ValueError` as above.
+        """
         ...

@@ -59,14 +59,14 @@ class ClaudeCode(msgspec.Struct, frozen=True, kw_only=True):
         for event in EVENTS:
             if [group for group, _ in self._ours(_root(text), event)] == [self._group(event)]:
                 continue
-            text = self._with(self._without(text, event), event)
+            text = self._with(self._without(text, event, text), event)
         return text
 
-    def removed(self, text: str) -> str:
+    def removed(self, text: str, before: str) -> str:
         if jsonc.is_blank(text):
             return text
         for event in EVENTS:
-            text = self._without(text, event)
+            text = self._without(text, event, before)
         return text
 
     def _group(self, event: str) -> dict[str, Any]:
@@ -88,8 +88,8 @@ class ClaudeCode(msgspec.Struct, frozen=True, kw_only=True):
                 if self._is_ours(handler.plain()):
                     yield group.plain(), (number, at)
 
-    def _without(self, text: str, event: str) -> str:
-        """Handlers of ours, then what is empty without them: the group, the event, `hooks`."""
+    def _without(self, text: str, event: str, before: str) -> str:
+        """Without handlers of ours, and what is empty without them: the group, and what was not `before`."""
         while found := next(self._ours(_root(text), event), None):
             group, (number, at) = found
             root = _root(text)
@@ -99,10 +99,10 @@ class ClaudeCode(msgspec.Struct, frozen=True, kw_only=True):
                 handlers = groups.entries[number].node.get("hooks")
                 assert handlers is not None
                 text = jsonc.without_entry(text, handlers, at)
-            elif len(groups.entries) > 1:
+            elif len(groups.entries) > 1 or _groups(_root(before), event) is not None:
                 text = jsonc.without_entry(text, groups, number)
             else:
-                text = _without_key(text, event)
+                text = _without_key(text, event, keep_hooks=_root(before).get("hooks") is not None)
         return text
 
     def _with(self, text: str, event: str) -> str:
@@ -128,7 +128,7 @@ def _root(text: str) -> Node:
         raise ValueError("`hooks` must be an object {…}")
     for event in EVENTS:
         groups = hooks.get(event) if hooks is not None else None
-        if groups is not None and groups.kind != "[" and groups.value is not None:
+        if groups is not None and groups.kind != "[" and not groups.is_null:
             raise ValueError(f"`hooks.{event}` must be a list […]")
     return root
 
@@ -138,12 +138,12 @@ def _groups(root: Node, event: str) -> Node | None:
     return None if hooks is None else hooks.get(event)
 
 
-def _without_key(text: str, event: str) -> str:
+def _without_key(text: str, event: str, *, keep_hooks: bool) -> str:
     """Without the whole event, or without `hooks` when it has no other."""
     root = _root(text)
     hooks = root.get("hooks")
     assert hooks is not None
-    holder, key = (hooks, event) if len(hooks.entries) > 1 else (root, "hooks")
+    holder, key = (hooks, event) if keep_hooks or len(hooks.entries) > 1 else (root, "hooks")
     number = holder.number_of(key)
     assert number is not None
     return jsonc.without_entry(text, holder, number)

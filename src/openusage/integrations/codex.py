@@ -22,6 +22,7 @@ OURS = f"/openusage/hooks/{NAME}"
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _OPENING = re.compile(r"""(?:notify|"notify"|'notify')[ \t]*=[ \t]*\[""")
+_COMMA = re.compile(r"\s*, ?")
 _WORD = re.compile(r""""(?:[^"\\\r\n]|\\.)*"|'[^'\r\n]*'""")
 
 
@@ -50,7 +51,7 @@ class Codex(msgspec.Struct, frozen=True, kw_only=True):
     def added(self, text: str) -> str:
         if self.entry(text) is Entry.ALL:
             return text
-        text = self.removed(text)
+        text = self.removed(text, text)
         word = json.dumps(str(self.artifact), ensure_ascii=False)
         words = _words(text)
         newline = "\r\n" if "\r\n" in text else "\n"
@@ -63,21 +64,20 @@ class Codex(msgspec.Struct, frozen=True, kw_only=True):
         space = "" if text[at : at + 1] in "\r\n" else " "
         return f"{text[:at]}{word},{space}{text[at:]}"
 
-    def removed(self, text: str) -> str:
+    def removed(self, text: str, before: str) -> str:
         words = _words(text)
         if not any(self._is_ours(word) for word in words or ()):
             return text
         if not self._is_ours(words[0]):
             raise ValueError(f"another program stands before {NAME} in `notify`; take it out there")
-        if len(words) == 1:
+        if len(words) == 1 and _words(before) != []:
             start, end = _statement(text)
             return text[:start] + text[end:]
         at = _opening(text)
         found = _WORD.search(text, at)
         assert found is not None
-        comma = text.index(",", found.end()) + 1
-        space = text[comma : comma + 1] == " "
-        without = text[: found.start()] + text[comma + space :]
+        comma = _COMMA.match(text, found.end())
+        without = text[: found.start()] + text[comma.end() if comma is not None else found.end() :]
         if _words(without) != words[1:]:
             raise ValueError("`notify` is written in a way that cannot be changed")
         return without

@@ -20,6 +20,7 @@ from openusage.errors import IntegrationError
 from openusage.integrations._files import version_of
 from openusage.integrations._recipe import Entry, Recipe
 from openusage.integrations._tool_file import (
+    BOM,
     ToolFile,
     explained,
     missing_dirs,
@@ -222,21 +223,23 @@ class Integration:
         record.after = _hash(new.encoded) if untouched else ""
         with explained(self._kept):
             if fresh:
-                files.replace(self._pristine_file, text.data or b"")
+                files.replace(self._pristine_file, self._without(text, "") or b"")
             files.replace(self._record_file, msgspec.json.encode(record))
 
     def _restored(self, text: ToolFile, record: Record | None) -> bytes | None:
         """The tool's file without us: byte by byte what it was, or without our entry."""
-        if record is not None and record.config == str(text.path) and record.after == _hash(text.data):
-            pristine = read_if_there(self._pristine_file)
-            if not record.existed:
-                return None
-            if pristine is not None:
-                return pristine
+        is_its = record is not None and record.config == str(text.path)
+        pristine = read_if_there(self._pristine_file) if is_its else None
+        if record is not None and pristine is not None and record.after == _hash(text.data):
+            return pristine if record.existed else None
+        return self._without(text, (pristine or b"").removeprefix(BOM).decode("utf-8", "replace"))
+
+    def _without(self, text: ToolFile, before: str) -> bytes | None:
+        """Also without an entry that another program, or another home's, left."""
         if text.data is None:
             return None
         try:
-            return text.with_body(self._recipe.removed(text.body)).encoded
+            return text.with_body(self._recipe.removed(text.body, before)).encoded
         except ValueError as e:
             raise refused(self._recipe.config, str(e)) from e
 

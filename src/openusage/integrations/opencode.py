@@ -46,7 +46,7 @@ class OpenCode(msgspec.Struct, frozen=True, kw_only=True):
             return text + jsonc.new_document({"$schema": SCHEMA, "plugin": [self.url]})
         if self.entry(text) is Entry.ALL:
             return text
-        text = self.removed(text)
+        text = self.removed(text, text)
         root = _root(text)
         plugins = root.get("plugin")
         if plugins is None:
@@ -55,7 +55,7 @@ class OpenCode(msgspec.Struct, frozen=True, kw_only=True):
             return jsonc.replaced(text, plugins, [self.url])
         return jsonc.with_entry(text, plugins, self.url)
 
-    def removed(self, text: str) -> str:
+    def removed(self, text: str, before: str) -> str:
         if jsonc.is_blank(text):
             return text
         while True:
@@ -65,7 +65,8 @@ class OpenCode(msgspec.Struct, frozen=True, kw_only=True):
             if found is None or plugins is None:
                 return text
             number = root.number_of("plugin")
-            if len(plugins.entries) > 1 or number is None:
+            kept = _root(before).get("plugin") is not None
+            if kept or len(plugins.entries) > 1 or number is None:
                 text = jsonc.without_entry(text, plugins, found[0])
             else:
                 text = jsonc.without_entry(text, root, number)
@@ -84,6 +85,6 @@ def _root(text: str) -> Node:
     if root.kind != "{":
         raise ValueError("it must be an object {…}")
     plugins = root.get("plugin")
-    if plugins is not None and plugins.kind != "[" and plugins.value is not None:
+    if plugins is not None and plugins.kind != "[" and not plugins.is_null:
         raise ValueError("`plugin` must be a list […]")
     return root

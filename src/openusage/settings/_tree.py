@@ -71,7 +71,9 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     """How records find their account."""
 
     provider_links: dict[str, str] = {}
-    """Vendor or source named in a record -> the provider whose tile shows it."""
+    """Vendor that answered a tool without logins of its own (`anthropic`; of one tool `opencode/anthropic`)
+    -> the provider, or the account's id, whose tile counts it: `{"anthropic": "claude_code"}`. Without it the
+    tool's tile counts it, and says that it is unassigned."""
 
 
 class Models(msgspec.Struct, frozen=True, kw_only=True):

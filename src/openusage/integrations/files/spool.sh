@@ -2,7 +2,7 @@ dir=${OPENUSAGE_HOOK_SPOOL:-@SPOOL@}
 
 off() {
     case $OPENUSAGE_TELEMETRY_ENABLED in
-        0 | [Ff]alse | FALSE | [Nn]o | NO | [Oo]ff | OFF) return 0 ;;
+        0 | false | False | FALSE | no | No | NO | off | Off | OFF) return 0 ;;
     esac
     return 1
 }
