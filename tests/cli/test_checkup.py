@@ -47,6 +47,15 @@ def checkup(**more: Any) -> Checkup:
     return Checkup(**(fields | more))
 
 
+def test_requests_of_two_sessions_are_a_note() -> None:
+    for count, said in (
+        (1, "1 request stands in two sessions (resumed or forked): it counts once"),
+        (1234, "1,234 requests stand in two sessions (resumed or forked): each counts once"),
+    ):
+        [found] = [f for f in findings(checkup(tools=[tool(repeated=count)])) if f.level is Level.NOTE]
+        assert (found.about, found.what) == ("Codex", said)
+
+
 def hub(**more: Any) -> list[ExporterStatus]:
     return [ExporterStatus(**({"target": "http://hub", "state": "ok"} | more))]
 

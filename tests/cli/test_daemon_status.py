@@ -13,7 +13,7 @@ import pytest
 from openusage.cli import compose, daemon_status
 from openusage.cli.__main__ import main
 from openusage.errors import PeerUnreachable
-from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus
+from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus, Unassigned
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 STATUS = DaemonStatus(
@@ -155,6 +155,24 @@ def test_when_none_runs(
     else:
         assert "Running: no" in out
     assert err == "openusage: No daemon answers at /x.sock.\nStart one: openusage\n"
+
+
+def test_what_is_unassigned_is_told_and_with_details_the_setting() -> None:
+    found = Unassigned(
+        provider="opencode",
+        account="opencode",
+        upstream="anthropic",
+        requests=1200,
+        tokens=5,
+        cost_usd=None,
+        last_at=None,
+        hint="Set this.",
+    )
+    said = (
+        "  Unassigned: 1.2k requests of OpenCode, answered by anthropic: no account is known to pay for that."
+    )
+    assert said in text(unassigned=[found]).splitlines()
+    assert "  To assign:  Set this." in text(details=True, unassigned=[found]).splitlines()
 
 
 def test_hooks_are_told_when_there_are_any_and_what_went_wrong_with_them() -> None:

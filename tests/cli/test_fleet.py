@@ -80,6 +80,20 @@ def test_names_of_one_model_are_one_line_with_the_names_below_it(
         }
 
 
+def test_what_no_account_is_known_to_pay_for_is_told_and_counted(hub: Fleet, capsys: Output) -> None:
+    owner = {"provider": "opencode", "account": "opencode"}
+    hub.send(
+        [message("x", hub.now_us - HOUR_US, 7, upstream="anthropic", **owner)], after=2, machine="laptop"
+    )
+    assert main(["fleet", hub.server.url, "--by", "provider", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert {row["key"] for row in json.loads(out)["rows"]} == {"claude_code", "opencode"}
+    assert (
+        "Unassigned: 1 request of OpenCode, answered by anthropic: no account is known to pay for that."
+        ' Set telemetry.provider_links {"anthropic": "claude_code"} to count them for Claude Code,'
+    ) in err
+
+
 def test_csv_has_a_line_a_machine(hub: Fleet, capsys: Output) -> None:
     rows = list(csv.DictReader(io.StringIO(printed(hub, capsys, "--csv", "--window", "all"))))
     assert {next(iter(row.values())) for row in rows} >= {"laptop", "desktop"}

@@ -53,6 +53,14 @@ def machine(tmp_path: Path, authority: Authority) -> Iterator[FakeSystemd]:
         yield made
 
 
+def files(home: Path) -> set[str]:
+    """Of the home, without what commands said."""
+    found = {
+        str(path.relative_to(home)) for path in home.rglob("*") if not path.is_dir() or path.is_symlink()
+    }
+    return {name for name in found if not name.startswith("output-")}
+
+
 def is_untouched(machine: FakeSystemd) -> bool:
     """Nothing of a join is there."""
     places = (ENV, UNIT, SETTINGS, ".local/state/openusage/joined.json")
@@ -66,6 +74,7 @@ def test_a_machine_joins_with_a_token_of_its_own_and_leaves_as_if_it_had_never_b
     old = b'{"ui":{"warn_threshold":0.3},\n\t"export": {"interval_seconds": 1}, "of the Go program": [1]}'
     (home / SETTINGS).parent.mkdir(parents=True)
     (home / SETTINGS).write_bytes(old)
+    before = files(home)
     token = run(hub.home, "hub", "token", "create", "--machine", "work-laptop").stdout
     file = machine.folder / "token"
     file.write_text(token)
@@ -88,7 +97,10 @@ def test_a_machine_joins_with_a_token_of_its_own_and_leaves_as_if_it_had_never_b
     assert (done.returncode, done.stderr) == (0, "")
     assert (home / SETTINGS).read_bytes() == old
     assert machine.pid is None
-    assert not any((home / name).exists() for name in (ENV, UNIT, ".local/state/openusage/joined.json"))
+    assert {name.partition(".local/state/openusage/")[2] for name in files(home) - before} <= {
+        *("openusage.db", "openusage.db-shm", "openusage.db-wal", "openusage.db.lock", "openusage.db.mark"),
+        "machine-id",
+    }
     assert "has not joined a hub" in machine.run("leave").stderr
 
 

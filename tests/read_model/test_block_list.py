@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -33,8 +34,8 @@ def us(clock: str) -> int:
     return to_us(dt.datetime.fromisoformat(f"2026-03-02T{clock}Z"))
 
 
-def event(n: int, at_us: int, tokens: int | None = 10, **more: str) -> UsageEvent:
-    fields = {"provider": "claude_code", "account": "claude-code", "model": "opus"} | more
+def event(n: int, at_us: int, tokens: int | None = 10, **more: Any) -> UsageEvent:
+    fields: dict[str, Any] = {"provider": "claude_code", "account": "claude-code", "model": "opus"} | more
     return UsageEvent(
         at_us=at_us,
         kind=EventKind.MESSAGE,

@@ -186,9 +186,8 @@ def test_the_only_client_has_not_the_sessions_of_messages_that_name_none() -> No
 def test_projects_and_the_vendors_that_answered() -> None:
     snapshot = snapshot_of(
         message("2026-11-22T07:00", TokenCounts(1, 2), project="api-server", upstream="anthropic"),
-        message("2026-11-18T07:00", TokenCounts(10, 20), project="api-server", upstream="some-source"),
+        message("2026-11-18T07:00", TokenCounts(10, 20), project="api-server", upstream="openrouter"),
         message("2026-11-18T07:00", project="notes"),
-        links={"some-source": "openrouter"},
     )
     assert used(snapshot, "project_api_server_requests", "project_api_server_requests_today") == [2, 1]
     assert used(snapshot, "project_notes_requests", "project_notes_requests_today") == [1, None]

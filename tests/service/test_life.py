@@ -61,10 +61,14 @@ def test_installed_it_runs_killed_it_runs_again_and_uninstalled_only_data_are_le
     until(lambda: manager.run("telemetry", "daemon", "status").returncode == 0, "it answers again")
     told = told_status(home, **manager.environ)
     assert (told["pid"], told["service"]["state"]["restarts"]) == (manager.pid, 1)
+    second = manager.pid
+    done = manager.run("telemetry", "daemon", "restart")
+    assert (done.returncode, done.stdout) == (0, f"The daemon runs (process {manager.pid}).\n")
+    third = manager.pid
+    assert third not in (None, first, second)
 
     done = manager.run("telemetry", "daemon", "uninstall")
     assert (done.returncode, done.stderr) == (0, "")
-    assert manager.pid is None
     left = {name for name in files(home) - before if not name.startswith("output")}
     assert left <= {
         f".local/state/openusage/{name}"
@@ -78,6 +82,43 @@ def test_installed_it_runs_killed_it_runs_again_and_uninstalled_only_data_are_le
         )
     }, left
     assert ".local/state/openusage/openusage.db" in left
+    assert not Path(f"/proc/{third}").exists()
     assert (
         manager.run("telemetry", "daemon", "uninstall").stdout == "openusage-telemetry was not installed.\n"
     )
+
+
+def test_details_of_the_status_and_the_log(manager: FakeSystemd) -> None:
+    """Names of variables, and never a value."""
+    assert manager.run("telemetry", "daemon", "restart").stderr.startswith(
+        "openusage: openusage-telemetry is not installed."
+    )
+    manager.program("journalctl", 'echo "journalctl $*"')
+    done = manager.run("telemetry", "daemon", "logs", "-n", "7", "-f")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "journalctl --user --unit=openusage-telemetry.service --lines=7 --follow\n",
+    )
+    unit, env = manager.home / UNIT, manager.home / ENV
+    for file, text in ((unit, ""), (env, 'OPENUSAGE_HUB_TOKEN="s3cret"\nPATH=/bin\n')):
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    done = manager.run("telemetry", "daemon", "status", "--details")
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[2:5] == [
+        "  Service:   systemd, inactive (dead)",
+        f"  Unit:      {unit}",
+        "  Variables: OPENUSAGE_HUB_TOKEN, PATH",
+    ]
+
+
+def test_lines_that_mean_nothing_are_told_by_number_alone(manager: FakeSystemd) -> None:
+    """A token in a line of its own must not end in a log."""
+    env = manager.home / "my.env"
+    env.write_text("PATH=/bin\ns3cret\n")
+    done = manager.run("telemetry", "daemon", "run", "--env-file", str(env), "--db-path", "/proc/no/such")
+    assert done.returncode == 1
+    assert f'openusage: {env}: line 2 is passed over; it should be NAME="value"' in done.stderr
+    assert "s3cret" not in done.stderr
+    missing = manager.run("telemetry", "daemon", "run", "--env-file", "/no/such.env")
+    assert (missing.returncode, "there is no file /no/such.env" in missing.stderr) == (2, True)

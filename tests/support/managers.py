@@ -29,11 +29,7 @@ class FakeSystemd:
         self.home = home
         self.folder = home.with_name(f"{home.name}-manager")
         self.folder.mkdir()
-        program = self.folder / "systemctl"
-        program.write_text(
-            f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(_MANAGER))} "$@"\n'
-        )
-        program.chmod(0o755)
+        self.program("systemctl", f'exec {shlex.quote(sys.executable)} {shlex.quote(str(_MANAGER))} "$@"')
         self.environ = {
             "PATH": f"{self.folder}:{os.environ['PATH']}",
             "FAKE_SYSTEMD": str(self.folder),
@@ -46,11 +42,17 @@ class FakeSystemd:
     def __exit__(self, *_: object) -> None:
         (self.folder / "no-bus").unlink(missing_ok=True)
         subprocess.run(
-            [self.folder / "systemctl", "--user", "disable", "--now", "openusage-telemetry.service"],
+            [self.folder / "systemctl", "--user", "disable", "--now", "whatever-it-runs.service"],
             env=environment(self.home, **self.environ),
             timeout=PATIENCE_S,
             check=False,
         )
+
+    def program(self, name: str, script: str) -> None:
+        """Another one that is found before this machine's."""
+        file = self.folder / name
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
 
     def run(self, *args: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """`openusage …` in this home, with this manager."""

@@ -98,7 +98,7 @@ def disable(name: str) -> int:
     stop()
     wants = units() / "default.target.wants"
     (wants / name).unlink(missing_ok=True)
-    if wants.is_dir():
+    if wants.is_dir() and not any(wants.iterdir()):
         wants.rmdir()
     return 0 if (units() / name).exists() else 1
 

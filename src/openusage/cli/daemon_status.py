@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 
 from openusage import format
+from openusage.read_model.assign import sentence
 from openusage.service import Told
 from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus
 
 Row = tuple[str, str]
+_TITLE = "Telemetry daemon"
 
 
 def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool) -> str:
@@ -31,21 +33,23 @@ def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, detai
         *[("Hooks", text) for text in _hooks(status.hooks)],
         *[("Hub", text) for text in _hubs(status.exporters, now)],
         *[("Note", note) for note in status.notes],
+        *[("Unassigned", sentence(found)) for found in status.unassigned],
     ]
     if details:
         rows += [("Account", f"{account} ({provider})") for provider, account in status.accounts]
+        rows += [("To assign", found.hint) for found in status.unassigned]
         rows += [("Problem", problem) for problem in status.problems]
     elif status.problems:
         count = len(status.problems)
         rows.append(
             ("Problems", f"{count} {'place' if count == 1 else 'places'} not readable, see --details")
         )
-    return _titled(rows)
+    return titled(_TITLE, rows)
 
 
 def not_running(socket: Path, service: list[Row]) -> str:
     """The same when nothing answers."""
-    return _titled([("Running", "no"), *service, ("Socket", str(socket))])
+    return titled(_TITLE, [("Running", "no"), *service, ("Socket", str(socket))])
 
 
 def as_json(status: DaemonStatus | None, socket: Path, service: Told) -> str:
@@ -58,9 +62,10 @@ def as_json(status: DaemonStatus | None, socket: Path, service: Told) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def _titled(rows: list[Row]) -> str:
+def titled(title: str, rows: list[Row]) -> str:
+    """Facts below a title, one a line."""
     width = max(len(name) for name, _ in rows) + 1
-    return "\n".join(["Telemetry daemon", *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
+    return "\n".join([title, *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
 
 
 def _reading(status: DaemonStatus, now: dt.datetime) -> str:

@@ -62,6 +62,7 @@ def command(
     from openusage.cli.surroundings import surroundings
     from openusage.client import HubClient, rollups
     from openusage.lineage import Lineages
+    from openusage.read_model.assign import BORROWERS, BY, Links, sentence, unassigned
     from openusage.reports import grouped
     from openusage.wire.events import EventKind
     from openusage.wire.rollups import By, Filter, Window
@@ -78,7 +79,9 @@ def command(
     lineages = Lineages(here.settings.models.lineages)
     with contextlib.closing(HubClient(hub, token=token or here.token, now=now)) as client:
         reply = client.fleet(asked, lineages.asked(grouped.asked_by(By(by))), where, zone)
-    rows = lineages.grouped(rollups(reply), grouped.asked_by(By(by)))
+        rows = lineages.grouped(rollups(reply), grouped.asked_by(By(by)))
+        borrows = any(row.key[By.PROVIDER] in BORROWERS for row in rows)
+        owners = rollups(client.fleet(asked, BY, where, zone)) if borrows else []
     names = model_names(here.settings, raw=as_json or as_csv or by == "model")
     emit(
         grouped.build(rows, by=By(by), timezone=zone, breakdown=breakdown, names=names),
@@ -88,4 +91,7 @@ def command(
     if reply.copies:
         were, are = ("1 event was", "is") if reply.copies == 1 else (f"{reply.copies:,} events were", "are")
         say(f"{were} on more than one machine and {are} counted once.")
+    accounts = [(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "") for row in owners]
+    for found in unassigned(owners, Links(here.settings.telemetry.provider_links, accounts)):
+        say(f"Unassigned: {sentence(found)} {found.hint}")
     return 0

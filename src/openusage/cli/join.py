@@ -56,10 +56,8 @@ def command(url: str, token_file: str | None, name: str | None, no_service: bool
 
 def _token(file: str | None, given: str, url: str) -> str:
     """From the first place that has one; it is not shown while it is typed."""
-    if file == "-":
-        return sys.stdin.readline().strip()
     if file is not None:
-        return _read(Path(file).expanduser())
+        return read_token(file)
     if given:
         return given
     if sys.stdin.isatty():
@@ -67,11 +65,14 @@ def _token(file: str | None, given: str, url: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def _read(file: Path) -> str:
+def read_token(file: str) -> str:
+    """The token in a file; `-` is standard input. Raises `UsageError`."""
     from openusage.errors import UsageError
 
+    if file == "-":
+        return sys.stdin.readline().strip()
     try:
-        return file.read_text("utf-8").strip()
+        return Path(file).expanduser().read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as e:
         why = (isinstance(e, OSError) and e.strerror) or "it is not text"
         raise UsageError(f"The token cannot be read from {file}: {why}.") from e

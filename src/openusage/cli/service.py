@@ -48,7 +48,7 @@ def install(dry_run: bool, verbose: bool) -> int:
     keeper = service.daemon_keeper(here.paths, here.environ, verbose=verbose)
     names = service.daemon_names(here)
     if dry_run:
-        click.echo("\n".join(keeper.install_described(here.environ, names)))
+        click.echo("\n".join(keeper.install_described(here.environ, names, {})))
         return 0
     service.refuse_unkept(here, keeper)
     written = keeper.install(here.environ, names, {})

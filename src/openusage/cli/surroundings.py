@@ -25,19 +25,24 @@ class Surroundings(NamedTuple):
     """Of the hub, from the environment; empty: none."""
 
 
-def adopt(env_file: Path | None = None) -> list[int]:
+def adopt(env_file: Path | None = None) -> None:
     """Sets the variables of a service's environment file that are not set, for all of this process.
 
     `None`: that of this machine's daemon, if there is one. So a daemon that was started by hand, or by a
-    manager that reads no such file, has what its service has. Gives the numbers of lines that mean nothing.
+    manager that reads no such file, has what its service has. Lines that mean nothing are told by number.
+
+    Raises:
+        ServiceError: it cannot be read.
     """
+    from openusage.cli.diagnostics import say
     from openusage.service import EnvFile
 
     file = env_file or Paths.from_env(os.environ, _home()).state_dir / DAEMON_ENV
     found = EnvFile(file).read()
     for name, value in found.variables.items():
         os.environ.setdefault(name, value)
-    return found.passed_over
+    for number in found.passed_over:
+        say(f'openusage: {file}: line {number} is passed over; it should be NAME="value"')
 
 
 def surroundings() -> Surroundings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,6 +58,7 @@ class HubProbe:
             raise UsageError(f"{url} is not a hub's address: it {e}.") from e
         self.host = urlsplit(self.url).netloc
         self._now = now
+        self._timeout_s = timeout_s
         self._http = httpx.Client(
             headers={"User-Agent": f"openusage/{__version__}"}, timeout=timeout_s, follow_redirects=False
         )
@@ -178,14 +180,17 @@ class HubProbe:
     def _ask(
         self, method: str, path: str, headers: dict[str, str] | None = None, content: bytes = b""
     ) -> httpx.Response:
-        """The answer, or as much of it as a hub has to say."""
+        """The answer, or as much of it as a hub has to say; a byte now and then does not hold it up."""
         body = bytearray()
+        deadline = time.monotonic() + self._timeout_s
         try:
             with self._http.stream(method, self.url + path, headers=headers, content=content) as answer:
                 for part in answer.iter_bytes():
                     body += part
                     if len(body) > MAX_ANSWER_BYTES:
                         break
+                    if time.monotonic() > deadline:
+                        raise httpx.ReadTimeout("the answer does not end")
         except httpx.TimeoutException as e:
             raise PeerUnreachable(f"{self.host} does not answer in time.", _UNREACHABLE) from e
         except httpx.TransportError as e:
@@ -232,7 +237,7 @@ def _detail(answer: httpx.Response) -> str:
 def _object(answer: httpx.Response) -> dict[str, Any]:
     try:
         said = msgspec.json.decode(answer.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 

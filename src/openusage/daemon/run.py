@@ -13,7 +13,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,7 +31,8 @@ from openusage.daemon.server import HookResult, Server, application, bind
 from openusage.daemon.spool import Spool, Taken, keep_taking
 from openusage.daemon.standing import Standing
 from openusage.daemon.watch import watch
-from openusage.errors import SourceError, SourceUnavailable, StoreError
+from openusage.daemon.writer import Writer
+from openusage.errors import SourceError, SourceUnavailable
 from openusage.exporter import Exporter
 from openusage.format import size_bytes
 from openusage.lineage import Lineages
@@ -84,7 +84,7 @@ class Daemon:
         )
         hooked = {p.SPEC.id: p for p in providers if isinstance(p, ParsesHooks)}
         self._spool = Spool(config.spool, hooked, store.add, now_s=lambda: now().timestamp())
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._writer = Writer()
         self._standing = standing = Standing(config, store, now)
         self._lineages = Lineages(config.lineages)
         self._answers = Answers(
@@ -108,7 +108,6 @@ class Daemon:
         )
         self._roots: list[str] = []
         self._flat_roots: list[str] = []
-        self._write_error = ""
         self._troubles = Problems()
         """Of the store, as `health` tells them."""
         self._changed: set[str] = set()
@@ -129,7 +128,7 @@ class Daemon:
         finally:
             listening.close()
             self._config.socket.unlink(missing_ok=True)
-            self._writer.shutdown(wait=True, cancel_futures=True)
+            self._writer.close()
             self._store.close()
             if self._http is not None:
                 self._http.close()
@@ -198,22 +197,25 @@ class Daemon:
         loop = asyncio.get_running_loop()
         schedule = Schedule(loop.time(), collect_s=self._config.collect_s, poll_s=self._config.poll_s)
         polling: asyncio.Future[None] | None = None
-        await self._write(self._store.reprice)  # the price table may know more than at the last start
+        await self._writer.do(self._store.reprice)  # the price table may know more than at the last start
         while not stop.is_set():
             for job in schedule.due(loop.time()):
                 if job is Job.COLLECT:
                     roots = self._roots, self._flat_roots
                     found = await self._collect()
-                    schedule.collected(loop.time(), found=found, failed=bool(self._write_error))
+                    last = self._standing.last
+                    took_s = last.elapsed_s if last is not None else 0.0
+                    failed = bool(self._writer.error)
+                    schedule.collected(loop.time(), found=found, failed=failed, took_s=took_s)
                     if (self._roots, self._flat_roots) != roots:
                         for event in moved:
                             event.set()
                 elif job is Job.POLL:
                     if polling is None or polling.done():
                         polling = asyncio.ensure_future(self._poll(schedule))
-                    schedule.polled(loop.time())
+                    schedule.done(job, loop.time())
                 elif job is Job.CHECKPOINT:
-                    await self._write(self._store.checkpoint)
+                    await self._writer.do(self._store.checkpoint)
                     schedule.done(job, loop.time())
                 else:
                     schedule.done(job, loop.time(), backlog=await self._prune())
@@ -223,7 +225,7 @@ class Daemon:
                 # and a burst before the first sweep is part of it: then look everywhere.
                 if changed and self._standing.first_done and not _any_folder(changed):
                     await self._collect(changed)
-                    if self._write_error:
+                    if self._writer.error:
                         schedule.collected(loop.time(), found=False, failed=True)
                 else:
                     schedule.wake(loop.time())
@@ -252,7 +254,7 @@ class Daemon:
             self._wake.set()
 
     async def _take_hooks(self) -> Taken | None:
-        return await self._write(self._take_spooled)
+        return await self._writer.do(self._take_spooled, wrote=lambda taken: taken.files > 0)
 
     def _take_spooled(self) -> Taken:
         taken = self._spool.step()
@@ -267,13 +269,13 @@ class Daemon:
 
     async def _collect(self, changed: Collection[str] | None = None) -> bool:
         async with self._collecting:
-            passed = await self._write(lambda: self._pass(changed))
+            passed = await self._writer.do(lambda: self._pass(changed))
             self._last_pass_s = asyncio.get_running_loop().time()
         if passed is None:
             return False
         if not self._standing.first_done and not self._stopping.is_set():
             self._standing.first_done = True
-            await self._write(self._store.checkpoint)
+            await self._writer.do(self._store.checkpoint)
             self._tell_exporters()
         elif passed.found:
             self._tell_exporters()
@@ -311,37 +313,31 @@ class Daemon:
         """Ask the vendors in a thread that nothing waits for at the end."""
         if self._http is None:
             return
-        records, errors = await aside(self._collector.poll)
+        began_s = asyncio.get_running_loop().time()
+        polled = await aside(lambda: self._collector.poll(lambda *source: schedule.asks(source, began_s)))
+        records = [record for answer in polled for record in answer.records]
         if records:
-            await self._write(lambda: self._store.add(records))
+            await self._writer.do(lambda: self._store.add(records))
             self._tell_exporters()
-        failures = [e.message for e in errors]
-        for text in failures:
-            if text not in self._standing.source_errors:
-                log.warning("%s", text)
-        self._standing.source_errors = failures
-        if errors:
-            wait_s = max((_retry_after_s(e) for e in errors), default=0.0)
-            schedule.polled(asyncio.get_running_loop().time(), failed=True, retry_after_s=wait_s)
+        refusals = dict(self._standing.refusals)
+        for answer in polled:
+            source, error = (answer.provider, answer.account), answer.error
+            # The vendor's wait counts from its answer, our own from when the poll began.
+            wait_s = 0.0 if error is None else _retry_after_s(error)
+            wait_s += asyncio.get_running_loop().time() - began_s if wait_s else 0.0
+            schedule.polled(source, began_s, failed=error is not None, retry_after_s=wait_s)
+            told = refusals.pop(source, None)
+            if error is not None:
+                refusals[source] = error.message
+                if error.message != told:
+                    log.warning("%s", error.message)
+        found = self._standing.found
+        self._standing.refusals = {source: told for source, told in refusals.items() if source in found}
 
     async def _prune(self) -> bool:
         now_us = int(self._now().timestamp() * 1e6)
-        pruned = await self._write(lambda: self._store.prune(now_us, self._config.retention_days))
+        pruned = await self._writer.do(lambda: self._store.prune(now_us, self._config.retention_days))
         return bool(pruned and pruned.backlog)
-
-    async def _write(self, job: Callable[[], T]) -> T | None:
-        """Run in the writer thread. A store that cannot be written is said once, and tried again later."""
-        try:
-            result = await asyncio.get_running_loop().run_in_executor(self._writer, job)
-        except StoreError as e:
-            if e.message != self._write_error:
-                log.error("%s", e.message)
-            self._write_error = e.message
-            return None
-        if self._write_error:
-            log.info("the store can be written again")
-        self._write_error = ""
-        return result
 
     # -- what the socket asks --------------------------------------------------------------------
 
@@ -369,7 +365,7 @@ class Daemon:
         assert isinstance(provider, ParsesHooks)
         now_us = int(self._now().timestamp() * 1e6)
         records = provider.parse_hook(payload, account or provider.SPEC.default_account, now_us)
-        added = await self._write(lambda: self._store.add(records)) if records else None
+        added = await self._writer.do(lambda: self._store.add(records)) if records else None
         self._wake.set()
         self._tell_exporters()
         stored = added.inserted + added.updated if added else 0
@@ -390,7 +386,7 @@ class Daemon:
         return self._standing.notes()
 
     def status(self) -> DaemonStatus:
-        return self._standing.status(self._spool.status())
+        return self._standing.status(self._spool.status(), self._answers.unassigned())
 
     # -- what the parts ask ----------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from openusage.daemon.schedule import Progress, progress_text
 from openusage.exporter import Exporter
 from openusage.format import age, printable
 from openusage.store import Store
-from openusage.wire.local import DaemonStatus, SpoolStatus
+from openusage.wire.local import DaemonStatus, SpoolStatus, Unassigned
 
 API_VERSION = "v1"
 
@@ -44,8 +44,8 @@ class Standing:
         """When `last` ended."""
         self.first_done = False
         """The first pass is through."""
-        self.source_errors: list[str] = []
-        """Of vendors that were asked."""
+        self.refusals: dict[tuple[str, str], str] = {}
+        """What vendors said last who could not be asked, by provider and account."""
         self.problems = Problems()
         """Places in the logs."""
 
@@ -73,14 +73,14 @@ class Standing:
                 notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
             elif exporter.records_state == "failing":
                 notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
-        return notes + self.source_errors
+        return notes + list(self.refusals.values())
 
     def backlog(self) -> int | None:
         """Records that wait for a hub; `None`: none is sent."""
         sent = [e.status() for e in self.exporters]
         return max((s.records_waiting for s in sent if s.records_state != "off"), default=None)
 
-    def status(self, hooks: SpoolStatus) -> DaemonStatus:
+    def status(self, hooks: SpoolStatus, unassigned: list[Unassigned]) -> DaemonStatus:
         """What the daemon says of itself."""
         health = self._store.health()
         return DaemonStatus(
@@ -96,11 +96,12 @@ class Standing:
             events=health.events,
             collecting=self._reading(),
             last_collected_at=self.last_at,
-            problems=self.problems.shown(time.monotonic()) + self.source_errors,
+            problems=self.problems.shown(time.monotonic()) + list(self.refusals.values()),
             notes=self.health(),
             exporters=[e.status() for e in self.exporters],
             hooks=hooks,
             first_read_done=self.first_done,
+            unassigned=unassigned,
         )
 
     def _reading(self) -> str:

@@ -72,7 +72,7 @@ class Block(msgspec.Struct, frozen=True):
         return Mark(size, zlib.crc32(self.data[self.size - size : self.size]))
 
 
-class FileState(msgspec.Struct, frozen=True):
+class FileState(msgspec.Struct, frozen=True, gc=False):
     """What a stat tells; decides if there is anything to read, and from where."""
 
     path: str

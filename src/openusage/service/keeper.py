@@ -67,12 +67,15 @@ class Keeper:
                 "`pipx install openusage`, and use that one.",
             )
 
-    def install_described(self, environ: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    def install_described(
+        self, environ: Mapping[str, str], names: Iterable[str], changes: Mapping[str, str | None]
+    ) -> list[str]:
         """What `install` would do, a line each; of variables their names alone."""
         self.refuse_vanishing(environ)
-        known = sorted({*names_taken(names, environ), *self.env.read().variables})
+        changed = {name for name, value in changes.items() if value is not None}
+        known = {*names_taken(names, environ), *self.env.read().variables, *changed}
         return [
-            f"Would write {self.env.path} (0600) with: {', '.join(known) or 'nothing'}",
+            f"Would write {self.env.path} (0600) with: {', '.join(sorted(known)) or 'nothing'}",
             *described(self.manager.install(self.service)),
         ]
 

@@ -13,6 +13,7 @@ from openusage.settings._read import describe, hub_url, load
 from openusage.settings._tree import (
     DEFAULT_LISTEN_ADDR,
     HUB_TOKEN_ENV,
+    SETTINGS_VERSION,
     AccountSettings,
     Dashboard,
     DashboardProvider,
@@ -31,6 +32,7 @@ from openusage.settings._write import Change, Updated, update
 __all__ = [
     "DEFAULT_LISTEN_ADDR",
     "HUB_TOKEN_ENV",
+    "SETTINGS_VERSION",
     "AccountSettings",
     "Change",
     "Dashboard",

@@ -27,7 +27,7 @@ Borrow: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
 """Lends a connection for one question."""
 
 
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
+class Machine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A machine whose records are kept here."""
 
     id: str
@@ -243,6 +243,19 @@ class Answers:
                 """
             )
             return [(provider, account) for provider, account in rows]
+
+    def repeated(self) -> dict[tuple[str, str, str], int]:
+        """(machine, provider, account) -> how many of its messages a second session of it has too, because
+        a conversation was resumed or forked there. They count once. Of the raw events kept; O(those)."""
+        with self._borrow() as db:
+            rows = db.execute(
+                """
+                SELECT s.machine, s.provider, s.account, sum(e.n) FROM (
+                    SELECT series_id, count(*) AS n FROM event WHERE repeated GROUP BY 1
+                ) e JOIN series s ON s.id = e.series_id GROUP BY 1, 2, 3
+                """
+            )
+            return {(machine, provider, account): n for machine, provider, account, n in rows}
 
     def oldest_us(self) -> int | None:
         """Time of the first event ever seen. O(rows of the first day)."""

@@ -37,6 +37,23 @@ class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a back-fill will roughly take still; `None`: there is none, or it cannot be said yet."""
 
 
+class Unassigned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor answered to a tool, while no account is known to pay for it. It counts for the tool."""
+
+    provider: str
+    """The tool that recorded it."""
+    account: str
+    upstream: str
+    """The vendor that answered."""
+    requests: int
+    tokens: int
+    cost_usd: float | None
+    """`None`: no request has a cost."""
+    last_at: dt.datetime | None
+    hint: str
+    """The setting that would assign it."""
+
+
 class SpoolStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What tools' hooks left for the daemon. Counts are those since its start."""
 
@@ -74,6 +91,8 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     exporters: list[ExporterStatus] = []
     hooks: SpoolStatus | None = None
     first_read_done: bool = False
+    unassigned: list[Unassigned] = []
+    """Of all time, the most first."""
 
 
 class ReadModelAccount(msgspec.Struct, frozen=True):

@@ -162,6 +162,8 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     flat_plan: bool = False
     """A plan with a flat price: costs are what the API would have charged, hidden by default."""
     plan: str = ""
+    unassigned: list[str] = []
+    """Vendors whose answers no account is known to pay for."""
     attributes: dict[str, str] = {}
     diagnostics: dict[str, str] = {}
     others: list[tuple[str, str]] = []

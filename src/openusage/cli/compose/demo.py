@@ -186,7 +186,7 @@ def _set_environ(wanted: Mapping[str, str]) -> None:
 
 def _tell_of_silent(database: Path, begun: dt.datetime, tools: Mapping[str, list[InventedTool]]) -> None:
     """What the hub heard before it was started: of machines that are silent since."""
-    from openusage.hub.history import OWN
+    from openusage.hub.opener import OWN
     from openusage.store import Met, Run, Store
 
     store = Store.open(

@@ -69,7 +69,7 @@ def run_hub(
     host, port = guard(
         listen or settings.hub.listen_addr, token=token, allow_public=allow_public or tokens.exists
     )
-    tls = _tls(settings, paths)
+    tls = tls_of(settings, paths)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
     book = price_book(paths)
     history = History.open(
@@ -129,7 +129,8 @@ class Own(NamedTuple):
     token: str
 
 
-def _tls(settings: Settings, paths: Paths) -> Tls | None:
+def tls_of(settings: Settings, paths: Paths) -> Tls | None:
+    """What the settings name; `None`: the hub speaks no TLS. Raises `OpenUsageError`."""
     from openusage.hub import Tls
     from openusage.paths import expand
 

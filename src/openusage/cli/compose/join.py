@@ -94,7 +94,8 @@ def leave(here: Surroundings, say: Say) -> int:
     keeper = service.daemon_keeper(here.paths, here.environ)
     was = known or undo.by_hand(here.paths.settings_file)
     undo.restore(here.paths.settings_file, was, here.paths.shown(here.paths.settings_file))
-    keeper.env.update({HUB_TOKEN_ENV: was.token_before})
+    if not keeper.env.update({HUB_TOKEN_ENV: was.token_before}):
+        keeper.env.remove()
     say(f"This machine does not push to {target or was.target} any more; its token is gone from here.")
     if was.service_made:
         keeper.uninstall()
