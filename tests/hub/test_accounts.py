@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from openusage.hub.accounts import KEY, Accounts
+from openusage.hub.accounts import Accounts
 from openusage.hub.machines import Kept, ask_kept
 from openusage.hub.opener import OWN
+from openusage.read_model.accounts import KEY
 from openusage.read_model.windows import from_us
 from openusage.store import Forgotten, Met, Store
 from openusage.wire.events import AccountFact, QuotaReading, Scope

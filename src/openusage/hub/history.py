@@ -31,6 +31,7 @@ from openusage.hub.upkeep import begin, is_damage, look
 from openusage.read_model.windows import to_us
 from openusage.store import Answers, Met, Store
 from openusage.store.events import PriceOf
+from openusage.wire.sessions import Explain, unexplained
 
 T = TypeVar("T")
 
@@ -68,6 +69,7 @@ class History:
         *,
         now: Callable[[], dt.datetime],
         price: PriceOf,
+        explain: Explain = unexplained,
         retention_days: int = RETENTION_DAYS,
         tick_s: float = TICK_S,
         max_memory_events: int = MAX_MEMORY_EVENTS,
@@ -75,6 +77,8 @@ class History:
         self.path = path
         """Its database; `None`: none."""
         self._now = now
+        self.explain = explain
+        """Why a message costs what it does."""
         self._retention_days = retention_days
         self._tick_s = tick_s
         self._max_memory_events = max_memory_events
@@ -110,10 +114,11 @@ class History:
         *,
         now: Callable[[], dt.datetime],
         price: PriceOf,
+        explain: Explain = unexplained,
         retention_days: int = RETENTION_DAYS,
     ) -> History:
         """The history in `path`; `None` keeps it in memory. Never fails: see `notes`."""
-        return cls(path, now=now, price=price, retention_days=retention_days)
+        return cls(path, now=now, price=price, explain=explain, retention_days=retention_days)
 
     @property
     def notes(self) -> list[str]:
