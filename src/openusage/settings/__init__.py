@@ -16,6 +16,7 @@ from openusage.settings._tree import (
     AccountSettings,
     Dashboard,
     DashboardProvider,
+    DashboardSection,
     Data,
     Export,
     Hub,
@@ -25,7 +26,7 @@ from openusage.settings._tree import (
     Ui,
     View,
 )
-from openusage.settings._write import Change, Updated, update
+from openusage.settings._write import Change, Updated, applied, update
 
 __all__ = [
     "DEFAULT_LISTEN_ADDR",
@@ -34,6 +35,7 @@ __all__ = [
     "Change",
     "Dashboard",
     "DashboardProvider",
+    "DashboardSection",
     "Data",
     "Export",
     "Hub",
@@ -43,6 +45,7 @@ __all__ = [
     "Ui",
     "Updated",
     "View",
+    "applied",
     "describe",
     "hub_url",
     "load",

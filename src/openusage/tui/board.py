@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from openusage import format as fmt
 from openusage.client import Frame, PaneFrame
 from openusage.errors import OpenUsageError
+from openusage.settings import DashboardProvider
 from openusage.tui.lines import clean
 from openusage.wire.pane import Pane
 from openusage.wire.rollups import By
@@ -132,6 +133,12 @@ class Board:
         self.next_try_at: dt.datetime | None = None
         self.filter = ""
         self.selected = ""
+        self.layout_word = ""
+        """How tiles are laid out, when that needs saying."""
+        self.waiting = f"Asking {clean(label)} …"
+        """What is said before the first answer."""
+        self._providers: Sequence[DashboardProvider] = ()
+        self._ordered: list[Account] = []
         self._hint = ""
         self._hint_until: dt.datetime | None = None
 
@@ -148,6 +155,18 @@ class Board:
             self.pane_frame = outcome.pane
         else:
             self.frame, self.accounts = outcome.frame, outcome.accounts
+            self._order()
+
+    def arrange(self, providers: Sequence[DashboardProvider]) -> None:
+        """Show accounts in this order; those that are not listed follow, those switched off are left out."""
+        self._providers = providers
+        self._order()
+
+    def _order(self) -> None:
+        rank = {p.account_id: at for at, p in enumerate(self._providers)}
+        off = {p.account_id for p in self._providers if not p.enabled}
+        shown = [a for a in self.accounts if a.sections.account_id not in off]
+        self._ordered = sorted(shown, key=lambda a: rank.get(a.sections.account_id, len(rank)))
 
     @property
     def pane(self) -> Pane | None:
@@ -173,10 +192,12 @@ class Board:
     def in_scope(self) -> list[Account]:
         """The accounts that are shown without a filter."""
         scope = self.scope
-        return self.accounts if scope is None else [a for a in self.accounts if scope.holds(a.sections)]
+        return self._ordered if scope is None else [a for a in self._ordered if scope.holds(a.sections)]
 
     def visible(self) -> list[Account]:
         """The accounts that match the filter."""
+        if not self.filter:
+            return self.in_scope()
         return [a for a in self.in_scope() if matches(a.sections, self.filter)]
 
     def chosen(self) -> Account | None:
@@ -245,10 +266,12 @@ class Board:
             return [f"No account matches “{clean(self.filter)}”.", "Esc clears the filter."]
         if self.accounts and self.scope is not None:
             return [self._none_of(self.scope, now), "Esc goes back to the fleet."]
+        if self.accounts:
+            return ["All accounts are switched off.", "Press , to switch them on in the settings."]
         if self.error is not None:
             return [self._failure(self.error, now, tz)]
         if self.frame is None:
-            return [f"Asking {clean(self.label)} …"]
+            return [self.waiting]
         if self.frame.notes:
             return [clean(note) for note in self.frame.notes]
         return [line for line in self.empty_text.splitlines() if line]
@@ -270,7 +293,7 @@ class Board:
         if self.error is not None:
             return [self._failure(self.error, now, tz)]
         if self.pane is None:
-            return [f"Asking {clean(self.label)} …"]
+            return [self.waiting]
         notes = [clean(note) for note in self.pane.notes]
         return notes or [line for line in self.empty_text.splitlines() if line]
 
