@@ -24,7 +24,6 @@ from openusage.tui.views.wall import Wall
 from openusage.wire.sections import Sections
 from tests.tui.sample import CLAUDE, CODEX, FLEET, LOCAL, NOW, FakeSource, key_of, later, on
 
-
 HIDDEN_COSTS = Settings(dashboard=Dashboard(hide_costs=True))
 
 
