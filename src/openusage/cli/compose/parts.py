@@ -149,5 +149,5 @@ def nothing_found() -> str:
     return (
         "No coding tool found on this machine. Looked for:\n"
         f"{looked}\n"
-        "Use one of them, and it appears here by itself. To look around with invented data: make demo"
+        "Use one of them, and it appears here by itself. To look around with invented data: openusage demo"
     )
