@@ -390,10 +390,10 @@ async def test_a_terminal_that_is_too_small_says_so_and_comes_back() -> None:
 
 
 async def test_nothing_found_shows_the_callers_words() -> None:
-    text = "No coding tool found on this machine. Looked for 22 tools.\nTo look around: make demo"
+    text = "No coding tool found on this machine. Looked for 22 tools.\nTo look around: `openusage demo`."
     async with running(FakeSource([]), empty_text=text) as (app, _):
         assert "No coding tool found on this machine. Looked for 22 tools." in screen_text(app)
-        assert "To look around: make demo" in screen_text(app)
+        assert "To look around: `openusage demo`." in screen_text(app)
 
 
 async def test_the_first_read_is_told_while_nothing_is_known() -> None:

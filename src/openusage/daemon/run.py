@@ -399,12 +399,14 @@ class Daemon:
         )
 
     def _accounts(self) -> list[tuple[str, str]]:
-        """Found now, then those that only the store knows: logs go, what was read stays."""
+        """Found now, then those that only the store knows: logs go, what was read stays.
+
+        Also those that are switched off: whoever shows them knows that, and can switch them on again.
+        """
         stored = self._store.reader().accounts()
         known = self._found + [a for a in stored if a not in self._found]
         rank = {account: n for n, account in enumerate(self._config.order)}
-        shown = [a for a in known if a[1] not in self._config.hidden]
-        return sorted(shown, key=lambda a: rank.get(a[1], len(rank)))
+        return sorted(known, key=lambda a: rank.get(a[1], len(rank)))
 
     def _progressed(self, progress: Progress) -> None:
         self._progress = progress if progress.bytes_total > (8 << 20) else None
@@ -415,7 +417,8 @@ class Daemon:
         """Nothing before the first pass is through: half a history would be a wrong total on the hub."""
         if not self._first_done:
             return []
-        return list(self._answers.snapshots(self._config.window).values())
+        snapshots = self._answers.snapshots(self._config.window).values()
+        return [s for s in snapshots if s.account_id not in self._config.hidden]
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:

@@ -37,7 +37,7 @@ DEFAULTS = Settings()
 LOCAL_REFRESH_S = 1.0
 """So that a new turn is on the screen within two seconds: reading and drawing it takes a part of them."""
 
-EMPTY_LOCAL = "No coding tool found on this machine.\nTo see the dashboard with invented data: make demo"
+EMPTY_LOCAL = "No coding tool found on this machine.\nTo look around: `openusage demo`."
 EMPTY_HUB = (
     "No machine has pushed yet.\nSet export.target in ~/.config/openusage/settings.json of each machine."
 )
@@ -236,8 +236,10 @@ class DashboardApp(App[None]):
         is_asked_for = outcome.window == board.window and (pane is None or pane.pane.group is board.group)
         if outcome.error is None and (not is_asked_for or (pane is not None) is not board.is_fleet):
             return
-        self.board.take(outcome, self._now())
-        self._redraw()
+        if self.board.take(outcome, self._now()):
+            self._redraw()
+        else:
+            self.tick()
 
     def on_dashboard_app_broken(self, message: Broken) -> None:
         raise message.error

@@ -142,20 +142,25 @@ class Board:
         self._hint = ""
         self._hint_until: dt.datetime | None = None
 
-    def take(self, outcome: Outcome, now: dt.datetime) -> None:
-        """Put a poll's outcome in place."""
+    def take(self, outcome: Outcome, now: dt.datetime) -> bool:
+        """Put a poll's outcome in place; whether it says anything that was not known."""
         if outcome.error is not None:
             self.error = outcome.error
             self.next_try_at = now + dt.timedelta(seconds=outcome.retry_in_s)
-            return
+            return True
+        had_error, notes = self.error is not None, self.notes(now)
         self.error, self.next_try_at = None, None
         if outcome.pane is not None:
             if outcome.pane.pane is not self.pane:
                 self.pane_heard_at = outcome.pane.fetched_at
             self.pane_frame = outcome.pane
-        else:
-            self.frame, self.accounts = outcome.frame, outcome.accounts
+            return True
+        is_first, self.frame = self.frame is None, outcome.frame
+        if is_first or not _are_same(self.accounts, outcome.accounts):
+            self.accounts = outcome.accounts
             self._order()
+            return True
+        return had_error or not self.accounts or notes != self.notes(now)
 
     def arrange(self, providers: Sequence[DashboardProvider]) -> None:
         """Show accounts in this order; those that are not listed follow, those switched off are left out."""
@@ -296,6 +301,11 @@ class Board:
             return [self.waiting]
         notes = [clean(note) for note in self.pane.notes]
         return notes or [line for line in self.empty_text.splitlines() if line]
+
+
+def _are_same(one: Sequence[Account], two: Sequence[Account]) -> bool:
+    """The very same ones: what did not change is not decoded again."""
+    return len(one) == len(two) and all(a is b for a, b in zip(one, two, strict=True))
 
 
 def _sentence(text: str) -> str:

@@ -42,6 +42,10 @@ class OverviewScreen(Filtered):
         Binding("escape", "back", "all accounts, then the fleet", key_display="Esc", show=False),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._sums = overview.Sums()
+
     def compose(self) -> ComposeResult:
         yield Lines(id="tiny")
         yield Lines(id="bar")
@@ -100,8 +104,8 @@ class OverviewScreen(Filtered):
         app = self.dashboard
         view = app.view()
         width, height = self.size
-        rows = overview.rows(width, height) if app.board.accounts else 0
-        sums = overview.summed([a.sections for a in app.board.visible()], view)
+        rows = overview.rows(width, height) if app.board.in_scope() else 0
+        sums = self._sums.of(app.board.visible(), view)
         top = [chrome.rule(width, view.palette), *overview.draw(sums, width, rows, view)]
         self.query_one("#top", Lines).show(top)
 

@@ -288,21 +288,41 @@ def hidden(account: Sections, room: int, view: View) -> int:
     return sum(wants.values()) - sum(shares(wants, room, order=view.tile_sections, stretch=True).values())
 
 
-def draw(account: Sections, width: int, height: int, view: View, selected: bool) -> list[Strip]:
-    """The whole tile, `height` lines of `width` cells."""
-    palette = view.palette
-    edge = palette.accent if selected else palette.faint
-    line, side, corners = ("━", "┃", "┏┓┗┛") if selected else ("─", "│", "╭╮╰╯")
-    inner = width - 4
+class Inside(msgspec.Struct, frozen=True):
+    """What stands between a tile's upper and lower edge, with its sides."""
+
+    lines: list[Strip]
+    more: int
+    """Lines of data that are left out."""
+
+
+def inside(account: Sections, width: int, height: int, view: View, selected: bool) -> Inside:
+    """The middle of a tile of `height` lines: it changes with the data, and seldom with the time."""
+    side, edge = ("┃" if selected else "│"), _edge(view, selected)
+    sides = strip([(f"{side} ", edge)], 2), strip([(f" {side}", edge)], 2)
+    rows = [Strip.join([sides[0], row, sides[1]]) for row in body(account, width - 4, height - 2, view)]
+    return Inside(rows, hidden(account, height - 2, view))
+
+
+def framed(account: Sections, found: Inside, width: int, view: View, selected: bool) -> list[Strip]:
+    """The whole tile: with who it is and how old above, and what is left out below."""
+    edge = _edge(view, selected)
+    line, corners = ("━", "┏┓┗┛") if selected else ("─", "╭╮╰╯")
     top = _border(
         header.title(account, view), header.place(account, view), width, (corners[0], line, corners[1]), edge
     )
-    more = hidden(account, height - 2, view)
-    hint: list[list[Part]] = [[(f"{more} more", palette.dim)]] if more else []
+    hint: list[list[Part]] = [[(f"{found.more} more", view.palette.dim)]] if found.more else []
     bottom = _border([], hint, width, (corners[2], line, corners[3]), edge)
-    sides = strip([(f"{side} ", edge)], 2), strip([(f" {side}", edge)], 2)
-    rows = [Strip.join([sides[0], row, sides[1]]) for row in body(account, inner, height - 2, view)]
-    return [top, *rows, bottom]
+    return [top, *found.lines, bottom]
+
+
+def _edge(view: View, selected: bool) -> Style:
+    return view.palette.accent if selected else view.palette.faint
+
+
+def draw(account: Sections, width: int, height: int, view: View, selected: bool) -> list[Strip]:
+    """The whole tile, `height` lines of `width` cells."""
+    return framed(account, inside(account, width, height, view, selected), width, view, selected)
 
 
 def _border(

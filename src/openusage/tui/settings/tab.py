@@ -30,7 +30,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Stays the same while the row moves."""
     name: str
     mark: str = ""
-    """`[x]`, `(•)`: whether it is chosen."""
+    """`[x]`, `(●)`: whether it is chosen."""
     value: str = ""
     mood: Mood = Mood.PLAIN
     note: str = ""
@@ -43,7 +43,7 @@ def box(is_on: bool) -> str:
 
 def dot(is_on: bool) -> str:
     """The mark of one out of several."""
-    return "(•)" if is_on else "( )"
+    return "(●)" if is_on else "( )"
 
 
 class KeyState(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,9 @@ Only tiles in sight are drawn, each once a change; lines that differ are put on 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -27,6 +28,22 @@ from openusage.tui.views.scene import EMPTY, Scene, moved, place, shown
 from openusage.wire.sections import Sections
 
 _ALONE_WIDTH, _ALONE_HEIGHT = 100, 28
+_BEAT_S = 10
+"""What stands inside a tile is drawn anew so often while its data stay: countdowns go on in minutes."""
+_SOON_S = 180
+"""A reset that is so near is counted down every second."""
+
+
+class _Made(NamedTuple):
+    """The middle of a tile, and what it was made of."""
+
+    account: Sections
+    look: tuple[object, ...]
+    inside: tile.Inside
+
+
+def _is_soon(at: dt.datetime, now: dt.datetime) -> bool:
+    return abs((at - now).total_seconds()) < _SOON_S
 
 
 class Wall(ScrollView, can_focus=True):
@@ -73,6 +90,8 @@ class Wall(ScrollView, can_focus=True):
         self._scene = EMPTY
         self._drawn: dict[int, list[Strip]] = {}
         """By box."""
+        self._inside: dict[str, _Made] = {}
+        """By account: what can be used again."""
         self._said: list[str] = []
         self._single = False
         self._empty: list[Strip] = []
@@ -112,6 +131,8 @@ class Wall(ScrollView, can_focus=True):
         """
         self._accounts, self._selected, self._said = list(accounts), selected, said
         self._layout, self._single = layout, alone
+        if len(self._inside) > 2 * len(self._accounts):
+            self._inside.clear()
         view = self._view()
         region = self.container_size
         scene = self._arranged(view)
@@ -173,7 +194,7 @@ class Wall(ScrollView, can_focus=True):
             if box.y + box.height <= top or box.y >= top + self.size.height:
                 continue
             for y, (was, now) in enumerate(zip(strips, self._tile(at), strict=False)):
-                if was != now:
+                if was is not now and was != now:
                     self.refresh(Region(box.x, box.y + y - top, box.width, 1))
 
     def _tile(self, at: int) -> list[Strip]:
@@ -184,12 +205,22 @@ class Wall(ScrollView, can_focus=True):
             if self._is_page(self._scene.shown):
                 strips = self._page(index, box.width)
             else:
-                account = self._accounts[index]
-                strips = tile.draw(
-                    account.sections, box.width, box.height, self._view(), account.key == self._selected
-                )
+                strips = self._framed(self._accounts[index], box)
             self._drawn[at] = strips
         return strips
+
+    def _framed(self, account: Account, box: Box) -> list[Strip]:
+        """A tile. Its middle is made anew when the data, the look or the time ask for it."""
+        view, sections, selected = self._view(), account.sections, account.key == self._selected
+        soon = any(g.resets_at is not None and _is_soon(g.resets_at, view.now) for g in sections.gauges)
+        beat = view.now if soon else int(view.now.timestamp() // _BEAT_S)
+        chosen = (view.palette, view.costs_of(sections), view.tile_sections, view.hides_empty)
+        look = (beat, chosen, box.width, box.height, selected)
+        made = self._inside.get(account.key)
+        if made is None or made.account is not sections or made.look != look:
+            found = tile.inside(sections, box.width, box.height, view, selected)
+            made = self._inside[account.key] = _Made(sections, look, found)
+        return tile.framed(sections, made.inside, box.width, view, selected)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
