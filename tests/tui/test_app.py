@@ -2,68 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from textual import events
-from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input
 
 from openusage.client import Frame
 from openusage.errors import PeerRefused, PeerUnreachable, SettingsError
-from openusage.settings import Change, Dashboard, DashboardProvider, Settings, applied
-from openusage.tui.app import DashboardApp
+from openusage.settings import Change, Dashboard, DashboardProvider, Settings
 from openusage.tui.canvas import Lines, Page
 from openusage.tui.frame import HelpScreen
 from openusage.tui.screens import DetailScreen, OverviewScreen
 from openusage.tui.views.wall import Wall
 from openusage.wire.sections import Sections
+from tests.tui.pilots import KeptSettings, app_for, running, screen_text, until
 from tests.tui.sample import CLAUDE, CODEX, FLEET, LOCAL, NOW, FakeSource, key_of, later, on
 
 HIDDEN_COSTS = Settings(dashboard=Dashboard(hide_costs=True))
-
-
-class KeptSettings:
-    """What was saved, in memory."""
-
-    def __init__(self) -> None:
-        self.saved: list[Settings] = []
-
-    def save(self, change: Change) -> Settings:
-        self.saved.append(applied(self.saved[-1] if self.saved else Settings(), change))
-        return self.saved[-1]
-
-
-def app_for(source: FakeSource, **options: object) -> DashboardApp:
-    given: dict[str, object] = {"now": lambda: NOW, "tz": dt.UTC, "decode": source.decode, "refresh_s": 60}
-    return DashboardApp(source, **(given | options))  # type: ignore[arg-type]
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Wait until it is so; the test's time limit ends what never comes."""
-    while not condition():
-        await pilot.pause(0.005)
-    await pilot.pause()
-
-
-@asynccontextmanager
-async def running(
-    source: FakeSource, size: tuple[int, int] = (120, 40), **options: object
-) -> AsyncIterator[tuple[DashboardApp, Pilot[None]]]:
-    """The app after its first answer."""
-    app = app_for(source, **options)
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.board.frame is not None or app.board.error is not None)
-        yield app, pilot
-
-
-def screen_text(app: DashboardApp) -> str:
-    """The screen as characters."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
 async def test_the_first_answer_is_on_the_screen() -> None:

@@ -222,11 +222,11 @@ class Board:
         windows = {a.sections.totals.window for a in self.in_scope() if a.sections.totals.window}
         return windows.pop() if len(windows) == 1 else ""
 
-    def status(self, now: dt.datetime, tz: dt.tzinfo) -> str:
-        """Where the data come from and how old they are, or what is wrong."""
+    def status(self, now: dt.datetime, tz: dt.tzinfo, *, brief: bool = False) -> str:
+        """Where the data come from and how old they are, or what is wrong; `brief`: not how many."""
         if self.error is not None:
             return self._failure(self.error, now, tz)
-        parts = [self.source()]
+        parts = [clean(self.label) if brief else self.source()]
         if self._said_at is not None:
             parts.append(f"{fmt.age(self.elapsed_s(now))} ago")
         return " · ".join(parts)

@@ -31,6 +31,8 @@ def bar(board: Board, width: int, view: View) -> list[Strip]:
         tail = [*_layout(board, palette), *_window(board, palette)]
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         start = [(" ", palette.text)]
+    if width - cells(start) - cells(tail) - 2 < cell_len(status) and board.layout_word and not failed:
+        status, tail = board.status(view.now, view.tz, brief=True), _layout(board, palette)
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         tail = []
     status = fit(status, width - cells(start) - 1)
@@ -63,7 +65,7 @@ def _costs(board: Board, view: View) -> list[Part]:
 
 
 def _layout(board: Board, palette: Palette) -> list[Part]:
-    return [(f"{board.layout_word}   ", palette.dim)] if board.layout_word and not board.is_fleet else []
+    return [(f"{board.layout_word}  ", palette.dim)] if board.layout_word and not board.is_fleet else []
 
 
 def _windows(board: Board, palette: Palette) -> list[Part]:

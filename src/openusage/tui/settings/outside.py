@@ -30,9 +30,9 @@ def _key_row(key: KeyState) -> Row:
     if not key.masked:
         state, mood, note = "MISS", Mood.DIM, f"set {key.variable}" if key.variable else ""
     elif key.source == "env":
-        state, mood, note = "ENV", Mood.GOOD, f"{key.masked}  {key.variable}"
+        state, mood, note = "ENV", Mood.GOOD, f"{key.masked} in {key.variable}"
     else:
-        state, mood, note = "OK", Mood.GOOD, f"{key.masked}  {key.source}"
+        state, mood, note = "OK", Mood.GOOD, f"{key.masked} in {key.source}"
     return Row(
         key=f"{key.provider}:{key.variable}:{key.source}",
         name=clean(key.provider),

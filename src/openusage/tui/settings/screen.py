@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from openusage.errors import OpenUsageError
 from openusage.tui import chrome
 from openusage.tui.canvas import Lines, Page
-from openusage.tui.lines import clean, strip
+from openusage.tui.lines import clean, strip, wrapped
 from openusage.tui.settings import draw
 from openusage.tui.settings.accounts import AccountsTab
 from openusage.tui.settings.data import DataTab
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _WIDEST, _TALLEST = 124, 30
 _EDGES = 7
 """Cells that border, padding and a scroll bar take at the sides."""
+_MOST_SAID = 4
+"""Lines of an answer, such as what could not be saved."""
 _CLOSE: tuple[tuple[str, str], ...] = (("Tab", "next"), ("Esc", "close"))
 
 
@@ -180,7 +182,7 @@ class SettingsScreen(ModalScreen[None]):
         hints = [*self._tab.keys(), *_CLOSE]
         foot = [chrome.keys(hints, inner, palette)]
         if self._said:
-            foot = [strip([(self._said, palette.warn)], inner)]
+            foot = [strip([(line, palette.warn)], inner) for line in wrapped(self._said, inner, _MOST_SAID)]
         self.query_one("#foot", Lines).show(foot)
 
     def _keep_in_sight(self, page: Page, y: int, room: int) -> None:

@@ -52,25 +52,19 @@ class Fitted(msgspec.Struct, frozen=True):
     """The layout on the screen."""
 
     layout: Layout
-    is_auto: bool = False
-    """It stands in for one that does not fit."""
-
-    @property
-    def word(self) -> str:
-        """As the title bar says it; nothing for what needs no word."""
-        if self.is_auto:
-            return f"{self.layout} (auto)"
-        return "" if self.layout is Layout.GRID else str(self.layout)
+    word: str = ""
+    """What the title bar says of it: `tabs`, `tabs (auto)`; nothing of a grid."""
 
 
 def fitted(wanted: Layout, width: int, accounts: int) -> Fitted:
-    """The wanted layout, or what stands in for it at this width. A grid of one column is a stack."""
+    """The wanted layout, or what stands in for it at this width.
+
+    A grid that has one column is called a stack, but its tiles leave out what does not fit, as in a grid.
+    """
     if accounts < 2:
         return Fitted(Layout.GRID)
-    if wanted is Layout.SPLIT and width < LEAST_SPLIT:
-        return Fitted(Layout.TABS, is_auto=True)
-    if wanted is Layout.COMPARE and width < LEAST_PAIR:
-        return Fitted(Layout.TABS, is_auto=True)
-    if wanted is Layout.GRID and width < LEAST_PAIR:
-        return Fitted(Layout.STACKED, is_auto=True)
-    return Fitted(wanted)
+    if (wanted is Layout.SPLIT and width < LEAST_SPLIT) or (wanted is Layout.COMPARE and width < LEAST_PAIR):
+        return Fitted(Layout.TABS, f"{Layout.TABS} (auto)")
+    if wanted is Layout.GRID:
+        return Fitted(Layout.GRID, f"{Layout.STACKED} (auto)" if width < LEAST_PAIR else "")
+    return Fitted(wanted, str(wanted))

@@ -38,7 +38,8 @@ class Tabs(msgspec.Struct, frozen=True):
 def tabs(accounts: Sequence[Account], selected: int, width: int, view: View) -> Tabs:
     """As many tabs as fit around the selected one; at both ends how many more there are."""
     palette = view.palette
-    labels = [_tab(account.sections, view) for account in accounts]
+    room = max(width - 2 * _MORE - 2, 1)
+    labels = [_tab(account.sections, room, view) for account in accounts]
     sizes = [cells(label) + 2 for label in labels]
     first, last = _around(sizes, selected, width)
     parts: list[Part] = [(f"‹ {first}".ljust(_MORE) if first else " ", palette.dim)]
@@ -55,8 +56,8 @@ def tabs(accounts: Sequence[Account], selected: int, width: int, view: View) -> 
     return Tabs(strip(parts, width), spans)
 
 
-def _tab(account: Sections, view: View) -> list[Part]:
-    """`● Claude Code work-laptop`."""
+def _tab(account: Sections, room: int, view: View) -> list[Part]:
+    """`● Claude Code work-laptop`; what goes beyond `room` cells is left out."""
     palette = view.palette
     found = header.state(account, view)
     name = clean(account.name) or clean(account.provider_id)
@@ -64,9 +65,12 @@ def _tab(account: Sections, view: View) -> list[Part]:
     rest = " ".join(filter(None, (label, clean(account.machine))))
     parts: list[Part] = [
         (f"{header.SIGNS[found]} ", header.sign_style(account, found, palette)),
-        (shortened(name, _LONGEST_TAB), palette.text),
+        (shortened(name, min(_LONGEST_TAB, room - 2)), palette.text),
     ]
-    return [*parts, (f" {shortened(rest, _LONGEST_TAB)}", palette.dim)] if rest else parts
+    rest = shortened(rest, _LONGEST_TAB)
+    return (
+        [*parts, (f" {rest}", palette.dim)] if rest and cells(parts) + 1 + cell_len(rest) <= room else parts
+    )
 
 
 def _around(sizes: Sequence[int], selected: int, width: int) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from openusage.tui.grid import Box, Grid, arrange
 from openusage.tui.lines import blank
 from openusage.tui.sections.daily import Measure
 from openusage.tui.view import View
-from openusage.tui.views.layout import Layout
+from openusage.tui.views.layout import LEAST_PAIR, Layout
 from openusage.tui.views.scene import EMPTY, Scene, moved, place, shown
 from openusage.wire.sections import Sections
 
@@ -150,6 +150,8 @@ class Wall(ScrollView, can_focus=True):
         bar = self.styles.scrollbar_size_vertical
         kept = next((i for i, a in enumerate(self._accounts) if a.key == self._kept), None)
         found = shown(self._layout, len(self._accounts), self._index, kept, self._scene.shown)
+        if self._layout is Layout.COMPARE and width < LEAST_PAIR - bar:  # until another layout is chosen
+            found = [self._index]
         if self._is_page(found):
             lines = len(self._page(found[0], width - bar))
             return Scene(Grid([Box(0, 0, width - bar, lines)], 1, lines), found)
