@@ -453,3 +453,23 @@ def test_sections_are_read_in_their_order(tmp_path: Path) -> None:
     file.write_text('{"dashboard": {"widget_sections": [{"enabled": true}]}}')
     with pytest.raises(SettingsError, match=r"widget_sections\[0\]\.id must be text, found nothing"):
         load(file)
+
+
+@pytest.mark.parametrize("version", [2, 2.5, 999_999_999])
+def test_a_file_of_a_newer_form_is_refused_and_not_touched(version: float, file: Path) -> None:
+    """Before its fields are looked at, which may be of any kind."""
+    text = json.dumps({"settings_version": version, "ui": "of another kind"})
+    error = refusal(file, text)
+    assert error.message == (
+        f"{NAME}: was written by a newer openusage (settings version {version:g}, this one knows 1)"
+    )
+    assert error.hint == "Update openusage on this machine."
+    with pytest.raises(SettingsError, match="by a newer openusage"):
+        update(file, {"data.time_window": "7d"}, NAME)
+    assert file.read_text() == text
+
+
+def test_a_file_of_this_form_is_read_and_kept(file: Path) -> None:
+    assert load(written(file, {"settings_version": 1})).settings_version == 1
+    assert load(written(file, {"settings_version": None})).settings_version == 1
+    assert "settings_version must be a whole number" in refusal(file, {"settings_version": "1"}).message

@@ -23,8 +23,8 @@ from openusage.cli.compose.demo import invented, wait_until_told
 from openusage.cli.compose.parts import now
 from openusage.client import DaemonClient, HubClient, SnapshotSource
 from openusage.settings import Dashboard, Settings
+from openusage.tui import drawing
 from openusage.tui.app import DashboardApp
-from tools import drawing
 from tools.png import smaller
 
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures" / "hub"

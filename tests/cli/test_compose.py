@@ -334,3 +334,18 @@ def test_keys_are_told_by_their_place_and_those_that_are_missing_too(
     assert by_variable["MY_MISTRAL_KEY"].masked == ""
     assert by_variable["OPENCODE_API_KEY"].masked == ""
     assert secret not in str(found)
+
+
+def test_integrations_of_tools_that_are_here_are_put_in_and_taken_out(paths: Paths) -> None:
+    assert screen.switches(paths, {}) == []
+    config = paths.home / ".claude" / "settings.json"
+    config.parent.mkdir()
+    config.write_text('{"theirs": 1}')
+    (row,) = screen.switches(paths, {})
+    assert (row.name, row.state()) == ("Claude Code", "not installed")
+    assert row.install() == "Claude Code is installed; it tells the daemon from now on."
+    assert row.state() == "installed"
+    assert row.install() == "Claude Code: nothing to change."
+    assert "hooks" in config.read_text()
+    assert row.uninstall() == "Claude Code is gone; its files are as they were."
+    assert (row.state(), config.read_text()) == ("not installed", '{"theirs": 1}')

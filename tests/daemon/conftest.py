@@ -42,6 +42,7 @@ def start(home: Path, tmp_path: Path) -> Iterator[Start]:
             environ={},
             socket=tmp_path / "d.sock",
             database=tmp_path / "d.db",
+            spool=tmp_path / "hook-spool",
             machine="laptop",
             tz="UTC",
             collect_s=collect_s,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from openusage.lineage.names import barest, forms, nearest
 from openusage.pricing import Match, PriceBook
-from openusage.pricing._names import barest, forms, nearest
 
 BOOK = PriceBook.load()
 NOW_US = 1_795_000_000_000_000

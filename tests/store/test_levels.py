@@ -33,6 +33,8 @@ FILTERS = (
     Filter(models=("opus",), accounts=("work",)),
     Filter(kinds=(EventKind.MESSAGE,)),
     Filter(kinds=(EventKind.TOOL,)),
+    Filter(clients=("CLI", "")),
+    Filter(sessions=("s1", "")),
 )
 BEGINNINGS = (None, HOUR_US // 8, 3 * HOUR_US, DAY_US, 2 * DAY_US + 7, 11 * DAY_US, 12 * DAY_US - 1)
 ENDS = (None, 0, 1, HOUR_US // 9, DAY_US + HOUR_US, 10 * DAY_US)
@@ -172,6 +174,8 @@ def test_a_write_that_fails_leaves_them_as_they_were(tmp_path: Path) -> None:
         ((By.MODEL,), Filter(kinds=(EventKind.MESSAGE,)), ["rollup_day", "rollup"]),
         ((By.TOOL,), ANY, ["rollup_day", "rollup"]),
         ((By.SESSION,), ANY, ["rollup"]),
+        ((By.MODEL,), Filter(clients=("CLI",)), ["sum_slot"]),
+        ((), Filter(sessions=("s1",)), ["rollup"]),
     ],
 )
 def test_the_coarsest_table_that_knows_the_labels_is_read(

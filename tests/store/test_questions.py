@@ -84,17 +84,25 @@ def test_filters_let_through_what_they_name(store: Store) -> None:
             tool("c", project="other"),
         ]
     )
-    store.add([message("d")], machine="m2")
+    store.add([message("d", client="IDE", session="s2")], machine="m2")
+    store.add([message("e", provider="codex", project="z", model="z", session=None)], machine="m3")
 
     def events(**where: tuple[str, ...]) -> int:
         return store.usage(ALL, (), Filter(**where))[0].events  # type: ignore[arg-type]
 
-    assert events() == 4
-    assert events(providers=("codex",)) == 1
-    assert events(providers=("codex", "claude_code")) == 4
+    assert events() == 5
+    assert events(providers=("codex",)) == 2
+    assert events(providers=("codex", "claude_code")) == 5
     assert events(accounts=("claude-code",), machines=("m-laptop",)) == 2
-    assert events(kinds=(EventKind.MESSAGE,)) == 3
+    assert events(kinds=(EventKind.MESSAGE,)) == 4
     assert events(projects=("other",)) == 1
+    assert events(clients=("IDE",)) == 1
+    assert events(clients=("IDE", "")) == 5
+    assert events(sessions=("s1",)) == 3
+    assert events(sessions=("s1", "s2")) == 4
+    assert events(sessions=("s1",), providers=("codex",)) == 1
+    assert events(sessions=("",)) == 1
+    assert events(sessions=("s1",), clients=("IDE",)) == 0
     assert events(models=("gpt-5", "opus")) == 3
     assert events(models=("'; DROP TABLE event; --",)) == 0
 

@@ -44,6 +44,15 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.inserted or self.updated)
 
 
+class Polled(msgspec.Struct, frozen=True, kw_only=True):
+    """What one account's vendor answered."""
+
+    provider: str
+    account: str
+    records: list[Record]
+    error: SourceError | None = None
+
+
 class Collector:
     """Reads every account of every provider into one store. Not thread-safe: one pass at a time."""
 
@@ -66,6 +75,8 @@ class Collector:
         self._now_s = now_s
         self._ahead_from_bytes = ahead_from_bytes
         self._cursors: dict[tuple[str, str], dict[str, FileCursor]] = {}
+        self._read_once: set[tuple[str, str]] = set()
+        """Accounts that were read to their end since we started."""
 
     def accounts(self) -> list[tuple[Provider, Account]]:
         """Everything found on this machine now. A provider that fails to look is skipped, and said so."""
@@ -88,8 +99,8 @@ class Collector:
         env = self._env()
         done = Pass()
         work = [(p, a, self._known(p, a)) for p, a in self.accounts() if _concerns(a, changed)]
-        # A burst is small: to plan it would cost more than to read it.
-        sizes = [_size(p, a, c, env) if changed is None else 0 for p, a, c in work]
+        # What is new since the last pass is small: to plan it, every file is looked at once more.
+        sizes = [_size(p, a, c, env) if self._is_unread(p, a, changed) else 0 for p, a, c in work]
         total, before = sum(sizes), 0
         with contextlib.ExitStack() as children:
             reads: list[Iterator[Chunk]] = []
@@ -120,6 +131,9 @@ class Collector:
 
         return tell
 
+    def _is_unread(self, provider: Provider, account: Account, changed: Collection[str] | None) -> bool:
+        return changed is None and (provider.SPEC.id, account.id) not in self._read_once
+
     def _known(self, provider: Provider, account: Account) -> dict[str, FileCursor]:
         """The account's cursors, read from the store once and then kept here as they are stored."""
         key = (provider.SPEC.id, account.id)
@@ -149,6 +163,8 @@ class Collector:
                 tell(bytes_read)
                 if self._should_stop():
                     break
+            else:
+                self._read_once.add((provider.SPEC.id, account.id))
         except SourceError as e:
             problems.append(e.message)
         except StoreError:
@@ -174,20 +190,27 @@ class Collector:
             known.pop(path, None)
         return added
 
-    def poll(self) -> tuple[list[Record], list[SourceError]]:
-        """Ask the vendors' APIs. Writes nothing: network time must not hold the writer."""
+    def poll(self, asks: Callable[[str, str], bool] = lambda provider, account: True) -> list[Polled]:
+        """Ask the vendors' APIs, of the accounts that `asks` says. Writes nothing: network time must not hold
+        the writer."""
         env = self._env()
+        return [
+            self._polled(provider, account, env)
+            for provider, account in self.accounts()
+            if asks(provider.SPEC.id, account.id)
+        ]
+
+    def _polled(self, provider: Provider, account: Account, env: Env) -> Polled:
         records: list[Record] = []
-        errors: list[SourceError] = []
-        for provider, account in self.accounts():
-            try:
-                records += provider.poll(account, env)
-            except SourceError as e:
-                errors.append(e)
-            except Exception as e:  # one vendor's surprise must not stop the others; it is logged in full
-                log.exception("%s: polling failed", provider.SPEC.id)
-                errors.append(SourceError(f"{provider.SPEC.name}: {type(e).__name__}: {e}"))
-        return records, errors
+        error: SourceError | None = None
+        try:
+            records += provider.poll(account, env)
+        except SourceError as e:
+            error = e
+        except Exception as e:  # one vendor's surprise must not stop the others; it is logged in full
+            log.exception("%s: polling failed", provider.SPEC.id)
+            error = SourceError(f"{provider.SPEC.name}: {type(e).__name__}: {e}")
+        return Polled(provider=provider.SPEC.id, account=account.id, records=records, error=error)
 
 
 def _size(provider: Provider, account: Account, cursors: dict[str, FileCursor], env: Env) -> int:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,17 +24,24 @@ from openusage.daemon.answers import Answer, Answers
 from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
+from openusage.daemon.details import Asked, Details, Told, zone_name
 from openusage.daemon.problems import Problems
-from openusage.daemon.schedule import Job, Progress, Schedule, progress_text
-from openusage.daemon.server import API_VERSION, HookResult, Server, application, bind
+from openusage.daemon.schedule import Job, Progress, Schedule
+from openusage.daemon.server import HookResult, Server, application, bind
+from openusage.daemon.spool import Spool, Taken, keep_taking
+from openusage.daemon.standing import Standing
 from openusage.daemon.watch import watch
-from openusage.errors import SourceError, SourceUnavailable, StoreError
+from openusage.daemon.writer import Writer
+from openusage.errors import SourceError, SourceUnavailable
 from openusage.exporter import Exporter
-from openusage.format import age, printable, size_bytes
+from openusage.format import size_bytes
+from openusage.lineage import Lineages
 from openusage.providers._contract import Env, ParsesHooks, Provider
+from openusage.read_model.windows import bounded
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, UsageRequest
 from openusage.wire.rollups import Rollup
+from openusage.wire.sessions import Explain, unexplained
 from openusage.wire.snapshot import UsageSnapshot
 
 log = logging.getLogger("openusage.daemon")
@@ -47,6 +52,8 @@ MIN_PASS_GAP_S = 0.2
 """A tool that writes all the time is read at most so often."""
 FRESH_S = 1.0
 """A report's question first collects, unless the last pass ended this recently."""
+HOOKED_S = 5.0
+"""What hooks told makes the daemon look everywhere, unless it just did."""
 VENDOR_TIMEOUT_S = 8.0
 
 
@@ -60,6 +67,7 @@ class Daemon:
         providers: list[Provider],
         *,
         now: Callable[[], dt.datetime],
+        explain: Explain = unexplained,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._config = config
@@ -74,32 +82,36 @@ class Daemon:
         self._collector = Collector(
             store, providers, self._env, on_progress=self._progressed, should_stop=self._stopping.is_set
         )
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        hooked = {p.SPEC.id: p for p in providers if isinstance(p, ParsesHooks)}
+        self._spool = Spool(config.spool, hooked, store.add, now_s=lambda: now().timestamp())
+        self._writer = Writer()
+        self._standing = standing = Standing(config, store, now)
+        self._lineages = Lineages(config.lineages)
         self._answers = Answers(
             store,
-            accounts=self._accounts,
+            accounts=standing.accounts,
             links=config.links,
             now=now,
             tz=config.tz,
-            notes=self.notes,
+            lineages=self._lineages,
+            notes=standing.notes,
         )
-        self._found: list[tuple[str, str]] = []
+        self._details = Details(
+            store,
+            accounts=standing.accounts,
+            hidden=config.hidden,
+            now=now,
+            explain=explain,
+            lineages=self._lineages,
+            notes=standing.notes,
+            backlog=standing.backlog,
+        )
         self._roots: list[str] = []
         self._flat_roots: list[str] = []
-        self._progress: Progress | None = None
-        self._last: Pass | None = None
-        self._last_at: dt.datetime | None = None
-        self._write_error = ""
-        self._source_errors: list[str] = []
-        self._problems = Problems()
-        """Places in the logs."""
         self._troubles = Problems()
         """Of the store, as `health` tells them."""
-        self._database_id = _file_id(config.database)
         self._changed: set[str] = set()
-        self._first_done = False
-        self._started_at = now()
-        self._exporters = [Exporter(t, self._to_export, now=now, records=store) for t in config.targets]
+        standing.exporters = [Exporter(t, self._to_export, now=now, records=store) for t in config.targets]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._serving = threading.Event()
@@ -116,7 +128,7 @@ class Daemon:
         finally:
             listening.close()
             self._config.socket.unlink(missing_ok=True)
-            self._writer.shutdown(wait=True, cancel_futures=True)
+            self._writer.close()
             self._store.close()
             if self._http is not None:
                 self._http.close()
@@ -137,7 +149,7 @@ class Daemon:
         self._stop = stop = asyncio.Event()
         if self._stopping.is_set():
             stop.set()
-        self._wake = asyncio.Event()
+        self._wake, self._spooled = asyncio.Event(), asyncio.Event()
         moved, flat_moved = asyncio.Event(), asyncio.Event()
         server = Server(
             uvicorn.Config(
@@ -153,11 +165,18 @@ class Daemon:
             asyncio.create_task(server.serve(sockets=[listening])),  # type: ignore[list-item]
             asyncio.create_task(watch(lambda: self._roots, self._saw, stop, moved)),
             asyncio.create_task(
-                watch(lambda: self._flat_roots, self._saw, stop, flat_moved, recursive=False)
+                watch(
+                    lambda: [*self._flat_roots, str(self._config.spool)],
+                    self._saw,
+                    stop,
+                    flat_moved,
+                    recursive=False,
+                )
             ),
+            asyncio.create_task(keep_taking(self._take_hooks, self._hooked, self._spooled, stop)),
             asyncio.create_task(self._work(stop, (moved, flat_moved))),
         ]
-        tasks += [asyncio.create_task(e.run(stop)) for e in self._exporters]
+        tasks += [asyncio.create_task(e.run(stop)) for e in self._standing.exporters]
         log.info("version %s, socket %s, machine %s", __version__, self._config.socket, self._config.machine)
         self._serving.set()
         stopped = asyncio.create_task(stop.wait())
@@ -178,22 +197,25 @@ class Daemon:
         loop = asyncio.get_running_loop()
         schedule = Schedule(loop.time(), collect_s=self._config.collect_s, poll_s=self._config.poll_s)
         polling: asyncio.Future[None] | None = None
-        await self._write(self._store.reprice)  # the price table may know more than at the last start
+        await self._writer.do(self._store.reprice)  # the price table may know more than at the last start
         while not stop.is_set():
             for job in schedule.due(loop.time()):
                 if job is Job.COLLECT:
                     roots = self._roots, self._flat_roots
                     found = await self._collect()
-                    schedule.collected(loop.time(), found=found, failed=bool(self._write_error))
+                    last = self._standing.last
+                    took_s = last.elapsed_s if last is not None else 0.0
+                    failed = bool(self._writer.error)
+                    schedule.collected(loop.time(), found=found, failed=failed, took_s=took_s)
                     if (self._roots, self._flat_roots) != roots:
                         for event in moved:
                             event.set()
                 elif job is Job.POLL:
                     if polling is None or polling.done():
                         polling = asyncio.ensure_future(self._poll(schedule))
-                    schedule.polled(loop.time())
+                    schedule.done(job, loop.time())
                 elif job is Job.CHECKPOINT:
-                    await self._write(self._store.checkpoint)
+                    await self._writer.do(self._store.checkpoint)
                     schedule.done(job, loop.time())
                 else:
                     schedule.done(job, loop.time(), backlog=await self._prune())
@@ -201,9 +223,9 @@ class Daemon:
                 changed, self._changed = self._changed, set()
                 # A hook wakes us without a path, a new folder may have been filled before it was watched,
                 # and a burst before the first sweep is part of it: then look everywhere.
-                if changed and self._first_done and not _any_folder(changed):
+                if changed and self._standing.first_done and not _any_folder(changed):
                     await self._collect(changed)
-                    if self._write_error:
+                    if self._writer.error:
                         schedule.collected(loop.time(), found=False, failed=True)
                 else:
                     schedule.wake(loop.time())
@@ -224,18 +246,36 @@ class Daemon:
 
     def _saw(self, changed: set[str]) -> None:
         """The watcher saw these paths change."""
-        self._changed |= changed
-        self._wake.set()
+        hooks = {path for path in changed if self._spool.holds(path)}
+        if hooks:
+            self._spooled.set()
+        if changed - hooks:
+            self._changed |= changed - hooks
+            self._wake.set()
+
+    async def _take_hooks(self) -> Taken | None:
+        return await self._writer.do(self._take_spooled, wrote=lambda taken: taken.files > 0)
+
+    def _take_spooled(self) -> Taken:
+        taken = self._spool.step()
+        self._standing.problems.see(taken.problems, time.monotonic())
+        return taken
+
+    def _hooked(self) -> None:
+        """Hooks told something. Logs tell more; usually the watcher has seen them, too."""
+        self._tell_exporters()
+        if asyncio.get_running_loop().time() - self._last_pass_s > HOOKED_S:
+            self._wake.set()
 
     async def _collect(self, changed: Collection[str] | None = None) -> bool:
         async with self._collecting:
-            passed = await self._write(lambda: self._pass(changed))
+            passed = await self._writer.do(lambda: self._pass(changed))
             self._last_pass_s = asyncio.get_running_loop().time()
         if passed is None:
             return False
-        if not self._first_done and not self._stopping.is_set():
-            self._first_done = True
-            await self._write(self._store.checkpoint)
+        if not self._standing.first_done and not self._stopping.is_set():
+            self._standing.first_done = True
+            await self._writer.do(self._store.checkpoint)
             self._tell_exporters()
         elif passed.found:
             self._tell_exporters()
@@ -243,20 +283,21 @@ class Daemon:
 
     def _tell_exporters(self) -> None:
         """There are records to send. Not before the first pass is through: sending would slow it down."""
-        if self._first_done:
-            for exporter in self._exporters:
+        if self._standing.first_done:
+            for exporter in self._standing.exporters:
                 exporter.wake()
 
     def _pass(self, changed: Collection[str] | None) -> Pass:
         passed = self._collector.run(changed)
         if changed is None:
             accounts = self._collector.accounts()
-            self._found = [(p.SPEC.id, a.id) for p, a in accounts]
+            self._standing.found = [(p.SPEC.id, a.id) for p, a in accounts]
             self._roots = sorted({root for _, a in accounts for root in a.roots})
             self._flat_roots = sorted({root for _, a in accounts for root in a.flat_roots})
             self._troubles.see(self.health(), time.monotonic())
-        self._problems.see(passed.problems, time.monotonic())
-        if passed.found or passed.problems != (self._last.problems if self._last else []):
+        self._standing.problems.see(passed.problems, time.monotonic())
+        last = self._standing.last
+        if passed.found or passed.problems != (last.problems if last else []):
             log.info(
                 "collected %d new, %d changed, %s, %d problems, %.0f ms",
                 passed.inserted,
@@ -265,56 +306,56 @@ class Daemon:
                 len(passed.problems),
                 passed.elapsed_s * 1000,
             )
-        self._last, self._last_at, self._progress = passed, self._now(), None
+        self._standing.last, self._standing.last_at, self._standing.progress = passed, self._now(), None
         return passed
 
     async def _poll(self, schedule: Schedule) -> None:
         """Ask the vendors in a thread that nothing waits for at the end."""
         if self._http is None:
             return
-        records, errors = await aside(self._collector.poll)
+        began_s = asyncio.get_running_loop().time()
+        polled = await aside(lambda: self._collector.poll(lambda *source: schedule.asks(source, began_s)))
+        records = [record for answer in polled for record in answer.records]
         if records:
-            await self._write(lambda: self._store.add(records))
+            await self._writer.do(lambda: self._store.add(records))
             self._tell_exporters()
-        failures = [e.message for e in errors]
-        for text in failures:
-            if text not in self._source_errors:
-                log.warning("%s", text)
-        self._source_errors = failures
-        if errors:
-            wait_s = max((_retry_after_s(e) for e in errors), default=0.0)
-            schedule.polled(asyncio.get_running_loop().time(), failed=True, retry_after_s=wait_s)
+        refusals = dict(self._standing.refusals)
+        for answer in polled:
+            source, error = (answer.provider, answer.account), answer.error
+            # The vendor's wait counts from its answer, our own from when the poll began.
+            wait_s = 0.0 if error is None else _retry_after_s(error)
+            wait_s += asyncio.get_running_loop().time() - began_s if wait_s else 0.0
+            schedule.polled(source, began_s, failed=error is not None, retry_after_s=wait_s)
+            told = refusals.pop(source, None)
+            if error is not None:
+                refusals[source] = error.message
+                if error.message != told:
+                    log.warning("%s", error.message)
+        found = self._standing.found
+        self._standing.refusals = {source: told for source, told in refusals.items() if source in found}
 
     async def _prune(self) -> bool:
         now_us = int(self._now().timestamp() * 1e6)
-        pruned = await self._write(lambda: self._store.prune(now_us, self._config.retention_days))
+        pruned = await self._writer.do(lambda: self._store.prune(now_us, self._config.retention_days))
         return bool(pruned and pruned.backlog)
-
-    async def _write(self, job: Callable[[], T]) -> T | None:
-        """Run in the writer thread. A store that cannot be written is said once, and tried again later."""
-        try:
-            result = await asyncio.get_running_loop().run_in_executor(self._writer, job)
-        except StoreError as e:
-            if e.message != self._write_error:
-                log.error("%s", e.message)
-            self._write_error = e.message
-            return None
-        if self._write_error:
-            log.info("the store can be written again")
-        self._write_error = ""
-        return result
 
     # -- what the socket asks --------------------------------------------------------------------
 
     def answer(self, window: str, only: list[str]) -> Answer:
         return self._answers.answer(window or self._config.window, only)
 
+    def detail(self, asked: Asked) -> Told:
+        return self._details.answer(asked)
+
     async def usage(self, question: UsageRequest) -> list[Rollup]:
         loop = asyncio.get_running_loop()
         if loop.time() - self._last_pass_s > FRESH_S:
             await self._collect()
         ask = self._store.reader()
-        return await asyncio.to_thread(ask.usage, question.window, question.by, question.where, question.tz)
+        window = bounded(question.window, self._now(), zone_name(question.tz))
+        return await asyncio.to_thread(
+            self._lineages.usage, ask.usage, window, question.by, question.where, question.tz
+        )
 
     def knows_hook(self, source: str) -> bool:
         return isinstance(self._providers.get(source), ParsesHooks)
@@ -324,7 +365,7 @@ class Daemon:
         assert isinstance(provider, ParsesHooks)
         now_us = int(self._now().timestamp() * 1e6)
         records = provider.parse_hook(payload, account or provider.SPEC.default_account, now_us)
-        added = await self._write(lambda: self._store.add(records)) if records else None
+        added = await self._writer.do(lambda: self._store.add(records)) if records else None
         self._wake.set()
         self._tell_exporters()
         stored = added.inserted + added.updated if added else 0
@@ -338,54 +379,14 @@ class Daemon:
         )
 
     def health(self) -> list[str]:
-        return [*self._store.health().notes, *self._lost_database()]
-
-    def _lost_database(self) -> list[str]:
-        """Somebody took the file away below us: SQLite goes on writing to what nobody can open again."""
-        if _file_id(self._config.database) == self._database_id:
-            return []
-        return [
-            f"{printable(str(self._config.database))} was removed or replaced while the daemon runs. "
-            "Restart the daemon: it makes a new one and reads the logs again that still exist."
-        ]
+        return self._standing.health()
 
     def notes(self) -> list[str]:
         """What a screen's status line should say."""
-        notes = self.health()
-        if text := self._reading():
-            notes.append(text)
-        for exporter in (e.status() for e in self._exporters):
-            if exporter.state == "failing":
-                since = exporter.last_ok_at
-                last = f"; last push {age((self._now() - since).total_seconds())} ago" if since else ""
-                notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
-            elif exporter.records_state == "failing":
-                notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
-        return notes + self._source_errors
-
-    def _reading(self) -> str:
-        return progress_text(self._progress) if self._progress is not None else ""
+        return self._standing.notes()
 
     def status(self) -> DaemonStatus:
-        health = self._store.health()
-        return DaemonStatus(
-            pid=os.getpid(),
-            version=__version__,
-            api_version=API_VERSION,
-            started_at=self._started_at,
-            machine=self._config.machine,
-            socket=printable(str(self._config.socket)),
-            database=printable(str(self._config.database)),
-            size_bytes=health.size_bytes,
-            accounts=list(self._accounts()),
-            events=health.events,
-            collecting=self._reading(),
-            last_collected_at=self._last_at,
-            problems=self._problems.shown(time.monotonic()) + self._source_errors,
-            notes=self.health(),
-            exporters=[e.status() for e in self._exporters],
-            first_read_done=self._first_done,
-        )
+        return self._standing.status(self._spool.status(), self._answers.unassigned())
 
     # -- what the parts ask ----------------------------------------------------------------------
 
@@ -398,35 +399,17 @@ class Daemon:
             base_urls=self._config.base_urls,
         )
 
-    def _accounts(self) -> list[tuple[str, str]]:
-        """Found now, then those that only the store knows: logs go, what was read stays.
-
-        Also those that are switched off: whoever shows them knows that, and can switch them on again.
-        """
-        stored = self._store.reader().accounts()
-        known = self._found + [a for a in stored if a not in self._found]
-        rank = {account: n for n, account in enumerate(self._config.order)}
-        return sorted(known, key=lambda a: rank.get(a[1], len(rank)))
-
     def _progressed(self, progress: Progress) -> None:
-        self._progress = progress if progress.bytes_total > (8 << 20) else None
+        self._standing.progress = progress if progress.bytes_total > (8 << 20) else None
         if self._on_progress is not None:
             self._on_progress(progress)
 
     def _to_export(self) -> list[UsageSnapshot]:
         """Nothing before the first pass is through: half a history would be a wrong total on the hub."""
-        if not self._first_done:
+        if not self._standing.first_done:
             return []
         snapshots = self._answers.snapshots(self._config.window).values()
         return [s for s in snapshots if s.account_id not in self._config.hidden]
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def _any_folder(paths: Collection[str]) -> bool:

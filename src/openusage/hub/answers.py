@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from openusage.hub.accounts import fold
 from openusage.hub.board import Board
 from openusage.hub.history import History
 from openusage.hub.http import match_tag
 from openusage.hub.machines import NOTHING, Kept, Roll, ask_kept
 from openusage.hub.usage import Asked, answer
+from openusage.lineage import Lineages
+from openusage.read_model.accounts import fold
 from openusage.store import Answers, Told
 from openusage.wire.fleet import AccountsReply, AccountState, MachinesReply, MachineState
 from openusage.wire.rollups import By
@@ -37,8 +38,10 @@ class Found(NamedTuple):
 class FleetAnswers:
     """Belongs to one history."""
 
-    def __init__(self, history: History, board: Board, roll: Roll) -> None:
+    def __init__(self, history: History, board: Board, roll: Roll, lineages: Lineages | None = None) -> None:
         self._history = history
+        self.lineages = lineages or Lineages()
+        """Of models; those of whoever runs the hub first."""
         self._board = board
         self._roll = roll
         self._lock = threading.Lock()
@@ -92,7 +95,7 @@ class FleetAnswers:
             body = self._usage.get(tag)
         if body is None:
             copies = {number: machine.copies for number, machine in kept.machines.items()}
-            body = _encode(answer(ask, asked, names, copies))
+            body = _encode(answer(ask, asked, names, copies, self.lineages))
             self._keep(tag, body)
         return Found(tag, body)
 

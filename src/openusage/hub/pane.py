@@ -17,13 +17,13 @@ import msgspec
 from openusage.hub.answers import FleetAnswers, Found, found
 from openusage.hub.board import Board
 from openusage.hub.history import History
-from openusage.hub.machines import Kept, Roll, store_id
+from openusage.hub.machines import Kept, Roll
 from openusage.hub.usage import BadQuestion, filter_of, find_machines, read_query, single, zone_name
 from openusage.read_model.pane import Crowd, Wanted, build, rank
 from openusage.store import Answers
 from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
-from openusage.wire.fleet import MachineState
+from openusage.wire.fleet import MachineState, store_id
 from openusage.wire.pane import GROUPS, WINDOWS, Pane, PaneRow
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.sections import Sections
@@ -74,9 +74,11 @@ class PaneAnswers:
         kept = self._desk.kept(ask)
         names = self._roll.names(kept)
         machines = find_machines(wanted.where.machines, names)
-        wanted = msgspec.structs.replace(
-            wanted, where=msgspec.structs.replace(wanted.where, machines=machines)
+        asked, models = Remembering(ask, self), wanted.where.models
+        where = msgspec.structs.replace(
+            wanted.where, machines=machines, models=self._raw_names(models, asked) if models else ()
         )
+        wanted = msgspec.structs.replace(wanted, where=where)
         states = self._roll.states(kept)
         shown = [m for m in states if not machines or store_id(m.id, m.name) in machines]
         crowd = Crowd(
@@ -88,9 +90,21 @@ class PaneAnswers:
             copies=sum(m.copies for m in shown),
             notes=self._history.notes,
         )
-        asked, now = _Remembering(ask, self), self._board.now()
-        rankings = {by: rank(asked, msgspec.structs.replace(wanted, group=by), crowd, now) for by in ranked}
-        return build(asked, wanted, crowd, now), rankings
+        now = self._board.now()
+        lineages = self._desk.lineages
+        rankings = {
+            by: rank(asked, msgspec.structs.replace(wanted, group=by), crowd, now, lineages) for by in ranked
+        }
+        return build(asked, wanted, crowd, now, lineages), rankings
+
+    def _raw_names(self, models: Sequence[str], asked: Remembering) -> tuple[str, ...]:
+        """The names that tools give to models which are asked for by those names or by their lineage."""
+        known = [row.key[By.MODEL] for row in asked.usage(Window("all"), (By.MODEL,)) if row.key[By.MODEL]]
+        wanted = set(models)
+        found = [
+            name for name in known if name and not wanted.isdisjoint((name, self._desk.lineages.of(name).id))
+        ]
+        return tuple(found) or tuple(models)
 
     def told(self, label: str) -> list[Sections]:
         """What the newest snapshots of a machine say; none of one that fell silent."""
@@ -146,8 +160,8 @@ class _Asked(NamedTuple):
     answer: Any
 
 
-class _Remembering:
-    """The questions of a pane, through the memory of `PaneAnswers`."""
+class Remembering:
+    """The questions of a pane, or of blocks, through the memory of `PaneAnswers`."""
 
     def __init__(self, ask: Answers, memory: PaneAnswers) -> None:
         self._ask, self._memory = ask, memory

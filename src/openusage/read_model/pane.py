@@ -7,12 +7,13 @@ vendor's figure for a whole account: once an account, never added up.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from openusage.lineage import Lineages
 from openusage.read_model.windows import (
     DAY_US,
     ROLLING_DAYS,
@@ -81,12 +82,17 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
     notes: Sequence[str] = ()
 
 
-def build(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> Pane:
-    """The pane. Nine questions, whatever the number of machines; windows begin at the last whole minute."""
+def build(
+    ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime, lineages: Lineages | None = None
+) -> Pane:
+    """The pane. Nine questions, whatever the number of machines; windows begin at the last whole minute.
+
+    A row that stands for a model is a lineage, and has the names that tools give it beside it.
+    """
     minute = _whole_minute(now)
     spans = _Spans(wanted, minute, ask.oldest_us())
-    history = _History(ask, wanted, crowd.names, spans)
-    rows = _with_strangers(history.rows(), crowd, wanted, minute, spans.labels)
+    history = _History(ask, wanted, crowd.names, spans, lineages or Lineages())
+    rows = _with_strangers(history, history.rows(), crowd, wanted, minute, spans.labels)
     machines = {m.name: m for m in crowd.machines} if wanted.group is By.MACHINE else {}
     if wanted.where == ANY:
         rows.update((name, _idle(name, spans.labels)) for name in machines.keys() - rows.keys())
@@ -111,11 +117,13 @@ def build(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> Pane:
     )
 
 
-def rank(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> list[PaneRow]:
+def rank(
+    ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime, lineages: Lineages | None = None
+) -> list[PaneRow]:
     """The rows of such a pane by its window alone, with nothing to draw: one question."""
     minute = _whole_minute(now)
-    history = _History(ask, wanted, crowd.names, _Spans(wanted, minute, None))
-    rows = _with_strangers(history.sums(), crowd, wanted, minute, ())
+    history = _History(ask, wanted, crowd.names, _Spans(wanted, minute, None), lineages or Lineages())
+    rows = _with_strangers(history, history.sums(), crowd, wanted, minute, ())
     return placed(rows.values(), total_of(row.window for row in rows.values()), {}, ())
 
 
@@ -124,7 +132,12 @@ def _whole_minute(now: dt.datetime) -> dt.datetime:
 
 
 def _with_strangers(
-    rows: dict[str | None, PaneRow], crowd: Crowd, wanted: Wanted, minute: dt.datetime, labels: Sequence[str]
+    history: _History,
+    rows: dict[str | None, PaneRow],
+    crowd: Crowd,
+    wanted: Wanted,
+    minute: dt.datetime,
+    labels: Sequence[str],
 ) -> dict[str | None, PaneRow]:
     told = stranger.rows_of(
         crowd.strangers,
@@ -133,7 +146,7 @@ def _with_strangers(
         now=minute.astimezone(ZoneInfo(wanted.tz)),
         labels=labels,
     )
-    for row in told:
+    for row in map(history.named, told):
         rows[row.label] = added([rows[row.label], row]) if row.label in rows else row
     return rows
 
@@ -205,41 +218,52 @@ class _Spans:
 class _History:
     """What is asked of the history, and the rows of it."""
 
-    def __init__(self, ask: Sums, wanted: Wanted, names: Mapping[str, str], spans: _Spans) -> None:
+    def __init__(
+        self, ask: Sums, wanted: Wanted, names: Mapping[str, str], spans: _Spans, lineages: Lineages
+    ) -> None:
         self._ask, self._group, self._tz, self._names = ask, wanted.group, wanted.tz, names
+        self._top_by = By.MACHINE if self._group is By.MODEL else By.MODEL
+        self._lineages = lineages
         self._where = wanted.where
         self._spans = spans
 
     def rows(self) -> dict[str | None, PaneRow]:
         """By label, without share and place."""
-        top_by = By.MACHINE if self._group is By.MODEL else By.MODEL
-        shown = self._usage(self._spans.shown, self._group, top_by)
+        shown = self._usage(self._spans.shown, self._group, self._top_by)
         today = self._by_label(self._usage(self._spans.today, self._group))
-        drawn: dict[str | None, dict[str, Rollup]] = {}
+        drawn: dict[str | None, dict[str, list[Rollup]]] = {}
         unit = By.HOUR if self._spans.is_hourly else By.DAY
         for row in self._usage(self._spans.series, self._group, unit):
-            drawn.setdefault(self._label(row), {})[row.key[unit] or ""] = row
-        by_label: dict[str | None, list[Rollup]] = {}
-        for row in shown:
-            by_label.setdefault(self._label(row), []).append(row)
+            drawn.setdefault(self._label(row), {}).setdefault(row.key[unit] or "", []).append(row)
+        by_label = self._by_label(shown)
         found: dict[str | None, PaneRow] = {}
         for label in dict.fromkeys([*by_label, *today, *drawn]):
             members = by_label.get(label, [])
-            points = [drawn.get(label, {}).get(name) for name in self._spans.labels]
+            points = [drawn.get(label, {}).get(name, []) for name in self._spans.labels]
             found[label] = PaneRow(
                 label=label,
                 today=_used(today.get(label, [])),
                 window=_used(members),
-                top=self._top(members, top_by),
-                costs=[_used([p]).cost_usd if p else None for p in points],
-                tokens=[p.total_tokens if p else 0 for p in points],
+                top=self._first(members),
+                models=self._models(members),
+                costs=[_used(point).cost_usd if point else None for point in points],
+                tokens=[sum(row.total_tokens for row in point) for point in points],
             )
         return found
 
     def sums(self) -> dict[str | None, PaneRow]:
         """The same for the window alone."""
         sums = self._by_label(self._usage(self._spans.shown, self._group))
-        return {label: PaneRow(label=label, today=Used(), window=_used(rows)) for label, rows in sums.items()}
+        return {
+            label: PaneRow(label=label, today=Used(), window=_used(rows), models=self._models(rows))
+            for label, rows in sums.items()
+        }
+
+    def named(self, row: PaneRow) -> PaneRow:
+        """A row of a snapshot under the names of ours."""
+        if self._group is By.MODEL:
+            return msgspec.structs.replace(row, label=self._lineages.id_of(row.label))
+        return msgspec.structs.replace(row, top=self._lineages.id_of(row.top))
 
     def totals(self, rows: Iterable[PaneRow]) -> PaneTotals:
         """Sums of the rows, and what is asked for all of them at once."""
@@ -268,18 +292,39 @@ class _History:
         return [row for row in self._ask.usage(span, by, self._where, self._tz) if row.requests]
 
     def _by_label(self, rows: Iterable[Rollup]) -> dict[str | None, list[Rollup]]:
-        return {self._label(row): [row] for row in rows}
+        found: dict[str | None, list[Rollup]] = {}
+        for row in rows:
+            found.setdefault(self._label(row), []).append(row)
+        return found
 
     def _label(self, row: Rollup) -> str | None:
-        label = row.key[self._group]
-        return self._names.get(label or "", label) if self._group is By.MACHINE else label
+        return self._named(row.key[self._group], self._group)
 
-    def _top(self, rows: Sequence[Rollup], by: By) -> str | None:
-        if not rows:
-            return None
-        first = max(rows, key=lambda row: (row.cost_nano, row.total_tokens))
-        label = first.key[by]
-        return self._names.get(label or "", label) if by is By.MACHINE else label
+    def _named(self, label: str | None, by: By) -> str | None:
+        """As it is shown."""
+        if by is By.MACHINE:
+            return self._names.get(label or "", label)
+        return self._lineages.id_of(label) if by is By.MODEL else label
+
+    def _models(self, rows: Sequence[Rollup]) -> list[str]:
+        """The names that tools give the model of a row, the costliest first."""
+        if self._group is not By.MODEL:
+            return []
+        return [name for name in _by_use(rows, lambda row: row.key[By.MODEL]) if name is not None]
+
+    def _first(self, rows: Sequence[Rollup]) -> str | None:
+        """What of a row is on top, as it is shown."""
+        return next(iter(_by_use(rows, lambda row: self._named(row.key[self._top_by], self._top_by))), None)
+
+
+def _by_use(rows: Iterable[Rollup], label_of: Callable[[Rollup], str | None]) -> list[str | None]:
+    """The labels of rows, that with the greatest cost first."""
+    sums: dict[str | None, tuple[int, int]] = {}
+    for row in rows:
+        label = label_of(row)
+        cost, tokens = sums.get(label, (0, 0))
+        sums[label] = cost + row.cost_nano, tokens + row.total_tokens
+    return sorted(sums, key=lambda label: sums[label], reverse=True)
 
 
 def _used(rows: Sequence[Rollup]) -> Used:

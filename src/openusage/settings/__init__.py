@@ -13,6 +13,7 @@ from openusage.settings._read import describe, hub_url, load
 from openusage.settings._tree import (
     DEFAULT_LISTEN_ADDR,
     HUB_TOKEN_ENV,
+    SETTINGS_VERSION,
     AccountSettings,
     Dashboard,
     DashboardProvider,
@@ -20,6 +21,7 @@ from openusage.settings._tree import (
     Data,
     Export,
     Hub,
+    Models,
     Settings,
     Telemetry,
     TimeWindow,
@@ -31,6 +33,7 @@ from openusage.settings._write import Change, Updated, applied, update
 __all__ = [
     "DEFAULT_LISTEN_ADDR",
     "HUB_TOKEN_ENV",
+    "SETTINGS_VERSION",
     "AccountSettings",
     "Change",
     "Dashboard",
@@ -39,6 +42,7 @@ __all__ = [
     "Data",
     "Export",
     "Hub",
+    "Models",
     "Settings",
     "Telemetry",
     "TimeWindow",

@@ -15,6 +15,9 @@ DEFAULT_LISTEN_ADDR = ":9190"
 
 HUB_TOKEN_ENV = "OPENUSAGE_HUB_TOKEN"
 
+SETTINGS_VERSION = 1
+"""Of the file's form. It grows when an older program would misread what a newer one wrote."""
+
 
 class Ui(msgspec.Struct, frozen=True, kw_only=True):
     """How the dashboard behaves."""
@@ -68,7 +71,17 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     """How records find their account."""
 
     provider_links: dict[str, str] = {}
-    """Vendor or source named in a record -> the provider whose tile shows it."""
+    """Vendor that answered a tool without logins of its own (`anthropic`; of one tool `opencode/anthropic`)
+    -> the provider, or the account's id, whose tile counts it: `{"anthropic": "claude_code"}`. Without it the
+    tool's tile counts it, and says that it is unassigned."""
+
+
+class Models(msgspec.Struct, frozen=True, kw_only=True):
+    """How names of models are grouped."""
+
+    lineages: dict[str, str] = {}
+    """A model's name, as a tool gives it or without gateway and date -> the model that it is:
+    `{"my-alias": "claude-sonnet-4-5"}`. For groups of models only; prices are set in custom-pricing.json."""
 
 
 class DashboardProvider(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +180,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     accounts: list[AccountSettings] = []
     """Accounts by hand."""
     telemetry: Telemetry = Telemetry()
+    models: Models = Models()
     dashboard: Dashboard = Dashboard()
     export: Export = Export()
     hub: Hub = Hub()
+    settings_version: Annotated[int, Meta(ge=1, le=1_000_000)] = SETTINGS_VERSION
+    """Form of this file; absent means 1. A program that knows an older form only refuses it."""

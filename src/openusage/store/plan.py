@@ -13,7 +13,7 @@ import msgspec
 from openusage.store import levels
 from openusage.store.levels import EVER, HOUR, MODEL, OWNERS, PROJECT, SHARED, SLOT, Level
 from openusage.store.slots import BASE, DAY_US, EVENT, SLOT_US, Grain, Piece, Unit
-from openusage.store.sums import OF_EVENTS
+from openusage.store.sums import OF_EVENTS, TOKENS_SQL
 from openusage.wire.events import EventKind
 from openusage.wire.rollups import By, Filter, Rollup
 
@@ -48,9 +48,11 @@ _RAW_FIGURES = _figures(
 
 def units(labels: Sequence[By], where: Filter, *, coarser: bool) -> tuple[Unit, ...]:
     """The tables that can answer, longest spans first. `labels`: what is grouped by, but for time."""
-    named = {str(by) for by in labels} | {name for name, wanted in wanted_of(where).items() if wanted}
+    named = _named(labels, where)
+    if By.SESSION in named:
+        return (_SLOTS,)
     if not coarser or not named.issubset(levels.LABELS):
-        return BASE if By.SESSION not in labels else (_SLOTS,)
+        return BASE
     if named.issubset(SLOT.labels):
         return (Unit(SLOT.table, SLOT.slots),)
     for level in (PROJECT, MODEL) if "machine" in named else (SHARED,):
@@ -61,8 +63,13 @@ def units(labels: Sequence[By], where: Filter, *, coarser: bool) -> tuple[Unit, 
 
 def answers_ever(labels: Sequence[By], where: Filter) -> bool:
     """Whether the sums of all time can answer."""
+    return _named(labels, where).issubset(EVER.labels)
+
+
+def _named(labels: Sequence[By], where: Filter) -> set[str]:
+    """The labels that a table must know."""
     named = {str(by) for by in labels} | {name for name, wanted in wanted_of(where).items() if wanted}
-    return named.issubset(EVER.labels)
+    return named | {str(By.SESSION)} if where.sessions else named
 
 
 def usage_sql(piece: Piece, grain: Grain, labels: Sequence[By], where: Filter) -> tuple[str, list[str]]:
@@ -99,6 +106,44 @@ def _base_sql(piece: Piece, grain: Grain, labels: Sequence[By], where: Filter) -
         for n, c in enumerate(names)
     ]
     return f"WITH g ({', '.join(names)}) AS ({grouped}) SELECT {', '.join(shown)} FROM g", values
+
+
+def session_sums_sql(pieces: Sequence[Piece], where: Filter, search: str) -> tuple[str, list[str | int]]:
+    """Sums by session: `session_id`, `FIGURES`, and whether the name of a project contains `search`."""
+    condition, values = condition_of(where)
+    hit = "max(instr(lower(s.project), ?) > 0)" if search else "0"
+    parts, given = [], []
+    for piece in pieces:
+        sums = _RAW_FIGURES if piece.table == EVENT else _BASE_FIGURES
+        parts.append(f"SELECT r.session_id, {sums}, {hit} {base_from(piece)} {condition} GROUP BY 1")
+        given += [*([search] if search else ()), piece.start, piece.end, *values]
+    names = ", ".join(("session_id", *FIGURES, "hit"))
+    return (
+        f"WITH p ({names}) AS ({' UNION ALL '.join(parts)}), q ({names}) AS"
+        f" (SELECT session_id, {_LEVEL_FIGURES}, max(hit) FROM p r GROUP BY 1) SELECT * FROM q",
+        given,
+    )
+
+
+def session_parts_sql(piece: Piece, sessions: int, where: Filter) -> tuple[str, list[str]]:
+    """What so many sessions are made of, by their labels; their numbers come after the piece's bounds."""
+    condition, values = condition_of(where)
+    chosen = f"r.session_id IN ({', '.join('?' * sessions)})"
+    sums = OF_EVENTS if piece.table == EVENT else {"cost_nano": "sum(cost_nano)", "events": "sum(events)"}
+    tokens = f"sum({TOKENS_SQL})"
+    source = base_from(piece)
+    if piece.table != EVENT:
+        source = source.replace(f"{piece.table} r", f"{piece.table} r INDEXED BY rollup_session", 1)
+    labels = ", ".join(f"s.{name}" for name in SESSION_LABELS)
+    return (
+        f"SELECT r.session_id, {labels}, {sums['cost_nano']}, {tokens}, {sums['events']}"
+        f" {source} AND {chosen} {condition} GROUP BY r.session_id, {labels}",
+        values,
+    )
+
+
+SESSION_LABELS = ("machine", "account", "project", "client", "model")
+"""Those that a session's parts are told apart by."""
 
 
 def _owned_sql(
@@ -159,17 +204,27 @@ def base_from(piece: Piece) -> str:
 
 
 def condition_of(where: Filter, owner: str = "") -> tuple[str, list[str]]:
-    """SQL that keeps what the filter lets through, over labels `s`; that of the owner over `o`."""
+    """SQL that keeps what the filter lets through, over labels `s`; that of the owner over `o`.
+
+    Sessions are told by the rows `r`: only the base tables have them.
+    """
     parts = [
         f"AND {'o' if name == owner else 's'}.{name} IN ({', '.join('?' * len(values))})"
         for name, values in wanted_of(where).items()
         if values
     ]
-    return " ".join(parts), [value for values in wanted_of(where).values() for value in values]
+    wanted = [value for values in wanted_of(where).values() for value in values]
+    if where.sessions:
+        tools = f"provider IN ({', '.join('?' * len(where.providers))}) AND " if where.providers else ""
+        named = f"SELECT id FROM session WHERE {tools}name IN ({', '.join('?' * len(where.sessions))})"
+        none = " UNION ALL SELECT 0" if "" in where.sessions else ""
+        parts.append(f"AND r.session_id IN ({named}{none})")
+        wanted += [*where.providers, *where.sessions]
+    return " ".join(parts), wanted
 
 
 def wanted_of(where: Filter) -> dict[str, Sequence[str]]:
-    """Label -> the values that the filter lets through; none: all."""
+    """Label -> the values that the filter lets through; none: all. Without sessions, which are no label."""
     return {
         "machine": where.machines,
         "provider": where.providers,
@@ -177,6 +232,7 @@ def wanted_of(where: Filter) -> dict[str, Sequence[str]]:
         "kind": [str(EventKind(kind)) for kind in where.kinds],
         "project": where.projects,
         "model": where.models,
+        "client": where.clients,
     }
 
 
@@ -190,7 +246,7 @@ def session_sql(
     """
     named = {name for name, wanted in wanted_of(where).items() if wanted} - {"kind"}
     first, last = from_us // DAY_US, (to_us - 1) // DAY_US
-    if first >= last or not named.issubset(PROJECT.labels):
+    if first >= last or where.sessions or not named.issubset(PROJECT.labels):
         return None
     if where.kinds and EventKind.MESSAGE not in where.kinds:
         return "SELECT 0", []

@@ -15,7 +15,6 @@ from openusage.files import sync_dir
 from openusage.store.connection import WriterLock, explained, make_private, open_reader
 from openusage.store.schema import version_of
 
-_BESIDE = ("-wal", "-shm")
 _WAIT_MS = 30_000
 
 
@@ -75,11 +74,12 @@ def _exchange(backup: Path, database: Path, part: Path) -> Path | None:
         aside = _free(database.with_name(f"{database.name}.before-restore"))
         _close_wal(database)
         aside.hardlink_to(database)
-    for end in _BESIDE:  # before the exchange: the old one's log must never be taken for the new one's
-        beside = Path(f"{database}{end}")
-        if aside is not None and beside.exists() and beside.stat().st_size:
-            beside.rename(f"{aside}{end}")
-        beside.unlink(missing_ok=True)
+    # Before the exchange: the old one's log must never be taken for the new one's.
+    log = Path(f"{database}-wal")
+    if aside is not None and log.exists() and log.stat().st_size:
+        log.rename(f"{aside}-wal")
+    for end in ("-wal", "-shm"):
+        Path(f"{database}{end}").unlink(missing_ok=True)
     part.replace(database)
     sync_dir(database.parent)
     return aside

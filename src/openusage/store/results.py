@@ -16,7 +16,7 @@ class MachineName(Protocol):
     def name(self) -> str: ...
 
 
-class Met(msgspec.Struct, frozen=True, kw_only=True):
+class Met(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a hub sees of a machine besides its records. `None` and empty: as it was."""
 
     id: str

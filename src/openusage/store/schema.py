@@ -230,6 +230,21 @@ def m003_coarser_sums(db: apsw.Connection) -> None:
     )
 
 
+def m004_sessions(db: apsw.Connection) -> None:
+    """Where the sums of one session are: a list of sessions and the turns of one are found by it."""
+    db.execute("CREATE INDEX rollup_session ON rollup (session_id)")
+
+
+def m005_repeated(db: apsw.Connection) -> None:
+    """Which messages a second session of their machine has too: a resumed or forked conversation."""
+    db.execute(
+        """
+        ALTER TABLE event ADD COLUMN repeated INTEGER;
+        CREATE INDEX event_repeated ON event (series_id) WHERE repeated;
+        """
+    )
+
+
 def count_copies(db: apsw.Connection) -> None:
     """Counts anew what the triggers on `copy` keep up to date. O(copies)."""
     db.execute(
@@ -251,7 +266,13 @@ SUMS = (
 )
 """Columns of a rollup, after its key and before `first_us`, `last_us`."""
 
-STEPS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first_tables, m002_numbers, m003_coarser_sums)
+STEPS: tuple[Callable[[apsw.Connection], None], ...] = (
+    m001_first_tables,
+    m002_numbers,
+    m003_coarser_sums,
+    m004_sessions,
+    m005_repeated,
+)
 VERSION = len(STEPS)
 
 

@@ -103,10 +103,11 @@ class DashboardApp(App[None]):
         self.board.arrange(settings.dashboard.providers)
         if waiting_text:
             self.board.waiting = waiting_text
+        panes = source if source.is_hub and isinstance(source, PaneSource) else None
         self._poller = Poller(
             source,
             Decoder(decode, now),
-            panes=source if isinstance(source, PaneSource) else None,
+            panes=panes,
             tz_name=tz_name,
             window=window,
             every_s=refresh_s if source.is_hub else min(refresh_s, LOCAL_REFRESH_S),
@@ -114,7 +115,7 @@ class DashboardApp(App[None]):
             broken=lambda error: self.post_message(self.Broken(error)),
         )
         self._listener = Listener(changes, self._poller.hint) if changes is not None else None
-        self._has_fleet = isinstance(source, PaneSource)
+        self._has_fleet = panes is not None
         self.board.is_fleet = self._has_fleet
         self._poller.watch_fleet(self.board.group if self._has_fleet else None)
         self._own_loop: asyncio.AbstractEventLoop | None = None

@@ -7,6 +7,7 @@ import datetime as dt
 import msgspec
 
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
+from openusage.wire.sessions import PAGE, SessionOrder
 from openusage.wire.snapshot import UsageSnapshot
 
 
@@ -36,6 +37,37 @@ class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a back-fill will roughly take still; `None`: there is none, or it cannot be said yet."""
 
 
+class Unassigned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor answered to a tool, while no account is known to pay for it. It counts for the tool."""
+
+    provider: str
+    """The tool that recorded it."""
+    account: str
+    upstream: str
+    """The vendor that answered."""
+    requests: int
+    tokens: int
+    cost_usd: float | None
+    """`None`: no request has a cost."""
+    last_at: dt.datetime | None
+    hint: str
+    """The setting that would assign it."""
+
+
+class SpoolStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What tools' hooks left for the daemon. Counts are those since its start."""
+
+    waiting: int = 0
+    waiting_bytes: int = 0
+    taken: int = 0
+    dropped: int = 0
+    """Payloads that were too old or too many."""
+    dropped_why: str = ""
+    """The last time."""
+    set_aside: int = 0
+    """Payloads that cannot be understood."""
+
+
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a daemon says of itself."""
 
@@ -57,7 +89,10 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be read, in words."""
     notes: list[str] = []
     exporters: list[ExporterStatus] = []
+    hooks: SpoolStatus | None = None
     first_read_done: bool = False
+    unassigned: list[Unassigned] = []
+    """Of all time, the most first."""
 
 
 class ReadModelAccount(msgspec.Struct, frozen=True):
@@ -95,3 +130,45 @@ class UsageReply(msgspec.Struct, frozen=True, kw_only=True):
     """Answer of `POST /v1/usage`."""
 
     rows: list[Rollup]
+
+
+class SessionsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/sessions`; its answer is a `SessionPage`."""
+
+    window: Window
+    """Without bounds, when its name says what it is now."""
+    where: Filter = ANY
+    tz: str = "UTC"
+    search: str = ""
+    """Only sessions whose name, or the name of a project of theirs, contains this, in any case."""
+    order: SessionOrder = SessionOrder.NEWEST
+    limit: int = PAGE
+    offset: int = 0
+
+
+class TurnsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/turns`; its answer is a `TurnPage`."""
+
+    provider: str
+    session: str
+    limit: int = PAGE
+    before: str = ""
+    """`next` of the page before; empty: from the newest on."""
+
+
+class BlocksRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/blocks`; its answer is a `BlockList`."""
+
+    window: Window
+    """Without bounds, when its name says what it is now."""
+    where: Filter = ANY
+    tz: str = "UTC"
+
+
+class PaneRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/pane`; its answer is a `Pane` of this one machine."""
+
+    window: str = "7d"
+    group: By = By.MACHINE
+    tz: str = "UTC"
+    where: Filter = ANY

@@ -53,6 +53,8 @@ class PaneRow(msgspec.Struct, frozen=True, kw_only=True):
     """Of the window's cost; of its tokens where nothing has a cost."""
     top: str | None = None
     """The model with the greatest cost; of a model, the machine."""
+    models: list[str] = []
+    """Of a model: the names that tools give it, the costliest first."""
     costs: list[float | None] = []
     """One a label of the pane; `None`: no cost is known."""
     tokens: list[float] = []
@@ -169,7 +171,9 @@ def placed(
         rest = added(ordered[MOST_ROWS - 1 :])
         ordered = [
             *ordered[: MOST_ROWS - 1],
-            msgspec.structs.replace(rest, label=None, top=None, others=len(ordered) - MOST_ROWS + 1),
+            msgspec.structs.replace(
+                rest, label=None, top=None, models=[], others=len(ordered) - MOST_ROWS + 1
+            ),
         ]
     return [
         msgspec.structs.replace(
@@ -191,6 +195,7 @@ def added(rows: Sequence[PaneRow]) -> PaneRow:
         today=total_of(row.today for row in rows),
         window=total_of(row.window for row in rows),
         top=first.top,
+        models=list(dict.fromkeys(name for row in sorted(rows, key=_by_use) for name in row.models)),
         costs=[total(parts) for parts in zip(*(row.costs for row in rows), strict=True)],
         tokens=[sum(parts) for parts in zip(*(row.tokens for row in rows), strict=True)],
         own_window=windows.pop() if len(windows) == 1 else "",

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from openusage import __version__
-from openusage.cli.compose.parts import now, now_us, prices
+from openusage.cli.compose.parts import now, now_us, price_book, prices
 from openusage.cli.compose.screen import hub_changes, hub_source, need_terminal, show
 from openusage.cli.process import daemon_thread, log_to_file, wait_for_end
 from openusage.demo import DAYS, MACHINES, InventedTool, Machine
@@ -186,7 +186,7 @@ def _set_environ(wanted: Mapping[str, str]) -> None:
 
 def _tell_of_silent(database: Path, begun: dt.datetime, tools: Mapping[str, list[InventedTool]]) -> None:
     """What the hub heard before it was started: of machines that are silent since."""
-    from openusage.hub.history import OWN
+    from openusage.hub.opener import OWN
     from openusage.store import Met, Run, Store
 
     store = Store.open(
@@ -217,8 +217,9 @@ def _hub(database: Path, listen: str | None, tz: str) -> Iterator[HubServer]:
     from openusage.hub import Board, History, HubServer, Look, Thresholds, parse_listen
 
     host, port = parse_listen(listen or ADDRESS)
-    price = prices(Paths.from_env(os.environ, Path.home()))
-    with History.open(database, now=now, price=price, retention_days=DAYS + 10) as history:
+    book = price_book(Paths.from_env(os.environ, Path.home()))
+    days = DAYS + 10
+    with History.open(database, now=now, price=book.price, explain=book.note, retention_days=days) as history:
         look = Look(thresholds=Thresholds(80.0, 95.0), tz=tz)
 
         def started(port: int) -> HubServer:
@@ -245,7 +246,7 @@ def _daemon(machine: Machine, home: Path, url: str, tools: list[InventedTool], t
     from openusage.store import Store
 
     paths = Paths.from_env({}, home)
-    for directory in (paths.socket.parent, paths.database.parent, paths.config_dir):
+    for directory in (paths.socket.parent, paths.database.parent, paths.hook_spool, paths.config_dir):
         ensure_private_dir(directory)
     tree = {
         "export": {"target": url, "machine_name": machine.name},
@@ -255,7 +256,8 @@ def _daemon(machine: Machine, home: Path, url: str, tools: list[InventedTool], t
     paths.settings_file.write_bytes(msgspec.json.format(msgspec.json.encode(tree)))
     paths.machine_id_file.write_text(f"{machine.id}\n")
     identity = Identity(machine.id, machine.name)
-    store = Store.open(paths.database, machine=identity, price=prices(paths), now=now_us)
+    book = price_book(paths)
+    store = Store.open(paths.database, machine=identity, price=book.price, now=now_us)
     target = Target(
         url=url,
         token="",
@@ -269,6 +271,7 @@ def _daemon(machine: Machine, home: Path, url: str, tools: list[InventedTool], t
         environ={},
         socket=paths.socket,
         database=paths.database,
+        spool=paths.hook_spool,
         machine=machine.name,
         tz=tz,
         retention_days=DAYS + 10,
@@ -276,7 +279,7 @@ def _daemon(machine: Machine, home: Path, url: str, tools: list[InventedTool], t
         targets=(target,),
         offline=True,
     )
-    return Daemon(config, store, [*tools], now=now)
+    return Daemon(config, store, [*tools], now=now, explain=book.note)
 
 
 @contextlib.contextmanager

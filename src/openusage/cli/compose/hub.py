@@ -17,7 +17,7 @@ from openusage.cli.compose.parts import (
     make_daemon,
     nothing_found,
     now,
-    prices,
+    price_book,
     target,
     targets,
 )
@@ -60,6 +60,7 @@ def run_hub(
 ) -> int:
     """A hub, with its dashboard when there is a terminal; with `collect` this machine is in it."""
     from openusage.hub import Board, History, HubServer, TokenBook, database_path, guard, tokens_path
+    from openusage.lineage import Lineages
 
     with_screen = not headless and screen_possible(os.environ)
     log_to_file(paths.log_file) if with_screen else log_to_stderr(verbose=True, as_json=log_json)
@@ -68,10 +69,15 @@ def run_hub(
     host, port = guard(
         listen or settings.hub.listen_addr, token=token, allow_public=allow_public or tokens.exists
     )
-    tls = _tls(settings, paths)
+    tls = tls_of(settings, paths)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
+    book = price_book(paths)
     history = History.open(
-        database, now=now, price=prices(paths), retention_days=settings.data.retention_days
+        database,
+        now=now,
+        price=book.price,
+        explain=book.note,
+        retention_days=settings.data.retention_days,
     )
     server = HubServer(
         board,
@@ -83,6 +89,7 @@ def run_hub(
         tls=tls,
         policy=_policy(settings, summaries=log_json),
         look=_look(settings),
+        lineages=Lineages(settings.models.lineages),
     )
     try:
         server.start()
@@ -122,7 +129,8 @@ class Own(NamedTuple):
     token: str
 
 
-def _tls(settings: Settings, paths: Paths) -> Tls | None:
+def tls_of(settings: Settings, paths: Paths) -> Tls | None:
+    """What the settings name; `None`: the hub speaks no TLS. Raises `OpenUsageError`."""
     from openusage.hub import Tls
     from openusage.paths import expand
 

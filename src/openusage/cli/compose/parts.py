@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openusage.daemon.schedule import Progress
     from openusage.exporter import Target
     from openusage.paths import Paths
-    from openusage.pricing import Price
+    from openusage.pricing import Price, PriceBook
     from openusage.providers._contract import Provider
     from openusage.settings import Settings
     from openusage.wire.events import UsageEvent
@@ -53,15 +53,17 @@ def make_daemon(
     socket = socket_path or paths.socket
     database = db_path or paths.database
     refuse_second(socket)
-    for directory in (socket.parent, database.parent):
+    for directory in (socket.parent, database.parent, paths.hook_spool):
         ensure_private_dir(directory)
     machine = identify(paths.machine_id_file, settings.export.machine_name)
-    store = Store.open(database, machine=machine, price=prices(paths), now=now_us)
+    book = price_book(paths)
+    store = Store.open(database, machine=machine, price=book.price, now=now_us)
     config = Config(
         home=Path.home(),
         environ=os.environ,
         socket=socket,
         database=database,
+        spool=paths.hook_spool,
         machine=machine.name,
         tz=local_zone_name(os.environ),
         collect_s=collect_s or settings.ui.refresh_interval_seconds,
@@ -69,12 +71,13 @@ def make_daemon(
         retention_days=settings.data.retention_days,
         window=settings.data.time_window,
         links=dict(settings.telemetry.provider_links),
+        lineages=dict(settings.models.lineages),
         targets=targets,
         order=tuple(p.account_id for p in settings.dashboard.providers),
         hidden=frozenset(p.account_id for p in settings.dashboard.providers if not p.enabled),
         base_urls={a.provider: a.base_url for a in settings.accounts if a.base_url},
     )
-    return Daemon(config, store, providers(settings), now=now, on_progress=on_progress)
+    return Daemon(config, store, providers(settings), now=now, explain=book.note, on_progress=on_progress)
 
 
 def providers(settings: Settings) -> list[Provider]:
@@ -102,9 +105,13 @@ def refuse_second(socket: Path) -> None:
 
 
 def prices(paths: Paths) -> Callable[[UsageEvent], Price | None]:
+    return price_book(paths).price
+
+
+def price_book(paths: Paths) -> PriceBook:
     from openusage.pricing import PriceBook
 
-    return PriceBook.load(paths.custom_pricing_file).price
+    return PriceBook.load(paths.custom_pricing_file)
 
 
 def targets(settings: Settings, paths: Paths) -> tuple[Target, ...]:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from openusage.errors import ExitCode, OpenUsageError, UsageError
 
 if TYPE_CHECKING:
     from openusage.client import Frame, HubClient, PaneFrame, SnapshotSource
+    from openusage.integrations import Change as FileChange
+    from openusage.integrations import Status, Switch
     from openusage.paths import Paths
     from openusage.settings import Change, Settings
     from openusage.tui.listener import Changes
@@ -138,7 +140,9 @@ def show(
         changes=changes,
         empty_text=empty_text,
         waiting_text=waiting_text,
-        outside=Outside(keys=lambda: key_states(settings, paths)),
+        outside=Outside(
+            keys=lambda: key_states(settings, paths), integrations=lambda: switches(paths, os.environ)
+        ),
     )
     with contextlib.closing(source), on_signals(app.ask_to_end):
         app.run()
@@ -163,6 +167,44 @@ def key_states(settings: Settings, paths: Paths) -> list[KeyState]:
     usual = [(v.provider, v.name) for v in VARIABLES if v.provider in names() and v.provider not in known]
     missing = {variable: provider for provider, variable in [*usual, *named] if variable not in known}
     return [*there, *(KeyState(provider=p, variable=v) for v, p in sorted(missing.items()))]
+
+
+class SwitchRow:
+    """An integration as the settings show it: its state in a word, looked at when it may have changed."""
+
+    def __init__(self, switch: Switch, status: Status) -> None:
+        self.name = switch.name
+        self._switch, self._status = switch, status
+
+    def state(self) -> str:
+        return _SWITCH_WORDS[self._status.state]
+
+    def install(self) -> str:
+        return self._told(self._switch.install(), "is installed; it tells the daemon from now on.")
+
+    def uninstall(self) -> str:
+        return self._told(self._switch.uninstall(), "is gone; its files are as they were.")
+
+    def _told(self, changes: list[FileChange], done: str) -> str:
+        self._status = self._switch.status()
+        return f"{self.name} {done}" if changes else f"{self.name}: nothing to change."
+
+
+_SWITCH_WORDS = {
+    "missing": "not installed",
+    "partial": "installed in part",
+    "outdated": "outdated",
+    "ready": "installed",
+    "broken": "unreadable",
+}
+
+
+def switches(paths: Paths, environ: Mapping[str, str]) -> list[SwitchRow]:
+    """Integrations of tools that are on this machine, or that are installed."""
+    from openusage.integrations import integrations
+
+    found = [(one, one.status()) for one in integrations(paths, environ)]
+    return [SwitchRow(one, now) for one, now in found if now.detected or now.state != "missing"]
 
 
 class WithNotes:

@@ -7,6 +7,7 @@ import enum
 from rich.style import Style
 
 from openusage import format as fmt
+from openusage import words
 from openusage.tui.lines import Part, clean
 from openusage.tui.palette import Palette
 from openusage.tui.view import View
@@ -31,16 +32,6 @@ class State(enum.StrEnum):
 
 SIGNS = {State.LIVE: "●", State.STALE: "◐", State.GONE: "○", State.ERROR: "!", State.NONE: "○"}
 
-_WORDS = {
-    "NEAR_LIMIT": "near limit",
-    "LIMITED": "limit reached",
-    "AUTH_REQUIRED": "login needed",
-    "UNSUPPORTED": "unsupported",
-    "ERROR": "error",
-    "UNKNOWN": "no data",
-    "OK": "",
-}
-
 
 def age_s(account: Sections, view: View) -> float | None:
     """Seconds since the snapshot was made."""
@@ -60,8 +51,8 @@ def state(account: Sections, view: View) -> State:
 
 
 def word(account: Sections) -> str:
-    """The status in words, empty when all is well; an unknown word of a peer is shown as it came."""
-    return _WORDS.get(account.status, clean(account.status).lower().replace("_", " "))
+    """The status in words, empty when all is well."""
+    return words.status(clean(account.status))
 
 
 def sign_style(account: Sections, found: State, palette: Palette) -> Style:
@@ -75,9 +66,7 @@ def sign_style(account: Sections, found: State, palette: Palette) -> Style:
 
 def account_label(account: Sections) -> str:
     """The account's own name when it says more than the provider: `work` of two Claude accounts."""
-    plain = account.account_id.replace("-", "_")
-    rest = plain.removeprefix(account.provider_id)
-    return "" if rest in ("", "_cli", "_ide", "_default", "default") else clean(account.account_id)
+    return clean(words.own_name(account.account_id, account.provider_id))
 
 
 def title(account: Sections, view: View) -> list[list[Part]]:

@@ -1,4 +1,4 @@
-"""Time window, and which provider a vendor named in a record belongs to."""
+"""Time window, and whose a vendor's answers are that a tool without logins of its own got."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ class DataTab(Plain):
     title = "Data"
 
     def about(self, state: State) -> str:
-        return "The time window, and under which name a vendor's share is shown."
+        if not _sources(state):
+            return "The time window."
+        return (
+            "The time window; and whose tile counts what a vendor answered. "
+            "The daemon takes links up when it starts."
+        )
 
     def rows(self, state: State) -> list[Row]:
         rows = [
@@ -40,15 +45,14 @@ class DataTab(Plain):
                 Row(
                     key=_LINK + source,
                     name=clean(source),
-                    value=f"→ {clean(to)}" if to else "as it is",
-                    mood=Mood.PLAIN if to else Mood.DIM,
-                    note="vendor in the records",
+                    value=f"→ {clean(to)}" if to else "unassigned",
+                    mood=Mood.PLAIN if to else Mood.WARN,
                 )
             )
         return rows
 
     def keys(self) -> Keys:
-        return (("Space", "choose, next name"), ("x", "remove the link"))
+        return (("Space", "choose, next account"), ("x", "no link"))
 
     def act(self, deed: Deed, state: State, key: str) -> Act:
         if key.startswith(_WINDOW):
@@ -60,16 +64,19 @@ class DataTab(Plain):
 
 
 def _sources(state: State) -> list[str]:
-    """Vendors that records name, and those that are linked."""
-    seen: Iterable[str] = (share.name for a in state.accounts for share in a.sections.upstreams)
+    """Vendors of which nobody knows whose they are, and those that are linked."""
+    seen: Iterable[str] = (vendor for a in state.accounts for vendor in a.sections.unassigned)
     return sorted({*seen, *state.settings.telemetry.provider_links})
 
 
 def _next(state: State, source: str) -> str:
-    """The next name it could go by: a tool that there is, or another vendor."""
+    """The next one that it could belong to: a provider, or one of several accounts of a provider."""
     links = state.settings.telemetry.provider_links
-    tools = {a.sections.provider_id for a in state.accounts}
-    names = sorted({*tools, *_sources(state), *links.values()} - {source})
+    ids: dict[str, set[str]] = {}
+    for account in state.accounts:
+        ids.setdefault(account.sections.provider_id, set()).add(account.sections.account_id)
+    several = {id_ for found in ids.values() if len(found) > 1 for id_ in found}
+    names = sorted({*ids, *several, *links.values()})
     now = links.get(source, "")
     at = names.index(now) + 1 if now in names else 0
     return names[at] if at < len(names) else ""

@@ -1,0 +1,162 @@
+"""The daemon and the hub as services of this machine: what each is called and told, and what to say of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from openusage.cli.compose.joined import FILE
+from openusage.cli.compose.parts import now
+from openusage.errors import PeerError, ServiceError
+from openusage.settings import HUB_TOKEN_ENV
+
+if TYPE_CHECKING:
+    from openusage.cli.surroundings import Surroundings
+    from openusage.client import DaemonClient
+    from openusage.paths import Paths
+    from openusage.service import Keeper, Told
+    from openusage.wire.local import DaemonStatus
+
+START_S = 20.0
+"""A daemon answers far sooner, also when it has to open a large database."""
+STEP_S = 0.1
+
+
+def daemon_keeper(paths: Paths, environ: Mapping[str, str], *, verbose: bool = False) -> Keeper:
+    """The daemon of this machine as a service."""
+    more = ("--verbose",) if verbose else ()
+    return _keeper(
+        paths,
+        environ,
+        name="openusage-telemetry",
+        label="com.openusage.telemetryd",
+        about="openusage: reads what this machine's coding tools used",
+        command=("telemetry", "daemon", "run", *more),
+        stem="daemon",
+    )
+
+
+def hub_keeper(paths: Paths, environ: Mapping[str, str], *, allow_public: bool = False) -> Keeper:
+    """The hub of this machine as a service."""
+    more = ("--allow-public",) if allow_public else ()
+    return _keeper(
+        paths,
+        environ,
+        name="openusage-hub",
+        label="com.openusage.hub",
+        about="openusage hub: gathers the usage of many machines",
+        command=("hub", "--headless", *more),
+        stem="hub",
+    )
+
+
+def _keeper(
+    paths: Paths,
+    environ: Mapping[str, str],
+    *,
+    name: str,
+    label: str,
+    about: str,
+    command: tuple[str, ...],
+    stem: str,
+) -> Keeper:
+    from openusage.service import Keeper, Runner, Service, manager_of, own_uid
+
+    service = Service(
+        name=name,
+        label=label,
+        about=about,
+        command=(sys.executable, "-P", "-m", "openusage.cli", *command),
+        env_file=paths.state_dir / f"{stem}.env",
+        log_dir=paths.state_dir,
+        environ={n: environ[n] for n in ("XDG_CONFIG_HOME", "XDG_STATE_HOME") if environ.get(n)},
+    )
+    uid = own_uid()
+    return Keeper(service, manager_of(sys.platform, environ, paths.home, uid), Runner(environ, uid))
+
+
+def daemon_names(here: Surroundings) -> tuple[str, ...]:
+    """Variables that the daemon takes with it: those of the tools, and those that the settings name.
+
+    The token of a join stays: the one of this shell may be there to look at the hub.
+    """
+    from openusage.service import DAEMON_NAMES
+
+    named = (*DAEMON_NAMES, *(a.api_key_env for a in here.settings.accounts if a.api_key_env))
+    has_joined = (here.paths.state_dir / FILE).exists()
+    return tuple(name for name in named if not (has_joined and name == HUB_TOKEN_ENV))
+
+
+def refuse_unkept(here: Surroundings, keeper: Keeper) -> None:
+    """Raises `ServiceError` when a daemon runs that no service keeps: no other can start beside it."""
+    status = running(here)
+    if status is None or (keeper.is_installed and keeper.told().state.pid in (status.pid, None)):
+        return
+    raise ServiceError(
+        f"A daemon runs here that was started by hand, or by the dashboard (process {status.pid}).",
+        f"End it, and try again: kill {status.pid}",
+    )
+
+
+def running(here: Surroundings) -> DaemonStatus | None:
+    """The daemon that answers now; `None`: none does."""
+    with contextlib.closing(_client(here)) as client, contextlib.suppress(PeerError):
+        return client.status()
+    return None
+
+
+def wait_started(here: Surroundings, keeper: Keeper) -> DaemonStatus | None:
+    """The daemon that the service has started, once it answers. `None`: it does not, for whatever reason."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        status = running(here)
+        state = keeper.told().state
+        if status is not None and state.pid in (status.pid, None):
+            return status
+        if not state.running and "activating" not in state.detail:
+            return None
+        time.sleep(STEP_S)
+    return None
+
+
+def installed(here: Surroundings, keeper: Keeper, names: list[str]) -> str:
+    """What to say after an install."""
+    lines = [f"Installed {keeper.manager.file(keeper.service)}."]
+    if names:
+        lines.append(f"It has from this shell, in {here.paths.shown(keeper.env.path)}: {', '.join(names)}.")
+    if hint := keeper.linger_hint():
+        lines.append(hint)
+    return "\n".join(lines)
+
+
+def rows(told: Told, *, details: bool) -> list[tuple[str, str]]:
+    """Lines of a status about the service."""
+    state = told.state
+    if not state.installed:
+        return [("Service", "not installed")]
+    text = f"{told.manager}, {state.detail or 'state not known'}"
+    if state.restarts:
+        text += f", started again {state.restarts} times"
+    lines = [("Service", text)]
+    if details:
+        lines += [("Unit", told.file), ("Variables", ", ".join(told.variables) or "none")]
+    return lines
+
+
+def _client(here: Surroundings) -> DaemonClient:
+    from openusage.client import DaemonClient
+
+    return DaemonClient(here.paths.socket, now=now, timeout_s=5.0)
+
+
+def run_shown(argv: tuple[str, ...]) -> int:
+    """Becomes a command that shows something, such as a service's log; comes back only to raise."""
+    sys.stdout.flush()
+    try:
+        os.execvp(argv[0], argv)
+    except OSError as e:
+        raise ServiceError(f"{argv[0]} cannot be started: {e.strerror or e}.") from e
