@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from openusage.daemon.details import Asked, Details
+from openusage.lineage import Lineages
 from openusage.store import Store
 from openusage.wire.events import UsageEvent
 from openusage.wire.local import BlocksRequest, PaneRequest, SessionsRequest, TurnsRequest
@@ -57,7 +58,7 @@ def test_a_log_line_becomes_a_session_a_turn_a_block_and_a_pane(ask: httpx.Clien
     (block,) = post(ask, "/v1/blocks", window={"name": "7d"})["blocks"]
     assert (block["running"], block["machines"]) == (True, ["laptop"])
     pane = post(ask, "/v1/pane", window="1d", group="model", tz="UTC")
-    assert [r["label"] for r in pane["rows"]] == ["claude-sonnet-4-5-20250929"]
+    assert [r["models"] for r in pane["rows"]] == [["claude-sonnet-4-5-20250929"]]
     assert (pane["machines"], pane["active"], pane["history"]) == (1, 1, True)
 
 
@@ -116,6 +117,7 @@ def details(store: Store, *, hidden: frozenset[str] = frozenset(), notes: list[s
         hidden=hidden,
         now=lambda: NOW,
         explain=explain,
+        lineages=Lineages(),
         notes=lambda: list(notes or ()),
     )
 
