@@ -25,6 +25,7 @@ from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
 from openusage.daemon.details import Asked, Details, Told, zone_name
+from openusage.daemon.hooks import Hooks
 from openusage.daemon.problems import Problems
 from openusage.daemon.schedule import Job, Progress, Schedule
 from openusage.daemon.server import HookResult, Server, application, bind
@@ -36,7 +37,7 @@ from openusage.errors import SourceError, SourceUnavailable
 from openusage.exporter import Exporter
 from openusage.format import size_bytes
 from openusage.lineage import Lineages
-from openusage.providers._contract import Env, ParsesHooks, Provider
+from openusage.providers._contract import Env, Provider
 from openusage.read_model.windows import bounded
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, UsageRequest
@@ -72,7 +73,6 @@ class Daemon:
     ) -> None:
         self._config = config
         self._store = store
-        self._providers = {p.SPEC.id: p for p in providers}
         self._now = now
         self._on_progress = on_progress
         self._http = (
@@ -82,9 +82,9 @@ class Daemon:
         self._collector = Collector(
             store, providers, self._env, on_progress=self._progressed, should_stop=self._stopping.is_set
         )
-        hooked = {p.SPEC.id: p for p in providers if isinstance(p, ParsesHooks)}
-        self._spool = Spool(config.spool, hooked, store.add, now_s=lambda: now().timestamp())
         self._writer = Writer()
+        self._hooks = Hooks(providers, store, self._writer, now)
+        self._spool = Spool(config.spool, self._hooks.providers, store.add, now_s=lambda: now().timestamp())
         self._standing = standing = Standing(config, store, now)
         self._lineages = Lineages(config.lineages)
         self._answers = Answers(
@@ -358,25 +358,13 @@ class Daemon:
         )
 
     def knows_hook(self, source: str) -> bool:
-        return isinstance(self._providers.get(source), ParsesHooks)
+        return source in self._hooks.providers
 
     async def hook(self, source: str, account: str, payload: bytes) -> HookResult:
-        provider = self._providers[source]
-        assert isinstance(provider, ParsesHooks)
-        now_us = int(self._now().timestamp() * 1e6)
-        records = provider.parse_hook(payload, account or provider.SPEC.default_account, now_us)
-        added = await self._writer.do(lambda: self._store.add(records)) if records else None
+        result = await self._hooks.take(source, account, payload)
         self._wake.set()
         self._tell_exporters()
-        stored = added.inserted + added.updated if added else 0
-        return HookResult(
-            source=source,
-            enqueued=1,
-            processed=1,
-            ingested=stored,
-            deduped=len(records) - stored if added else 0,
-            failed=len(records) if records and added is None else 0,
-        )
+        return result
 
     def health(self) -> list[str]:
         return self._standing.health()
