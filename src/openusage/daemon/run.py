@@ -14,18 +14,17 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import uvicorn
 
 from openusage import __version__
 from openusage.daemon.answers import Answer, Answers
-from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
 from openusage.daemon.details import Asked, Details, Told, zone_name
 from openusage.daemon.hooks import Hooks
+from openusage.daemon.polls import Polls
 from openusage.daemon.problems import Problems
 from openusage.daemon.quiet import Quiet
 from openusage.daemon.schedule import Job, Progress, Schedule
@@ -34,7 +33,6 @@ from openusage.daemon.spool import Spool, Taken, keep_taking
 from openusage.daemon.standing import Standing
 from openusage.daemon.watch import watch
 from openusage.daemon.writer import Writer
-from openusage.errors import SourceError, SourceUnavailable
 from openusage.exporter import Exporter
 from openusage.format import size_bytes
 from openusage.lineage import Lineages
@@ -47,8 +45,6 @@ from openusage.wire.sessions import Explain, unexplained
 from openusage.wire.snapshot import UsageSnapshot
 
 log = logging.getLogger("openusage.daemon")
-
-T = TypeVar("T")
 
 MIN_PASS_GAP_S = 0.2
 """A tool that writes all the time is read at most so often."""
@@ -88,6 +84,7 @@ class Daemon:
         self._spool = Spool(config.spool, self._hooks.providers, store.add, now_s=lambda: now().timestamp())
         self._quiet = Quiet(now)
         self._standing = standing = Standing(config, store, now, self._quiet)
+        self._polls = Polls(self._collector, store, self._writer, standing, on_records=self._tell_exporters)
         self._lineages = Lineages(config.lineages)
         self._answers = Answers(
             store,
@@ -221,8 +218,8 @@ class Daemon:
                         for event in moved:
                             event.set()
                 elif job is Job.POLL:
-                    if polling is None or polling.done():
-                        polling = asyncio.ensure_future(self._poll(schedule))
+                    if self._http is not None and (polling is None or polling.done()):
+                        polling = asyncio.ensure_future(self._polls.poll(schedule))
                     schedule.done(job, loop.time())
                 elif job is Job.CHECKPOINT:
                     await self._writer.do(self._store.checkpoint)
@@ -319,32 +316,6 @@ class Daemon:
         self._standing.last, self._standing.last_at, self._standing.progress = passed, self._now(), None
         return passed
 
-    async def _poll(self, schedule: Schedule) -> None:
-        """Ask the vendors in a thread that nothing waits for at the end."""
-        if self._http is None:
-            return
-        began_s = asyncio.get_running_loop().time()
-        polled = await aside(lambda: self._collector.poll(lambda *source: schedule.asks(source, began_s)))
-        records = [record for answer in polled for record in answer.records]
-        added = await self._writer.do(lambda: self._store.add(records)) if records else None
-        if added is not None:
-            self._collector.kept(polled)
-            self._tell_exporters()
-        refusals = dict(self._standing.refusals)
-        for answer in polled:
-            source, error = (answer.provider, answer.account), answer.error
-            # The vendor's wait counts from its answer, our own from when the poll began.
-            wait_s = 0.0 if error is None else _retry_after_s(error)
-            wait_s += asyncio.get_running_loop().time() - began_s if wait_s else 0.0
-            schedule.polled(source, began_s, failed=error is not None, retry_after_s=wait_s)
-            told = refusals.pop(source, None)
-            if error is not None:
-                refusals[source] = error.message
-                if error.message != told:
-                    log.warning("%s", error.message)
-        found = self._standing.found
-        self._standing.refusals = {source: told for source, told in refusals.items() if source in found}
-
     async def _prune(self) -> bool:
         now_us = int(self._now().timestamp() * 1e6)
         pruned = await self._writer.do(lambda: self._store.prune(now_us, self._config.retention_days))
@@ -426,7 +397,3 @@ class Daemon:
 
 def _any_folder(paths: Collection[str]) -> bool:
     return any(Path(path).is_dir() for path in paths)
-
-
-def _retry_after_s(error: SourceError) -> float:
-    return error.retry_after_s if isinstance(error, SourceUnavailable) else 0.0
