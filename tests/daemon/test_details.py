@@ -58,7 +58,7 @@ def test_a_log_line_becomes_a_session_a_turn_a_block_and_a_pane(ask: httpx.Clien
     (block,) = post(ask, "/v1/blocks", window={"name": "7d"})["blocks"]
     assert (block["running"], block["machines"]) == (True, ["laptop"])
     pane = post(ask, "/v1/pane", window="1d", group="model", tz="UTC")
-    assert [r["label"] for r in pane["rows"]] == ["claude-sonnet-4-5-20250929"]
+    assert [r["models"] for r in pane["rows"]] == [["claude-sonnet-4-5-20250929"]]
     assert (pane["machines"], pane["active"], pane["history"]) == (1, 1, True)
 
 

@@ -21,7 +21,7 @@ from openusage.lineage import Lineages
 from openusage.read_model.accounts import fold
 from openusage.read_model.block_list import block_list
 from openusage.read_model.pane import Crowd, Wanted, build
-from openusage.read_model.windows import bounded, from_us
+from openusage.read_model.windows import bounded, from_us, whole_minute
 from openusage.store import Machine, Store
 from openusage.wire.fleet import AccountName, AccountState, MachineState, State
 from openusage.wire.local import BlocksRequest, PaneRequest, SessionsRequest, TurnsRequest
@@ -116,7 +116,8 @@ class Details:
                 asked.provider, asked.session, limit=asked.limit, before=asked.before, explain=self._explain
             )
         window = bounded(asked.window, now, zone_name(asked.tz))
-        return block_list(ask, window, self._shown(asked.where, accounts), self._crowd(now)[1], now)
+        where = self._shown(asked.where, accounts)
+        return block_list(ask, window, where, self._crowd(now)[1], whole_minute(now))
 
     def _pane(self, asked: PaneRequest, shown: _Accounts, now: dt.datetime) -> Pane:
         for name, value, allowed in (("window", asked.window, WINDOWS), ("group", asked.group, GROUPS)):
