@@ -432,7 +432,8 @@ class Daemon:
         """Nothing before the first pass is through: half a history would be a wrong total on the hub."""
         if not self._standing.first_done:
             return []
-        return list(self._answers.snapshots(self._config.window).values())
+        snapshots = self._answers.snapshots(self._config.window).values()
+        return [s for s in snapshots if s.account_id not in self._config.hidden]
 
 
 def _any_folder(paths: Collection[str]) -> bool:

@@ -52,12 +52,14 @@ class Standing:
         """Places in the logs."""
 
     def accounts(self) -> list[tuple[str, str]]:
-        """Found now, then those that only the store knows: logs go, what was read stays."""
+        """Found now, then those that only the store knows: logs go, what was read stays.
+
+        Also those that are switched off: a screen leaves them out by itself, and can switch them on again.
+        """
         found = self.found
         known = found + [a for a in self._store.reader().accounts() if a not in found]
         rank = {account: n for n, account in enumerate(self._config.order)}
-        shown = [a for a in known if a[1] not in self._config.hidden]
-        return sorted(shown, key=lambda a: rank.get(a[1], len(rank)))
+        return sorted(known, key=lambda a: rank.get(a[1], len(rank)))
 
     def health(self) -> list[str]:
         """Sentences about what is wrong; empty when all is well."""
