@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from openusage.daemon.details import Asked, Details
+from openusage.lineage import Lineages
 from openusage.store import Store
 from openusage.wire.events import UsageEvent
 from openusage.wire.local import BlocksRequest, PaneRequest, SessionsRequest, TurnsRequest
@@ -116,6 +117,7 @@ def details(store: Store, *, hidden: frozenset[str] = frozenset(), notes: list[s
         hidden=hidden,
         now=lambda: NOW,
         explain=explain,
+        lineages=Lineages(),
         notes=lambda: list(notes or ()),
     )
 
