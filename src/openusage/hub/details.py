@@ -113,12 +113,13 @@ class DetailAnswers:
         names = self._roll.names(self._desk.kept(ask))
         if isinstance(asked, TurnsRequest):
             return _turns_shown(self._remembered(asked, partial(self._turns, ask, asked)), names)
+        remembering = Remembering(ask, self._memory)
         where = msgspec.structs.replace(asked.where, machines=find_machines(asked.where.machines, names))
+        where = self._desk.lineages.spelled(where, remembering.usage)
         asked = msgspec.structs.replace(asked, where=where)
         if isinstance(asked, SessionsRequest):
             return _sessions_shown(self._remembered(asked, partial(_sessions, ask, asked)), names)
         accounts = self._desk.account_states(ask)
-        remembering = Remembering(ask, self._memory)
         return block_list(remembering, asked.window, where, accounts, self._board.now())
 
     def _remembered(self, asked: Asked, ask: Callable[[], T]) -> T:
