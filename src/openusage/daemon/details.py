@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -57,6 +57,7 @@ class Details:
         now: Callable[[], dt.datetime],
         explain: Explain,
         lineages: Lineages,
+        links: Mapping[str, str],
         notes: Callable[[], list[str]] = list,
         backlog: Callable[[], int | None] = lambda: None,
     ) -> None:
@@ -67,6 +68,7 @@ class Details:
         self._now = now
         self._explain = explain
         self._lineages = lineages
+        self._links = links
         self._notes = notes
         self._backlog = backlog
         self._lock = threading.Lock()
@@ -132,10 +134,11 @@ class Details:
             accounts=accounts,
             snapshots=len(shown),
         )
-        return build(self._store.reader(), wanted, crowd, now, self._lineages)
+        return build(self._store.reader(), wanted, crowd, now, self._lineages, self._links)
 
     def _shown(self, where: Filter, accounts: _Accounts) -> Filter:
-        """The filter without accounts that are not to be shown."""
+        """The filter without accounts that are not to be shown; its models by all names that tools use."""
+        where = self._lineages.spelled(where, self._store.reader().usage)
         if not self._hidden:
             return where
         wanted = where.accounts or tuple(dict.fromkeys(account for _, account in accounts))

@@ -95,6 +95,7 @@ class Daemon:
             now=now,
             explain=explain,
             lineages=self._lineages,
+            links=config.links,
             notes=standing.notes,
             backlog=standing.backlog,
         )

@@ -112,13 +112,14 @@ class DetailAnswers:
         names = self._roll.names(self._desk.kept(ask))
         if isinstance(asked, TurnsRequest):
             return _turns_shown(self._turns(ask, asked), names)
+        remembering = Remembering(ask, self._memory)
         where = msgspec.structs.replace(asked.where, machines=find_machines(asked.where.machines, names))
+        where = self._desk.lineages.spelled(where, remembering.usage)
         asked = msgspec.structs.replace(asked, where=where)
         if isinstance(asked, SessionsRequest):
             question = msgspec.msgpack.encode(asked)
             return _sessions_shown(self._memory.remembered(question, partial(_sessions, ask, asked)), names)
         accounts = self._desk.account_states(ask)
-        remembering = Remembering(ask, self._memory)
         return block_list(remembering, asked.window, where, accounts, whole_minute(self._board.now()))
 
     def _turns(self, ask: Answers, asked: TurnsRequest) -> TurnPage:

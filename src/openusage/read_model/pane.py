@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from openusage.lineage import Lineages
+from openusage.read_model.assign import MOST_ASKED, ask_unassigned
 from openusage.read_model.windows import (
     DAY_US,
     ROLLING_DAYS,
@@ -83,11 +84,17 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(
-    ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime, lineages: Lineages | None = None
+    ask: Sums,
+    wanted: Wanted,
+    crowd: Crowd,
+    now: dt.datetime,
+    lineages: Lineages | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> Pane:
-    """The pane. Nine questions, whatever the number of machines; windows begin at the last whole minute.
+    """The pane. Eleven questions, whatever the number of machines; windows begin at the last whole minute.
 
-    A row that stands for a model is a lineage, and has the names that tools give it beside it.
+    A row that stands for a model is a lineage, and has the names that tools give it beside it. `links` say
+    which account pays for what a vendor answered (`telemetry.provider_links`).
     """
     minute = whole_minute(now)
     spans = _Spans(wanted, minute, ask.oldest_us())
@@ -113,6 +120,9 @@ def build(
         snapshots=crowd.snapshots,
         copies=crowd.copies,
         notes=list(crowd.notes),
+        unassigned=ask_unassigned(ask, spans.shown, wanted.where, links or {})
+        if len(crowd.machines) <= MOST_ASKED
+        else [],
         history=True,
     )
 
