@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 START_S = 60.0
 """A daemon answers far sooner, also when it has to open a large database on a busy machine."""
 STEP_S = 0.1
+SYSTEM_USER = "openusage"
+"""Whose rights a hub has that is a service of the whole system."""
+SYSTEM_UNITS = Path("/etc/systemd/system")
+_PROGRAM = (sys.executable, "-P", "-m", "openusage.cli")
+_HUB = "openusage hub: gathers the usage of many machines"
 
 
 def daemon_keeper(paths: Paths, environ: Mapping[str, str], *, verbose: bool = False) -> Keeper:
@@ -51,10 +56,33 @@ def hub_keeper(paths: Paths, environ: Mapping[str, str], *, allow_public: bool =
         environ,
         name="openusage-hub",
         label="com.openusage.hub",
-        about="openusage hub: gathers the usage of many machines",
+        about=_HUB,
         command=("hub", "--headless", *more),
         stem="hub",
     )
+
+
+def system_hub_keeper(
+    paths: Paths, environ: Mapping[str, str], *, allow_public: bool = False, units: Path = SYSTEM_UNITS
+) -> Keeper:
+    """A hub as a service of the whole system, with the rights of a user of its own. Systemd alone."""
+    from openusage.service import Keeper, Runner, Service, Systemd, own_uid
+
+    service = Service(
+        name="openusage-hub",
+        label="com.openusage.hub",
+        about=_HUB,
+        command=(*_PROGRAM, "hub", "--headless", *(("--allow-public",) if allow_public else ())),
+        env_file=paths.config_dir / "hub.env",
+        log_dir=paths.state_dir,
+        environ={
+            "HOME": str(paths.state_dir),
+            "XDG_CONFIG_HOME": str(paths.config_dir.parent),
+            "XDG_STATE_HOME": str(paths.state_dir.parent),
+        },
+        user=SYSTEM_USER,
+    )
+    return Keeper(service, Systemd(units, 0, system=True), Runner(environ, own_uid()))
 
 
 def _keeper(
@@ -73,7 +101,7 @@ def _keeper(
         name=name,
         label=label,
         about=about,
-        command=(sys.executable, "-P", "-m", "openusage.cli", *command),
+        command=(*_PROGRAM, *command),
         env_file=paths.state_dir / f"{stem}.env",
         log_dir=paths.state_dir,
         environ={n: environ[n] for n in ("XDG_CONFIG_HOME", "XDG_STATE_HOME") if environ.get(n)},
