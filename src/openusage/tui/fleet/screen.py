@@ -236,7 +236,7 @@ class FleetScreen(Filtered):
             self.dashboard.board.say(said, self.dashboard.view().now)
             self.draw()
             return None
-        return Scope(by=group, label=self._made.names[at], key=row.label)
+        return Scope(by=group, label=self._made.names[at], key=row.label, models=tuple(row.models))
 
     def _account_scope(self) -> Scope | None:
         at = self._accounts.chosen
