@@ -91,6 +91,8 @@ def test_two_commands_on_the_hub_and_one_on_the_machine(server: FakeSystemd, tmp
         (("--listen", "9190"), "9190"),
         (("--tls-key", "/no/key"), "There is a key for TLS, but no certificate."),
         (("--token-file", "/no/token"), "The token cannot be read from /no/token"),
+        (("--token-file", "/dev/null"), "The token cannot be read from /dev/null: there is nothing in it."),
+        (("--token-file", "/etc/passwd"), "That is no token"),
     ],
 )
 def test_what_would_keep_it_from_serving_is_found_before_anything_is_changed(

@@ -135,7 +135,7 @@ def prepare(place: Place, wanted: Wanted, *, allow_public: bool) -> Ready:
     hub = msgspec.structs.replace(here.settings.hub, **fields)
     settings = msgspec.structs.replace(here.settings, hub=hub)
     kept = place.keeper.env.read().variables.get(HUB_TOKEN_ENV, "")
-    token = wanted.token or kept
+    token = service.checked_token(wanted.token or kept)
     is_new = not token and not allow_public
     if is_new:
         token = secrets.token_hex(32)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from openusage.cli.compose.joined import FILE
 from openusage.cli.compose.parts import now
-from openusage.errors import PeerError, ServiceError
+from openusage.errors import PeerError, ServiceError, UsageError
 from openusage.settings import HUB_TOKEN_ENV
 
 if TYPE_CHECKING:
@@ -110,6 +110,13 @@ def _keeper(
     return Keeper(service, manager_of(sys.platform, environ, paths.home, uid), Runner(environ, uid))
 
 
+def checked_token(token: str) -> str:
+    """A token that can be sent. Raises `UsageError` for what is none; never shows it."""
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError("That is no token: it has blanks or other characters in it that none has.")
+    return token
+
+
 def daemon_names(here: Surroundings) -> tuple[str, ...]:
     """Variables that the daemon takes with it: those of the tools, and those that the settings name.
 
@@ -129,6 +136,8 @@ def unkept(here: Surroundings, keeper: Keeper) -> int | None:
         ServiceError: it is part of something else, such as `openusage hub --collect`, or that cannot be told.
     """
     status = running(here)
+    if status is None and not keeper.is_installed:
+        _refuse_stranger(here)
     if status is None or (keeper.is_installed and keeper.told().state.pid in (status.pid, None)):
         return None
     if not _is_daemon_alone(status.pid):
@@ -137,6 +146,15 @@ def unkept(here: Surroundings, keeper: Keeper) -> int | None:
             "End that, and try again.",
         )
     return status.pid
+
+
+def _refuse_stranger(here: Surroundings) -> None:
+    """Raises `ServiceError` when a daemon listens there that has no state to tell: the Go program's."""
+    with contextlib.closing(_client(here)) as client:
+        if client.healthy():
+            raise ServiceError(
+                f"Another program's daemon runs here, at {here.paths.socket}.", "End it, and try again."
+            )
 
 
 def end_unkept(here: Surroundings, pid: int) -> str:
