@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import apsw
-import msgspec
 
 from openusage.store import levels, numbers, outbox, plan, sessions
 from openusage.store.meta import meta, meta_text
 from openusage.store.readings import VALUES, reading_of
+from openusage.store.results import Machine, Told
 from openusage.store.rows import Group, fold, rollups
 from openusage.store.slots import BASE, DAY_US, Grain, Piece, Unit, pieces
 from openusage.store.sums import TOKENS_SQL
@@ -25,37 +25,6 @@ from openusage.wire.sessions import PAGE, Explain, SessionOrder, SessionPage, Tu
 
 Borrow: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
 """Lends a connection for one question."""
-
-
-class Machine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A machine whose records are kept here."""
-
-    id: str
-    name: str
-    first_us: int
-    """When its first record came in."""
-    events: int = 0
-    """Events that count for it."""
-    first_event_us: int | None = None
-    last_event_us: int | None = None
-    """Times of the first and the last of them; `None`: there are none."""
-    copies: int = 0
-    """Events of it that count for another machine, which has them too (of the raw events kept)."""
-    version: str = ""
-    """Of its openusage, as it told when it was last heard."""
-    heard_us: int | None = None
-    """When it was last heard, by this machine's clock."""
-    skew_us: int | None = None
-    """How far its clock was ahead of ours then."""
-    backlog: int | None = None
-    """Records that waited there then."""
-
-
-class Told(NamedTuple):
-    """What one machine said of its accounts: the newest under each key."""
-
-    facts: list[AccountFact]
-    readings: list[QuotaReading]
 
 
 class Answers:
