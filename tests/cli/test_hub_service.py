@@ -129,7 +129,8 @@ def test_where_a_hub_is_reached(hub: Hub, own: str, join: str, monkeypatch: pyte
     monkeypatch.setattr("socket.gethostname", lambda: "box")
     assert hub_service.own_url(hub) == own
     assert hub_service.join_url(hub) == join
-    assert (join or "the address that your proxy has") in hub_service.next_steps(hub)
+    said = hub_service.next_steps(hub)
+    assert said.endswith(f"openusage join {join}" if join else "join URL   (the address that your proxy has)")
 
 
 def test_a_status_is_told_also_where_the_address_is_wrong() -> None:

@@ -136,6 +136,10 @@ def test_the_selection_survives_a_refresh_and_a_filter() -> None:
         (Scope(by=By.PROVIDER, label="Claude Code", key="claude_code"), {"claude_code"}),
         (Scope(by=By.ACCOUNT, label="personal", key="personal"), {"claude_code"}),
         (Scope(by=By.MODEL, label="gemini-3-pro", key="gemini-3-pro"), {"gemini_cli"}),
+        (
+            Scope(by=By.MODEL, label="gemini-3", key="gemini-3", models=("gemini-3-pro", "x")),
+            {"gemini_cli"},
+        ),
         (Scope(by=By.PROJECT, label="api", key="api"), {"codex"}),
         (Scope(by=By.CLIENT, label="vscode", key="vscode"), {"claude_code"}),
         (

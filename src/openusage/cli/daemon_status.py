@@ -69,11 +69,15 @@ def titled(title: str, rows: list[Row]) -> str:
 
 
 def _reading(status: DaemonStatus, now: dt.datetime) -> str:
+    if status.paused:
+        until = f" until {status.paused_until.astimezone():%d %b %H:%M}" if status.paused_until else ""
+        return f"paused{until}; to go on: openusage telemetry daemon resume"
     if status.collecting:
         return status.collecting
     if status.last_collected_at is None:
         return "not yet"
-    return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago"
+    rarer = ", more rarely while on battery" if status.on_battery else ""
+    return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago{rarer}"
 
 
 def _hooks(hooks: SpoolStatus | None) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from openusage.cli.params import Duration, FilePath
+from openusage.cli.pause import pause, resume
 from openusage.cli.service import install, logs, restart, uninstall
 from openusage.cli.store_care import backup, compact, restore, verify
 
@@ -207,7 +208,7 @@ def hook(
     return 0
 
 
-for each in (install, uninstall, restart, logs):
+for each in (install, uninstall, restart, logs, pause, resume):
     daemon.add_command(each)
 
 

@@ -18,7 +18,7 @@ from openusage.daemon.ahead import FROM_BYTES, chunks_ahead
 from openusage.daemon.schedule import Progress
 from openusage.errors import SourceError, StoreError
 from openusage.format import printable
-from openusage.providers._contract import Chunk, Env, Provider
+from openusage.providers._contract import Chunk, Env, Provider, Watches
 from openusage.store import AddResult, Store
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
@@ -50,6 +50,7 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     account: str
     records: list[Record]
+    asked_us: int
     error: SourceError | None = None
 
 
@@ -75,16 +76,19 @@ class Collector:
         self._now_s = now_s
         self._ahead_from_bytes = ahead_from_bytes
         self._cursors: dict[tuple[str, str], dict[str, FileCursor]] = {}
+        self._polled_us: dict[tuple[str, str], int] = {}
+        """Until when it is stored what an account's vendor told."""
         self._read_once: set[tuple[str, str]] = set()
         """Accounts that were read to their end since we started."""
 
     def accounts(self) -> list[tuple[Provider, Account]]:
-        """Everything found on this machine now. A provider that fails to look is skipped, and said so."""
+        """Everything found on this machine now, with all directories to watch. A provider that fails to look
+        is skipped, and said so."""
         env = self._env()
         found: list[tuple[Provider, Account]] = []
         for provider in self._providers:
             try:
-                found += [(provider, account) for account in provider.discover(env)]
+                found += [(provider, _with_watched(provider, account)) for account in provider.discover(env)]
             except (SourceError, OSError) as e:
                 log.warning("%s: cannot be looked for: %s", provider.SPEC.id, e)
         return found
@@ -200,7 +204,13 @@ class Collector:
             if asks(provider.SPEC.id, account.id)
         ]
 
+    def kept(self, polled: Sequence[Polled]) -> None:
+        """These answers are stored: the next polls need not ask for it again."""
+        self._polled_us |= {(p.provider, p.account): p.asked_us for p in polled if p.error is None}
+
     def _polled(self, provider: Provider, account: Account, env: Env) -> Polled:
+        polled_us = self._polled_us.get((provider.SPEC.id, account.id))
+        env = msgspec.structs.replace(env, polled_us=polled_us)
         records: list[Record] = []
         error: SourceError | None = None
         try:
@@ -210,7 +220,18 @@ class Collector:
         except Exception as e:  # one vendor's surprise must not stop the others; it is logged in full
             log.exception("%s: polling failed", provider.SPEC.id)
             error = SourceError(f"{provider.SPEC.name}: {type(e).__name__}: {e}")
-        return Polled(provider=provider.SPEC.id, account=account.id, records=records, error=error)
+        return Polled(
+            provider=provider.SPEC.id,
+            account=account.id,
+            records=records,
+            asked_us=round(env.now.timestamp() * 1_000_000),
+            error=error,
+        )
+
+
+def _with_watched(provider: Provider, account: Account) -> Account:
+    more = tuple(provider.watched(account)) if isinstance(provider, Watches) else ()
+    return msgspec.structs.replace(account, flat_roots=(*account.flat_roots, *more)) if more else account
 
 
 def _size(provider: Provider, account: Account, cursors: dict[str, FileCursor], env: Env) -> int:

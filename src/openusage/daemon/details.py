@@ -149,7 +149,7 @@ class Details:
             name = AccountName(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "")
             names.setdefault(row.key[By.MACHINE] or "", []).append(name)
         machines = [self._state(m, names.get(m.id, []), now) for m in ask.machines()]
-        states = fold(machines, ask.told(), now)
+        states = fold(machines, ask.told()[1], now)
         return machines, [a for a in states if a.account not in self._hidden]
 
     def _state(self, machine: Machine, accounts: list[AccountName], now: dt.datetime) -> MachineState:

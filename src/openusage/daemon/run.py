@@ -26,6 +26,7 @@ from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
 from openusage.daemon.details import Asked, Details, Told, zone_name
 from openusage.daemon.problems import Problems
+from openusage.daemon.quiet import Quiet
 from openusage.daemon.schedule import Job, Progress, Schedule
 from openusage.daemon.server import HookResult, Server, application, bind
 from openusage.daemon.spool import Spool, Taken, keep_taking
@@ -85,7 +86,8 @@ class Daemon:
         hooked = {p.SPEC.id: p for p in providers if isinstance(p, ParsesHooks)}
         self._spool = Spool(config.spool, hooked, store.add, now_s=lambda: now().timestamp())
         self._writer = Writer()
-        self._standing = standing = Standing(config, store, now)
+        self._quiet = Quiet(now)
+        self._standing = standing = Standing(config, store, now, self._quiet)
         self._lineages = Lineages(config.lineages)
         self._answers = Answers(
             store,
@@ -195,10 +197,18 @@ class Daemon:
 
     async def _work(self, stop: asyncio.Event, moved: Sequence[asyncio.Event]) -> None:
         loop = asyncio.get_running_loop()
-        schedule = Schedule(loop.time(), collect_s=self._config.collect_s, poll_s=self._config.poll_s)
+        schedule = Schedule(
+            loop.time(),
+            collect_s=self._config.collect_s,
+            poll_s=self._config.poll_s,
+            factor=self._quiet.factor,
+        )
         polling: asyncio.Future[None] | None = None
         await self._writer.do(self._store.reprice)  # the price table may know more than at the last start
         while not stop.is_set():
+            if await self._quiet.over(stop):
+                schedule.wake(loop.time())
+                continue
             for job in schedule.due(loop.time()):
                 if job is Job.COLLECT:
                     roots = self._roots, self._flat_roots
@@ -316,8 +326,9 @@ class Daemon:
         began_s = asyncio.get_running_loop().time()
         polled = await aside(lambda: self._collector.poll(lambda *source: schedule.asks(source, began_s)))
         records = [record for answer in polled for record in answer.records]
-        if records:
-            await self._writer.do(lambda: self._store.add(records))
+        added = await self._writer.do(lambda: self._store.add(records)) if records else None
+        if added is not None:
+            self._collector.kept(polled)
             self._tell_exporters()
         refusals = dict(self._standing.refusals)
         for answer in polled:
@@ -349,7 +360,7 @@ class Daemon:
 
     async def usage(self, question: UsageRequest) -> list[Rollup]:
         loop = asyncio.get_running_loop()
-        if loop.time() - self._last_pass_s > FRESH_S:
+        if loop.time() - self._last_pass_s > FRESH_S and not self._quiet.is_paused:
             await self._collect()
         ask = self._store.reader()
         window = bounded(question.window, self._now(), zone_name(question.tz))
@@ -384,6 +395,19 @@ class Daemon:
     def notes(self) -> list[str]:
         """What a screen's status line should say."""
         return self._standing.notes()
+
+    def pause(self, seconds: float | None) -> DaemonStatus:
+        """Read nothing and ask no vendor, for so long or until `resume`."""
+        self._quiet.pause(seconds)
+        log.info("paused %s", "until it is resumed" if seconds is None else f"for {seconds:.0f} s")
+        self._wake.set()
+        return self.status()
+
+    def resume(self) -> DaemonStatus:
+        """Go on at once."""
+        self._quiet.resume()
+        log.info("resumed")
+        return self.status()
 
     def status(self) -> DaemonStatus:
         return self._standing.status(self._spool.status(), self._answers.unassigned())

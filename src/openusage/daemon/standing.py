@@ -16,6 +16,7 @@ from openusage import __version__
 from openusage.daemon.collect import Pass
 from openusage.daemon.config import Config
 from openusage.daemon.problems import Problems
+from openusage.daemon.quiet import Quiet
 from openusage.daemon.schedule import Progress, progress_text
 from openusage.exporter import Exporter
 from openusage.format import age, printable
@@ -28,10 +29,11 @@ API_VERSION = "v1"
 class Standing:
     """Of one daemon."""
 
-    def __init__(self, config: Config, store: Store, now: Callable[[], dt.datetime]) -> None:
+    def __init__(self, config: Config, store: Store, now: Callable[[], dt.datetime], quiet: Quiet) -> None:
         self._config = config
         self._store = store
         self._now = now
+        self._quiet = quiet
         self._started_at = now()
         self._database_id = _file_id(config.database)
         self.exporters: Sequence[Exporter] = ()
@@ -65,9 +67,7 @@ class Standing:
 
     def notes(self) -> list[str]:
         """What a screen's status line should say."""
-        notes = self.health()
-        if text := self._reading():
-            notes.append(text)
+        notes = [*self.health(), *filter(None, (self._quiet.note(), self._reading()))]
         for exporter in (e.status() for e in self.exporters):
             if exporter.state == "failing":
                 since = exporter.last_ok_at
@@ -103,6 +103,9 @@ class Standing:
             exporters=[e.status() for e in self.exporters],
             hooks=hooks,
             first_read_done=self.first_done,
+            paused=self._quiet.is_paused,
+            paused_until=self._quiet.until if self._quiet.is_paused else None,
+            on_battery=self._quiet.is_on_battery,
             unassigned=unassigned,
         )
 

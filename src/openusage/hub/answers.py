@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from openusage.hub.accounts import Accounts
 from openusage.hub.board import Board
 from openusage.hub.history import History
 from openusage.hub.http import match_tag
 from openusage.hub.machines import NOTHING, Kept, Roll, ask_kept
 from openusage.hub.usage import Asked, answer
 from openusage.lineage import Lineages
-from openusage.read_model.accounts import fold
-from openusage.store import Answers, Told
+from openusage.store import Answers
 from openusage.wire.fleet import AccountsReply, AccountState, MachinesReply, MachineState
 from openusage.wire.rollups import By
 
@@ -46,7 +46,7 @@ class FleetAnswers:
         self._roll = roll
         self._lock = threading.Lock()
         self._kept: tuple[str, Kept] = "", NOTHING
-        self._told: tuple[str, dict[str, Told]] = "", {}
+        self._accounts = Accounts()
         self._usage: OrderedDict[bytes, bytes] = OrderedDict()
         """Tag -> body."""
         self._size = 0
@@ -66,15 +66,8 @@ class FleetAnswers:
 
     def account_states(self, ask: Answers) -> list[AccountState]:
         """All accounts at this moment."""
-        state = self._history.state()
         kept = self.kept(ask)
-        with self._lock:
-            told = self._told
-        if told[0] != state:
-            told = state, ask.told()
-            with self._lock:
-                self._told = told
-        return fold(self._roll.states(kept), told[1], self._board.now())
+        return self._accounts.states(ask, kept, self._roll.states(kept), self._board.now())
 
     def machine_states(self, ask: Answers) -> list[MachineState]:
         """All machines at this moment."""

@@ -29,7 +29,7 @@ from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.sections import Sections
 from openusage.wire.snapshot import ZERO_TIME
 
-_FILTERS = ("machine", "provider", "account", "model", "project")
+_FILTERS = ("machine", "provider", "account", "model", "project", "client", "session")
 ALLOWED = ("window", "group", "tz", *_FILTERS)
 REST = 4.0
 """An answer stays good for so many times as long as asking took, whatever changed."""
@@ -127,8 +127,9 @@ class PaneAnswers:
         return answer
 
     def _strangers(self, machines: Sequence[MachineState], kept: Kept, wanted: Wanted) -> list[Sections]:
-        """Snapshots of machines that have no records here. A filter on models or projects leaves them out."""
-        if wanted.where.models or wanted.where.projects:
+        """Of machines that have no records here. A filter on what they do not tell leaves them out."""
+        where = wanted.where
+        if where.models or where.projects or where.clients or where.sessions:
             return []
         labels = {m.name for m in machines if not m.records}
         decoded: dict[str, tuple[bytes, list[Sections]]] = {}

@@ -7,7 +7,7 @@ vendor's figure for a whole account: once an account, never added up.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -231,23 +231,25 @@ class _History:
         """By label, without share and place."""
         shown = self._usage(self._spans.shown, self._group, self._top_by)
         today = self._by_label(self._usage(self._spans.today, self._group))
-        drawn: dict[str | None, dict[str, list[Rollup]]] = {}
+        drawn: dict[str | None, dict[str, Rollup]] = {}
         unit = By.HOUR if self._spans.is_hourly else By.DAY
         for row in self._usage(self._spans.series, self._group, unit):
-            drawn.setdefault(self._label(row), {}).setdefault(row.key[unit] or "", []).append(row)
+            line, point = drawn.setdefault(self._label(row), {}), row.key[unit] or ""
+            line[point] = add([line[point], row]) if point in line else row
         by_label = self._by_label(shown)
         found: dict[str | None, PaneRow] = {}
         for label in dict.fromkeys([*by_label, *today, *drawn]):
             members = by_label.get(label, [])
-            points = [drawn.get(label, {}).get(name, []) for name in self._spans.labels]
+            line = drawn.get(label, {})
+            points = [line.get(name) for name in self._spans.labels]
             found[label] = PaneRow(
                 label=label,
                 today=_used(today.get(label, [])),
                 window=_used(members),
                 top=self._first(members),
                 models=self._models(members),
-                costs=[_used(point).cost_usd if point else None for point in points],
-                tokens=[sum(row.total_tokens for row in point) for point in points],
+                costs=[_used([p]).cost_usd if p else None for p in points],
+                tokens=[p.total_tokens if p else 0 for p in points],
             )
         return found
 
@@ -310,21 +312,27 @@ class _History:
         """The names that tools give the model of a row, the costliest first."""
         if self._group is not By.MODEL:
             return []
-        return [name for name in _by_use(rows, lambda row: row.key[By.MODEL]) if name is not None]
+        sums: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            if name := row.key[By.MODEL]:
+                cost, tokens = sums.get(name, (0, 0))
+                sums[name] = cost + row.cost_nano, tokens + row.total_tokens
+        return sorted(sums, key=lambda name: sums[name], reverse=True)
 
     def _first(self, rows: Sequence[Rollup]) -> str | None:
-        """What of a row is on top, as it is shown."""
-        return next(iter(_by_use(rows, lambda row: self._named(row.key[self._top_by], self._top_by))), None)
-
-
-def _by_use(rows: Iterable[Rollup], label_of: Callable[[Rollup], str | None]) -> list[str | None]:
-    """The labels of rows, that with the greatest cost first."""
-    sums: dict[str | None, tuple[int, int]] = {}
-    for row in rows:
-        label = label_of(row)
-        cost, tokens = sums.get(label, (0, 0))
-        sums[label] = cost + row.cost_nano, tokens + row.total_tokens
-    return sorted(sums, key=lambda label: sums[label], reverse=True)
+        """What of a row is on top, as it is shown: the dearest, of equal ones that with the most tokens."""
+        if not rows:
+            return None
+        sums: dict[str | None, tuple[int, int]] = {}
+        label = str(self._top_by)
+        for row in rows:
+            name = self._named(row.key[label], self._top_by)
+            if name in sums:
+                cost, tokens = sums[name]
+                sums[name] = cost + row.cost_nano, tokens + row.total_tokens
+            else:
+                sums[name] = row.cost_nano, row.total_tokens
+        return max(sums, key=sums.__getitem__)
 
 
 def _used(rows: Sequence[Rollup]) -> Used:

@@ -86,10 +86,11 @@ class Keeper:
     def uninstall(self) -> bool:
         """False: there was nothing of it. The data stay."""
         parts = (self.manager.file(self.service), self.env.path)
-        was_there = any(path.exists() for path in parts)
+        if not any(path.exists() for path in parts):
+            return False
         self._runner.apply(self.manager.uninstall(self.service))
         self.env.remove()
-        return was_there
+        return True
 
     def restart(self) -> None:
         """Raises `ServiceError` when it is not installed, or does not start."""

@@ -28,6 +28,8 @@ class Ui(msgspec.Struct, frozen=True, kw_only=True):
     """A gauge turns amber when this share of a limit, or less, remains."""
     crit_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """A gauge turns red when this share of a limit, or less, remains."""
+    characters: Literal["auto", "unicode", "ascii"] = "auto"
+    """What the screen is drawn with; `auto`: ASCII where the terminal's language has no UTF-8."""
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):

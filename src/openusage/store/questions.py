@@ -215,20 +215,25 @@ class Answers:
             for (p, a, k), (v, at) in newest.items()
         ]
 
-    def told(self) -> dict[str, Told]:
-        """What each machine said of its accounts, by id, in one question. O(facts + readings)."""
+    def told(self, after: int = -1) -> tuple[int, dict[str, Told]]:
+        """What each machine said of its accounts, by id: what has a number above `after`; and the number to
+        ask from next time. What was forgotten since is not told. O(facts + readings given)."""
         told: dict[str, Told] = {}
         with self._borrow() as db:
             facts = db.execute(
-                "SELECT machine, provider, account, key, value, at_us FROM fact ORDER BY 1, 2, 3, 4"
+                "SELECT machine, provider, account, key, value, at_us FROM fact WHERE number > ?"
+                " ORDER BY 1, 2, 3, 4",
+                (after,),
             )
             for machine, *fields in facts:
                 _of(told, machine).facts.append(AccountFact(**dict(zip(_FACT, fields, strict=True))))
             names = ", ".join(("machine", "provider", "account", "key", *VALUES))
-            readings = db.execute(f"SELECT {names} FROM reading ORDER BY 1, 2, 3, 4")
+            readings = db.execute(
+                f"SELECT {names} FROM reading WHERE number > ? ORDER BY 1, 2, 3, 4", (after,)
+            )
             for machine, provider, account, key, *value in readings:
                 _of(told, machine).readings.append(reading_of(provider, account, key, value))
-        return told
+            return meta(db, "number"), told
 
     def accounts(self) -> list[tuple[str, str]]:
         """Every (provider, account) that has anything. O(rows of `rollup_day`)."""

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
 from openusage.client import PaneSource, SnapshotSource
 from openusage.errors import SettingsError
 from openusage.settings import Change, Settings, applied
-from openusage.tui import choice
+from openusage.tui import choice, drawing, export
 from openusage.tui.board import Board, Decode, Decoder, Outcome, Scope
 from openusage.tui.fleet.screen import FleetScreen
 from openusage.tui.frame import Framed, HelpScreen
 from openusage.tui.listener import Changes, Listener
-from openusage.tui.palette import DARK, PALETTES, THEMES
+from openusage.tui.palette import DARK
+from openusage.tui.plain import Plain
 from openusage.tui.poller import Poller
+from openusage.tui.scheme import Schemes
 from openusage.tui.screens import OverviewScreen
 from openusage.tui.settings import accounts
 from openusage.tui.settings.screen import Outside, SettingsScreen
@@ -33,6 +36,8 @@ from openusage.tui.view import Costs, View, own_costs
 from openusage.wire.decode import decode
 
 DEFAULTS = Settings()
+Keep = Callable[[str, bytes], str]
+"""Name and content of a file -> where it is now. Raises `OSError`."""
 
 LOCAL_REFRESH_S = 1.0
 """So that a new turn is on the screen within two seconds: reading and drawing it takes a part of them."""
@@ -51,7 +56,12 @@ class DashboardApp(App[None]):
         Binding("w", "window", "window", tooltip="next time window: 1d, 3d, 7d, 30d, all"),
         Binding("c", "costs", "costs", tooltip="costs of the account: as its plan says, hidden, shown"),
         Binding("r", "refresh", "refresh", tooltip="ask for new data now"),
-        Binding("t", "theme", "theme", tooltip="next theme", show=False),
+        Binding("t", "theme(1)", "theme", tooltip="next theme; T the one before", show=False),
+        Binding("T", "theme(-1)", show=False),
+        Binding("y", "copy", "copy", tooltip="copy the chosen row", show=False),
+        Binding("e", "export('csv')", "export", tooltip="save the table as CSV; E as JSON", show=False),
+        Binding("E", "export('json')", show=False),
+        Binding("p", "picture", "picture", tooltip="save the screen as SVG", show=False),
         Binding("comma,S", "settings", "settings", key_display=",", tooltip="settings"),
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("q", "quit", "quit", key_display="q"),
@@ -88,10 +98,14 @@ class DashboardApp(App[None]):
         empty_text: str = "",
         waiting_text: str = "",
         outside: Outside | None = None,
+        schemes: Schemes | None = None,
+        keep: Keep | None = None,
+        plain: bool = False,
         decode: Decode = decode,
     ) -> None:
         """`save` puts a change into the file of settings and gives what it holds then; without it, changes
-        last as long as the application."""
+        last as long as the application. `schemes` are the themes to choose from, `keep` writes a file for
+        the person and says where it is; `plain` draws in ASCII."""
         super().__init__()
         self._now, self._tz = now, tz
         self._thresholds = thresholds
@@ -120,9 +134,12 @@ class DashboardApp(App[None]):
         self._poller.watch_fleet(self.board.group if self._has_fleet else None)
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._ending = False
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = settings.theme if settings.theme in PALETTES else DARK
+        self._keep = keep
+        self._schemes = schemes or Schemes()
+        for scheme in self._schemes:
+            self.register_theme(scheme.theme)
+        self.theme = self._schemes.get(settings.theme).name
+        self._plain = [Plain()] if plain else []
         self._look = self._looked()
 
     def _looked(self) -> View:
@@ -130,7 +147,7 @@ class DashboardApp(App[None]):
         warn, crit = self._thresholds
         dashboard = self.settings.dashboard
         return View(
-            palette=PALETTES[DARK],
+            palette=self._schemes.get(DARK).palette,
             now=self._now(),
             tz=self._tz,
             warn_pct=warn,
@@ -144,7 +161,7 @@ class DashboardApp(App[None]):
 
     def view(self) -> View:
         """How to draw at this moment."""
-        palette = PALETTES.get(self.theme, PALETTES[DARK])
+        palette = self._schemes.get(self.theme).palette
         return msgspec.structs.replace(self._look, palette=palette, now=self._now())
 
     def change(self, change: Change) -> str:
@@ -165,15 +182,19 @@ class DashboardApp(App[None]):
 
     def _take_up(self, change: Mapping[str, object]) -> None:
         """What was chosen is also what is shown now."""
-        if "theme" in change and self.settings.theme in PALETTES:
-            self.theme = self.settings.theme
+        if "theme" in change:
+            self.theme = self._schemes.get(self.settings.theme).name
         if "data.time_window" in change:
             self.board.window = self.settings.data.time_window
             self._poller.set_window(self.board.window)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What goes over everything that is drawn."""
+        return [*super().get_line_filters(), *self._plain]
+
     def theme_names(self) -> list[str]:
         """The themes there are."""
-        return list(PALETTES)
+        return list(self._schemes.names)
 
     def get_default_screen(self) -> Screen[None]:
         return FleetScreen() if self._has_fleet else OverviewScreen()
@@ -278,10 +299,53 @@ class DashboardApp(App[None]):
         self._poller.ask_now()
         self._redraw()
 
-    def action_theme(self) -> None:
-        """The next theme."""
-        names = self.theme_names()
-        self.change({"theme": names[(names.index(self.theme) + 1) % len(names)]})
+    def action_theme(self, step: int = 1) -> None:
+        """The next theme, or the one before."""
+        scheme = self._schemes.after(self.theme, step)
+        if not self.change({"theme": scheme.name}):
+            self.say(f"Theme: {scheme.name}")
+
+    def say(self, text: str) -> None:
+        """A sentence in the bar, for a while."""
+        self.board.say(text, self._now())
+        self._redraw()
+
+    def action_copy(self) -> None:
+        """The chosen row, into the clipboard of the terminal."""
+        extract = self.screen.extract() if isinstance(self.screen, Framed) else None
+        at = self.screen.chosen_row() if isinstance(self.screen, Framed) else None
+        if extract is None or at is None or at >= len(extract.rows):
+            self.say("There is no row to copy here.")
+            return
+        self.copy_to_clipboard(export.as_text(extract.columns, extract.rows[at]))
+        self.say(f"Copied: {extract.rows[at][0]}")
+
+    def action_export(self, ending: str) -> None:
+        """The shown table, as a file."""
+        extract = self.screen.extract() if isinstance(self.screen, Framed) else None
+        if extract is None or not extract.rows:
+            self.say("There is no table to export here.")
+            return
+        self._save_file(extract.name, ending, export.WRITERS[ending](extract))
+
+    def action_picture(self) -> None:
+        """The screen, as a drawing."""
+        lines = [list(strip) for strip in self.screen._compositor.render_strips()]
+        background = str(self.current_theme.background)
+        svg = drawing.svg(lines, self.size.width, f"openusage {self.board.label}", background)
+        self._save_file("screen", "svg", svg.encode())
+
+    def _save_file(self, what: str, ending: str, data: bytes) -> None:
+        if self._keep is None:
+            self.say("Nothing can be saved from here.")
+            return
+        name = export.file_name(what, self._now().astimezone(self._tz), ending)
+        try:
+            where = self._keep(name, data)
+        except OSError as error:
+            self.say(f"Cannot save {name}: {error.strerror or error}")
+        else:
+            self.say(f"Saved {where}")
 
     def action_settings(self) -> None:
         """Accounts, sections, theme, view, keys, window, links."""

@@ -93,6 +93,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """As a person reads it."""
     key: str
     """As the row has it."""
+    models: tuple[str, ...] = ()
+    """Of a model: the names that tools give it, which a tile may know alone."""
     provider: str = ""
     machines: tuple[str, ...] = ()
     """Of an account, with its provider: each of them may name it in its own way."""
@@ -105,11 +107,11 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
             By.MACHINE: [account.machine],
             By.PROVIDER: [account.provider_id],
             By.ACCOUNT: [account.account_id],
-            By.MODEL: [row.name for row in account.models],
+            By.MODEL: [name for row in account.models for name in (row.name, *row.raw_names)],
             By.PROJECT: [row.name for row in account.projects],
             By.CLIENT: [row.name for row in account.clients],
         }
-        return self.key in names[self.by]
+        return not {self.key, *self.models}.isdisjoint(names[self.by])
 
 
 class Board:

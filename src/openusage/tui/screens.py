@@ -13,9 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input
 
-from openusage.tui import chrome, days, detail, overview
+from openusage.tui import chrome, days, detail, extracts, overview
 from openusage.tui.board import Account
 from openusage.tui.canvas import Lines, Page
+from openusage.tui.export import Extract
 from openusage.tui.frame import Filtered, Framed
 from openusage.tui.sections import daily
 from openusage.tui.view import View
@@ -131,6 +132,15 @@ class OverviewScreen(Filtered):
             self.query_one(Wall).tick()
         else:
             self.draw()
+
+    def extract(self) -> Extract | None:
+        board = self.dashboard.board
+        return extracts.of_tiles([a.sections for a in board.visible()], board.label, board.window)
+
+    def chosen_row(self) -> int | None:
+        chosen = self.dashboard.board.chosen()
+        shown = [account.key for account in self.dashboard.board.visible()]
+        return shown.index(chosen.key) if chosen is not None and chosen.key in shown else None
 
     def action_open(self) -> None:
         """The selected account on its own."""

@@ -151,10 +151,11 @@ def join_url(hub: Hub) -> str:
 
 def next_steps(hub: Hub) -> str:
     """The two commands that bring a machine in."""
-    url = join_url(hub) or "the address that your proxy has"
+    url = join_url(hub)
+    where = "" if url else "   (the address that your proxy has)"
     return (
-        "For each machine, here:   openusage hub token create --machine NAME\n"
-        f"and there, with its token: openusage join {url}"
+        "For each machine, here:    openusage hub token create --machine NAME\n"
+        f"and there, with its token: openusage join {url or 'URL'}{where}"
     )
 
 

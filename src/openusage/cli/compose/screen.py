@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openusage.cli.compose.look import is_plain, keep, schemes_of
 from openusage.cli.compose.parts import nothing_found, now
 from openusage.cli.process import on_signals, screen_possible
 from openusage.errors import ExitCode, OpenUsageError, UsageError
@@ -127,6 +128,7 @@ def show(
     def save(change: Change) -> Settings:
         return update(paths.settings_file, change, paths.shown(paths.settings_file)).settings
 
+    schemes, unusable = schemes_of(paths, os.environ)
     app = DashboardApp(
         source,
         settings=settings,
@@ -143,7 +145,12 @@ def show(
         outside=Outside(
             keys=lambda: key_states(settings, paths), integrations=lambda: switches(paths, os.environ)
         ),
+        schemes=schemes,
+        keep=lambda name, data: keep(paths, name, data),
+        plain=is_plain(settings.ui.characters, os.environ),
     )
+    if unusable:
+        app.board.say(unusable, now())
     with contextlib.closing(source), on_signals(app.ask_to_end):
         app.run()
     return ExitCode.FAILED if app.return_code else ExitCode.OK
