@@ -525,7 +525,7 @@ async def test_what_is_waited_for_is_said_until_the_first_answer() -> None:
 async def test_t_goes_through_the_themes_and_remembers_the_last() -> None:
     kept = KeptSettings()
     async with running(FakeSource(LOCAL), save=kept.save) as (app, pilot):
-        names = app.theme_names()
+        names = list(app.schemes.names)
         for _ in names:
             await pilot.press("t")
         assert [s.theme for s in kept.saved] == [*names[1:], names[0]]
