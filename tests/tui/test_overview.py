@@ -40,7 +40,7 @@ def test_a_fleet_at_120() -> None:
   TODAY                LAST 30 DAYS          BURN NOW          NEAREST LIMIT  Gemini CLI, 1 d pro, home
   $38.76               $824.03               $4.80/h           ██████████████████████████████████████▊┤  97 %
   15.6M tokens         489.9M tokens         4 of 7 live       full in 35 m, resets in 5 h
-  2 flat plans not in the costs, c shows them · 12 requests unpriced"""
+  2 flat plans not in the costs, c on a tile shows it · 12 requests unpriced"""
     )
 
 

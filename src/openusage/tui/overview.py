@@ -147,7 +147,7 @@ def _missing(found: Overview) -> str:
     parts = []
     if found.hidden_costs and found.hidden_costs < found.accounts:
         noun = "flat plan" if found.hidden_costs == 1 else "flat plans"
-        parts.append(f"{found.hidden_costs} {noun} not in the costs, c shows them")
+        parts.append(f"{found.hidden_costs} {noun} not in the costs, c on a tile shows it")
     if found.unpriced:
         parts.append(f"{fmt.count(found.unpriced)} requests unpriced")
     return " · ".join(parts)
@@ -243,4 +243,8 @@ def limit_block(
 def _flat(found: Overview, palette_room: int, view: View) -> list[list[Part]]:
     noun = "account" if found.hidden_costs == 1 else "accounts"
     text = fit(f"{found.hidden_costs} {noun} without cost: flat plan", palette_room)
-    return [[("COSTS", view.palette.dim)], [(text, view.palette.text)], [("c shows them", view.palette.dim)]]
+    return [
+        [("COSTS", view.palette.dim)],
+        [(text, view.palette.text)],
+        [("c on a tile shows it", view.palette.dim)],
+    ]
