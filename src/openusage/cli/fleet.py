@@ -64,7 +64,7 @@ def command(
     from openusage.cli.surroundings import surroundings
     from openusage.client import HubClient, rollups
     from openusage.lineage import Lineages
-    from openusage.read_model.assign import BORROWERS, BY, Links, sentence, unassigned
+    from openusage.read_model.assign import BORROWERS, BY, Links, advice, by_vendor, sentence, unassigned
     from openusage.reports import grouped
     from openusage.wire.events import EventKind
     from openusage.wire.rollups import By, Filter, Window
@@ -92,6 +92,6 @@ def command(
     if reply.copies:
         were, are = ("1 event was", "is") if reply.copies == 1 else (f"{reply.copies:,} events were", "are")
         say(f"{were} on more than one machine and {are} counted once.")
-    for found in nobodys:
-        say(f"Unassigned: {sentence(found)} {found.hint}")
+    for found in by_vendor(nobodys):
+        say(f"Unassigned: {sentence(*found)} {advice(*found)}")
     return 0
