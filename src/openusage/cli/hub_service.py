@@ -53,8 +53,9 @@ def install(
 ) -> int:
     """Have the system keep a hub running.
 
-    As your user; with --system for the whole system, locked down. Address, database and certificate are kept in settings.json, the shared token in a file that only you can
-    read. Installing again takes up a new version, and restarts it.
+    As your user; with --system for the whole system, locked down. Address, database and certificate are kept
+    in settings.json, the shared token in a file that only you can read. Installing again takes up a new
+    version, and restarts it.
     """
     from openusage.cli.compose import hub_service
     from openusage.cli.join import read_token

@@ -38,8 +38,9 @@ def log_options() -> list[click.Parameter]:
 def install(dry_run: bool, verbose: bool) -> int:
     """Have the system keep a daemon running.
 
-    The system is systemd's user manager, launchd, or Windows' task scheduler. Keys, the hub's token, folders of tools and proxies that are set now go with it, into a file that only you
-    can read. Installing again takes up a new version and new variables, and restarts it.
+    The system is systemd's user manager, launchd, or Windows' task scheduler. Keys, the hub's token, folders
+    of tools and proxies that are set now go with it, into a file that only you can read. Installing again
+    takes up a new version and new variables, and restarts it.
     """
     from openusage.cli.compose import service
     from openusage.cli.surroundings import surroundings

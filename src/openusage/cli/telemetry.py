@@ -185,9 +185,9 @@ def hook(
 ) -> int:
     """Hand what a tool's hook says to the daemon.
 
-    Or leave it for the next one, when none runs. SOURCE is claude_code, codex or opencode; PAYLOAD is its JSON, read from stdin when it is not said. Waits
-    for nothing and always ends with exit status 0. What `openusage integrations` installs does the same
-    without starting this program.
+    Or leave it for the next one, when none runs. SOURCE is claude_code, codex or opencode; PAYLOAD is its
+    JSON, read from stdin when it is not said. Waits for nothing and always ends with exit status 0. What
+    `openusage integrations` installs does the same without starting this program.
     """
     from openusage.cli.diagnostics import say
     from openusage.cli.hook import NotDelivered, deliver, read_stdin
