@@ -28,7 +28,7 @@ from openusage.providers._contract import Env
 from openusage.store import Store
 from tools.genlogs import AGENTS, write_home
 
-MB = 150.0
+MB = 200.0
 RUNS = 5
 CYCLES = 50
 FILES = 20_000
@@ -38,30 +38,35 @@ ONE = ("claude",)
 
 def run(mb: float = MB) -> list[Row]:
     """All figures of this part."""
-    return [_first_read(mb), _cycle(), *_watching()]
+    return [*_first_read(mb), _cycle(), *_watching()]
 
 
-def _first_read(mb: float) -> Row:
-    """Medians of times per byte, of both homes in turns: a noisy machine is noisy for both."""
+def _first_read(mb: float) -> list[Row]:
+    """Times per byte of both homes, read in turns. The fastest counts: what else runs makes it slower."""
     homes = _home(mb, tuple(AGENTS)), _home(mb, ONE)
-    times: tuple[list[float], list[float]] = ([], [])
+    times: list[list[list[float]]] = [[], []]
     for _ in range(RUNS):
         for home, taken in zip(homes, times, strict=True):
-            taken.append(_child("read", home) / _size(home) * 1e9)
-    every, one = map(statistics.median, times)
-    return Row(
-        name=f"first read of {mb:g} MB of four tools, per MB",
-        value=every,
-        unit="ms",
-        floor=one,
-        target="<= 1.3 x that of Claude Code alone",
-        met=every <= 1.3 * one,
-    )
+            taken.append([seconds / _size(home) * 1e9 for seconds in _child("read", home)])
+    rows = []
+    for nth, what in enumerate(("", ", processor time")):
+        every, one = (min(figures[nth] for figures in taken) for taken in times)
+        rows.append(
+            Row(
+                name=f"first read of {mb:g} MB of four tools{what}, per MB",
+                value=every,
+                unit="ms",
+                floor=one,
+                target="<= 1.3 x that of Claude Code alone",
+                met=every <= 1.3 * one,
+            )
+        )
+    return rows
 
 
 def _cycle() -> Row:
     with tempfile.TemporaryDirectory() as empty:
-        cycle_ms = _child("cycle", Path(empty))
+        [cycle_ms] = _child("cycle", Path(empty))
     what = f"looking for {len(names())} tools where there is none, CPU"
     return Row(name=what, value=cycle_ms, unit="ms", target="< 30 ms", met=cycle_ms < 30)
 
@@ -118,26 +123,33 @@ def _size(home: Path) -> int:
     return sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
 
 
-def _child(what: str, home: Path) -> float:
+def _child(what: str, home: Path) -> list[float]:
     """Measured in a fresh process: what one run loaded must not help the next one."""
     command = [sys.executable, "-m", "bench.providers", "--child", what, "--home", str(home)]
-    return float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    figures: list[float] = json.loads(done.stdout)
+    return figures
 
 
-def _read_s(home: Path) -> float:
-    """Seconds of a first read into an empty store."""
+def _read_s(home: Path) -> list[float]:
+    """Seconds of a first read into an empty store: by the clock, and of all its processes."""
     with tempfile.TemporaryDirectory() as directory:
         machine, price = Machine("ab" * 16, "bench"), PriceBook.load().price
         store = Store.open(Path(directory) / "bench.db", machine=machine, price=price, now=now_us)
         collector = Collector(store, [load(n) for n in names()], lambda: _env(home))
-        started = time.perf_counter()
+        started, used = time.perf_counter(), _processor_s()
         collector.run()
-        taken = time.perf_counter() - started
+        taken = [time.perf_counter() - started, _processor_s() - used]
         store.close()
     return taken
 
 
-def _cycle_ms(home: Path) -> float:
+def _processor_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _cycle_ms(home: Path) -> list[float]:
     """Milliseconds of processor time to look for every tool and to plan what was found."""
     providers = [load(n) for n in names()]
     taken = []
@@ -147,7 +159,7 @@ def _cycle_ms(home: Path) -> float:
             for account in provider.discover(env):
                 provider.plan(account, {}, env)
         taken.append((time.process_time() - started) * 1000)
-    return statistics.median(taken)
+    return [statistics.median(taken)]
 
 
 def _env(home: Path) -> Env:
@@ -161,7 +173,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path)
     args = parser.parse_args()
     if args.child:
-        print(_read_s(args.home) if args.child == "read" else _cycle_ms(args.home))
+        print(json.dumps(_read_s(args.home) if args.child == "read" else _cycle_ms(args.home)))
     else:
         print(render(run(args.mb)))
 

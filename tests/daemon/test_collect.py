@@ -182,8 +182,11 @@ def test_a_poll_knows_until_when_it_is_stored_what_was_told(store: Store, tmp_pa
 
 
 def test_places_that_only_the_tools_own_file_tells_are_watched(store: Store, tmp_path: Path) -> None:
+    looks: list[str] = []
+
     class Scattered(Fake):
         def watched(self, account: Account) -> Iterator[str]:
+            looks.append(account.id)
             yield "/elsewhere"
 
     collects = collector(store, tmp_path, Scattered("a", [Chunk(records=[event("1", "a")])]))
@@ -191,6 +194,9 @@ def test_places_that_only_the_tools_own_file_tells_are_watched(store: Store, tmp
     assert (account.roots, account.flat_roots) == (("/nowhere",), ("/elsewhere",))
     assert collects.run({"/somewhere/else"}).inserted == 0
     assert collects.run({"/elsewhere/crush.db-wal"}).inserted == 1
+    assert looks == ["a"], "a burst does not look them up again"
+    collects.run()
+    assert looks == ["a", "a"]
 
 
 def test_only_those_are_polled_who_are_to_be_asked(store: Store, tmp_path: Path) -> None:
