@@ -91,7 +91,8 @@ def test_every_total_is_what_the_events_add_up_to(events: list[UsageEvent], show
         else:
             assert snapshot.metrics[key].used == row.cost_nano / 1e9
     for name, of in (("window", periods["window_cost"]), ("today", periods["today_api_cost"])):
-        span, first = before(of, NOW, tz), min((e.at_us for e in events), default=None)
+        span = before(of, NOW, tz)
+        first = min((e.at_us for e in events), default=None)
         reaches = (
             span is not None and span.from_us is not None and first is not None and first <= span.from_us
         )
