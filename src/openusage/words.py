@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from openusage import format as fmt
 from openusage.wire.fleet import State
 from openusage.wire.forecast import Forecast
+from openusage.wire.keys import provider_name
+from openusage.wire.local import Unassigned
 from openusage.wire.pane import Used
 from openusage.wire.sections import Gauge
 
@@ -86,12 +88,17 @@ def own_name(account: str, provider: str) -> str:
     return "" if rest in _PLAIN_ACCOUNTS else account
 
 
+def change_pct(new: float, old: float) -> float | None:
+    """How much more, in percent; `None` where there was nothing before."""
+    return 100 * (new - old) / old if old > 0 else None
+
+
 def trend_pct(now: Used, before: Used | None, *, of_cost: bool) -> float | None:
     """How much more than before, in percent; `None`: nothing is known of before, or there was nothing."""
     if before is None:
         return None
     new, old = (now.cost_usd, before.cost_usd) if of_cost else (now.tokens, before.tokens)
-    return 100 * (new - old) / old if old and new is not None else None
+    return change_pct(new, old) if old is not None and new is not None else None
 
 
 def skews(clocks: Iterable[tuple[str, float | None]]) -> list[str]:
@@ -121,6 +128,16 @@ def copies(count: int) -> str:
 def unpriced(count: float) -> str:
     """Requests without a price."""
     return f"{fmt.count(count)} requests unpriced, not in any cost"
+
+
+def unassigned(found: Sequence[Unassigned]) -> str:
+    """What tools were answered, while no account is known to pay for it."""
+    vendors: dict[str, list[str]] = {}
+    for one in found:
+        vendors.setdefault(provider_name(one.provider), []).append(one.upstream)
+    of = ", ".join(f"{tool}: {', '.join(sorted(set(names)))}" for tool, names in sorted(vendors.items()))
+    requests = fmt.count(sum(one.requests for one in found))
+    return f"{requests} requests unassigned ({of}), see telemetry.provider_links"
 
 
 def estimated(count: float) -> str:

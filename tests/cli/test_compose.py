@@ -342,10 +342,10 @@ def test_integrations_of_tools_that_are_here_are_put_in_and_taken_out(paths: Pat
     config.parent.mkdir()
     config.write_text('{"theirs": 1}')
     (row,) = screen.switches(paths, {})
-    assert (row.name, row.state()) == ("Claude Code", "not installed")
-    assert row.install() == "Claude Code is installed; it tells the daemon from now on."
+    assert (row.name, row.state()) == ("Claude Code hooks", "not installed")
+    assert row.install() == "Installed: Claude Code hooks."
     assert row.state() == "installed"
-    assert row.install() == "Claude Code: nothing to change."
+    assert row.install() == "Claude Code hooks: nothing to change."
     assert "hooks" in config.read_text()
-    assert row.uninstall() == "Claude Code is gone; its files are as they were."
+    assert row.uninstall() == "Removed: Claude Code hooks."
     assert (row.state(), config.read_text()) == ("not installed", '{"theirs": 1}')

@@ -209,8 +209,9 @@ def test_the_token_is_asked_for_and_not_shown_while_it_is_typed(machine: FakeSys
             "an authority that is not known here",
         ),
         (("--token-file", "/no/such"), {}, 2, "The token cannot be read from /no/such: No such file"),
+        (("--token-file", "/etc/passwd"), {}, 2, "That is no token: it has blanks"),
     ],
-    ids=["wrong token", "no token", "unknown authority", "no file"],
+    ids=["wrong token", "no token", "unknown authority", "no file", "no token in the file"],
 )
 def test_what_is_wrong_is_a_sentence_and_nothing_is_changed(
     arguments: tuple[str, ...],

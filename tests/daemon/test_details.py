@@ -14,7 +14,7 @@ from openusage.lineage import Lineages
 from openusage.store import Store
 from openusage.wire.events import UsageEvent
 from openusage.wire.local import BlocksRequest, PaneRequest, SessionsRequest, TurnsRequest
-from openusage.wire.rollups import Filter, Rollup, Window
+from openusage.wire.rollups import By, Filter, Rollup, Window
 from openusage.wire.sessions import PriceNote
 from tests.daemon.conftest import NOW, Start
 from tests.store.samples import message, open_store
@@ -58,7 +58,9 @@ def test_a_log_line_becomes_a_session_a_turn_a_block_and_a_pane(ask: httpx.Clien
     (block,) = post(ask, "/v1/blocks", window={"name": "7d"})["blocks"]
     assert (block["running"], block["machines"]) == (True, ["laptop"])
     pane = post(ask, "/v1/pane", window="1d", group="model", tz="UTC")
-    assert [r["label"] for r in pane["rows"]] == ["claude-sonnet-4-5-20250929"]
+    assert [(r["label"], r["models"]) for r in pane["rows"]] == [
+        ("claude-sonnet-4-5", ["claude-sonnet-4-5-20250929"])
+    ]
     assert (pane["machines"], pane["active"], pane["history"]) == (1, 1, True)
 
 
@@ -118,6 +120,7 @@ def details(store: Store, *, hidden: frozenset[str] = frozenset(), notes: list[s
         now=lambda: NOW,
         explain=explain,
         lineages=Lineages(),
+        links={},
         notes=lambda: list(notes or ()),
     )
 
@@ -182,4 +185,26 @@ def test_answers_that_are_remembered_are_bounded() -> None:
         one.answer(SessionsRequest(window=Window("all"), limit=500, offset=offset))
     assert sum(len(told.body) for _, _, told in one._made.values()) <= 8 << 20
     assert one.answer(TurnsRequest(provider="claude_code", session="nobody")).body
+    store.close()
+
+
+def test_models_are_asked_for_by_any_of_their_names_and_what_is_unassigned_is_told() -> None:
+    store = open_store(now_us=NOW_US)
+    owner: dict[str, Any] = {"provider": "opencode", "account": "opencode", "upstream": "anthropic"}
+    store.add(
+        [
+            message("a", NOW_US - HOUR_US, model="claude-4.6-opus-high-thinking", session="s1"),
+            message("b", NOW_US - HOUR_US, model="claude-opus-4-6", session="s2", **owner),
+            message("c", NOW_US - HOUR_US, model="gpt-5.1", session="s3"),
+        ]
+    )
+    made = details(store)
+    where = Filter(models=("claude-opus-4-6",))
+    pane = decoded(made.answer(PaneRequest(window="7d", group=By.MODEL, where=where)).body)
+    assert [(row["label"], len(row["models"])) for row in pane["rows"]] == [("claude-opus-4-6", 2)]
+    assert [(u["provider"], u["upstream"], u["requests"]) for u in pane["unassigned"]] == [
+        ("opencode", "anthropic", 1)
+    ]
+    sessions = decoded(made.answer(SessionsRequest(window=Window("7d"), where=where)).body)
+    assert {row["session"] for row in sessions["rows"]} == {"s1", "s2"}
     store.close()

@@ -502,3 +502,34 @@ async def test_a_first_read_is_looked_at_more_often() -> None:
     source = FakeSource([], notes=["Reading history: 1 MB of 2 MB"])
     async with running(source, refresh_s=60) as (_, pilot):
         await until(pilot, lambda: len(source.windows) >= 3)
+
+
+async def test_what_is_waited_for_is_said_until_the_first_answer() -> None:
+    source = FakeSource(LOCAL)
+    release = threading.Event()
+    answer = source.fetch
+
+    def slow(window: str) -> Frame:
+        release.wait(60)
+        return answer(window)
+
+    source.fetch = slow  # type: ignore[method-assign]
+    app = app_for(source, waiting_text="Starting the daemon …")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Starting the daemon …" in screen_text(app))
+        release.set()
+        await until(pilot, lambda: "Claude Code" in screen_text(app))
+        assert "Starting the daemon" not in screen_text(app)
+
+
+async def test_t_goes_through_the_themes_and_remembers_the_last() -> None:
+    kept = KeptSettings()
+    async with running(FakeSource(LOCAL), save=kept.save) as (app, pilot):
+        names = list(app.schemes.names)
+        for _ in names:
+            await pilot.press("t")
+        assert [s.theme for s in kept.saved] == [*names[1:], names[0]]
+    async with running(FakeSource(LOCAL), settings=Settings(theme=names[1])) as (again, _):
+        assert again.theme == names[1]
+    async with running(FakeSource(LOCAL), settings=Settings(theme="Nobody's")) as (other, _):
+        assert other.theme == names[0]

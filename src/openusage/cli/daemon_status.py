@@ -18,12 +18,14 @@ Row = tuple[str, str]
 _TITLE = "Telemetry daemon"
 
 
-def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool) -> str:
-    """For people, one fact a line; `service` are those of its service."""
+def as_text(
+    status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool, own_version: str
+) -> str:
+    """For people, one fact a line; `service` are those of its service, `own_version` that of who asks."""
     rows = [
         ("Running", f"yes, for {format.duration(_since(status.started_at, now))} (process {status.pid})"),
         *service,
-        ("Version", f"{status.version} (API {status.api_version})"),
+        ("Version", _version(status, own_version)),
         ("Machine", status.machine),
         ("Socket", status.socket),
         ("Database", f"{status.database} ({format.size_bytes(status.size_bytes)})"),
@@ -66,6 +68,13 @@ def titled(title: str, rows: list[Row]) -> str:
     """Facts below a title, one a line."""
     width = max(len(name) for name, _ in rows) + 1
     return "\n".join([title, *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
+
+
+def _version(status: DaemonStatus, own_version: str) -> str:
+    text = f"{status.version} (API {status.api_version})"
+    if status.version != own_version:  # it was started before an upgrade
+        text += f"; this program is {own_version}: openusage telemetry daemon restart"
+    return text
 
 
 def _reading(status: DaemonStatus, now: dt.datetime) -> str:

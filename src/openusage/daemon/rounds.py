@@ -13,16 +13,15 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
+from openusage.daemon.polls import Polls
 from openusage.daemon.problems import Problems
 from openusage.daemon.quiet import Quiet
 from openusage.daemon.schedule import Job, Schedule
 from openusage.daemon.spool import Spool, Taken
 from openusage.daemon.standing import Standing
 from openusage.daemon.writer import Writer
-from openusage.errors import SourceError, SourceUnavailable
 from openusage.format import size_bytes
 from openusage.store import Store
 
@@ -35,7 +34,7 @@ HOOKED_S = 5.0
 
 
 class Rounds:
-    """Of one daemon; belongs to its event loop."""
+    """Of one daemon; belongs to its event loop. Without `polls` no vendor is asked."""
 
     def __init__(
         self,
@@ -46,9 +45,9 @@ class Rounds:
         writer: Writer,
         standing: Standing,
         quiet: Quiet,
+        polls: Polls | None,
         *,
         now: Callable[[], dt.datetime],
-        asks_vendors: bool,
         is_ending: Callable[[], bool],
     ) -> None:
         self._config = config
@@ -59,7 +58,7 @@ class Rounds:
         self._standing = standing
         self._quiet = quiet
         self._now = now
-        self._asks_vendors = asks_vendors
+        self._polls = polls
         self._is_ending = is_ending
         self.roots: list[str] = []
         """Folders to watch with all that is below them."""
@@ -103,8 +102,8 @@ class Rounds:
                         for event in (self.moved, self.flat_moved):
                             event.set()
                 elif job is Job.POLL:
-                    if polling is None or polling.done():
-                        polling = asyncio.ensure_future(self._poll(schedule))
+                    if self._polls is not None and (polling is None or polling.done()):
+                        polling = asyncio.ensure_future(self._polls.poll(schedule))
                     schedule.done(job, loop.time())
                 elif job is Job.CHECKPOINT:
                     await self._writer.do(self._store.checkpoint)
@@ -155,7 +154,7 @@ class Rounds:
 
     def hooked(self) -> None:
         """Hooks told something. Logs tell more; usually the watcher has seen them, too."""
-        self.tell_exporters()
+        self._standing.tell_exporters()
         if asyncio.get_running_loop().time() - self.last_pass_s > HOOKED_S:
             self.woken.set()
 
@@ -168,16 +167,10 @@ class Rounds:
         if not self._standing.first_done and not self._is_ending():
             self._standing.first_done = True
             await self._writer.do(self._store.checkpoint)
-            self.tell_exporters()
+            self._standing.tell_exporters()
         elif passed.found:
-            self.tell_exporters()
+            self._standing.tell_exporters()
         return passed.found
-
-    def tell_exporters(self) -> None:
-        """There are records to send. Not before the first pass is through: sending would slow it down."""
-        if self._standing.first_done:
-            for exporter in self._standing.exporters:
-                exporter.wake()
 
     def _pass(self, changed: Collection[str] | None) -> Pass:
         passed = self._collector.run(changed)
@@ -201,32 +194,6 @@ class Rounds:
         self._standing.last, self._standing.last_at, self._standing.progress = passed, self._now(), None
         return passed
 
-    async def _poll(self, schedule: Schedule) -> None:
-        """Ask the vendors in a thread that nothing waits for at the end."""
-        if not self._asks_vendors:
-            return
-        began_s = asyncio.get_running_loop().time()
-        polled = await aside(lambda: self._collector.poll(lambda *source: schedule.asks(source, began_s)))
-        records = [record for answer in polled for record in answer.records]
-        added = await self._writer.do(lambda: self._store.add(records)) if records else None
-        if added is not None:
-            self._collector.kept(polled)
-            self.tell_exporters()
-        refusals = dict(self._standing.refusals)
-        for answer in polled:
-            source, error = (answer.provider, answer.account), answer.error
-            # The vendor's wait counts from its answer, our own from when the poll began.
-            wait_s = 0.0 if error is None else _retry_after_s(error)
-            wait_s += asyncio.get_running_loop().time() - began_s if wait_s else 0.0
-            schedule.polled(source, began_s, failed=error is not None, retry_after_s=wait_s)
-            told = refusals.pop(source, None)
-            if error is not None:
-                refusals[source] = error.message
-                if error.message != told:
-                    log.warning("%s", error.message)
-        found = self._standing.found
-        self._standing.refusals = {source: told for source, told in refusals.items() if source in found}
-
     async def _prune(self) -> bool:
         now_us = int(self._now().timestamp() * 1e6)
         pruned = await self._writer.do(lambda: self._store.prune(now_us, self._config.retention_days))
@@ -235,7 +202,3 @@ class Rounds:
 
 def _any_folder(paths: Collection[str]) -> bool:
     return any(Path(path).is_dir() for path in paths)
-
-
-def _retry_after_s(error: SourceError) -> float:
-    return error.retry_after_s if isinstance(error, SourceUnavailable) else 0.0

@@ -12,7 +12,6 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Callable
-from typing import TypeVar
 
 import httpx
 import uvicorn
@@ -22,6 +21,8 @@ from openusage.daemon.answers import Answer, Answers
 from openusage.daemon.collect import Collector
 from openusage.daemon.config import Config
 from openusage.daemon.details import Asked, Details, Told, zone_name
+from openusage.daemon.hooks import Hooks
+from openusage.daemon.polls import Polls
 from openusage.daemon.quiet import Quiet
 from openusage.daemon.rounds import Rounds
 from openusage.daemon.schedule import Progress
@@ -32,7 +33,7 @@ from openusage.daemon.watch import watch
 from openusage.daemon.writer import Writer
 from openusage.exporter import Exporter
 from openusage.lineage import Lineages
-from openusage.providers._contract import Env, ParsesHooks, Provider
+from openusage.providers._contract import Env, Provider
 from openusage.read_model.windows import bounded
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, UsageRequest
@@ -41,8 +42,6 @@ from openusage.wire.sessions import Explain, unexplained
 from openusage.wire.snapshot import UsageSnapshot
 
 log = logging.getLogger("openusage.daemon")
-
-T = TypeVar("T")
 
 FRESH_S = 1.0
 """A report's question first collects, unless the last pass ended this recently."""
@@ -64,7 +63,6 @@ class Daemon:
     ) -> None:
         self._config = config
         self._store = store
-        self._providers = {p.SPEC.id: p for p in providers}
         self._now = now
         self._on_progress = on_progress
         self._http = (
@@ -74,11 +72,12 @@ class Daemon:
         self._collector = Collector(
             store, providers, self._env, on_progress=self._progressed, should_stop=self._stopping.is_set
         )
-        hooked = {p.SPEC.id: p for p in providers if isinstance(p, ParsesHooks)}
-        self._spool = Spool(config.spool, hooked, store.add, now_s=lambda: now().timestamp())
         self._writer = Writer()
+        self._hooks = Hooks(providers, store, self._writer, now)
+        self._spool = Spool(config.spool, self._hooks.providers, store.add, now_s=lambda: now().timestamp())
         self._quiet = Quiet(now)
         self._standing = standing = Standing(config, store, now, self._quiet)
+        polls = Polls(self._collector, store, self._writer, standing, on_records=standing.tell_exporters)
         self._lineages = Lineages(config.lineages)
         self._answers = Answers(
             store,
@@ -96,6 +95,7 @@ class Daemon:
             now=now,
             explain=explain,
             lineages=self._lineages,
+            links=config.links,
             notes=standing.notes,
             backlog=standing.backlog,
         )
@@ -107,8 +107,8 @@ class Daemon:
             self._writer,
             standing,
             self._quiet,
+            polls if self._http is not None else None,
             now=now,
-            asks_vendors=self._http is not None,
             is_ending=self._stopping.is_set,
         )
         standing.exporters = [Exporter(t, self._to_export, now=now, records=store) for t in config.targets]
@@ -207,25 +207,13 @@ class Daemon:
         )
 
     def knows_hook(self, source: str) -> bool:
-        return isinstance(self._providers.get(source), ParsesHooks)
+        return source in self._hooks.providers
 
     async def hook(self, source: str, account: str, payload: bytes) -> HookResult:
-        provider = self._providers[source]
-        assert isinstance(provider, ParsesHooks)
-        now_us = int(self._now().timestamp() * 1e6)
-        records = provider.parse_hook(payload, account or provider.SPEC.default_account, now_us)
-        added = await self._writer.do(lambda: self._store.add(records)) if records else None
+        result = await self._hooks.take(source, account, payload)
         self._rounds.woken.set()
-        self._rounds.tell_exporters()
-        stored = added.inserted + added.updated if added else 0
-        return HookResult(
-            source=source,
-            enqueued=1,
-            processed=1,
-            ingested=stored,
-            deduped=len(records) - stored if added else 0,
-            failed=len(records) if records and added is None else 0,
-        )
+        self._standing.tell_exporters()
+        return result
 
     def health(self) -> list[str]:
         return self._standing.health()

@@ -77,6 +77,12 @@ class Standing:
                 notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
         return notes + list(self.refusals.values())
 
+    def tell_exporters(self) -> None:
+        """There are records to send. Not before the first pass is through: sending would slow it down."""
+        if self.first_done:
+            for exporter in self.exporters:
+                exporter.wake()
+
     def backlog(self) -> int | None:
         """Records that wait for a hub; `None`: none is sent."""
         sent = [e.status() for e in self.exporters]

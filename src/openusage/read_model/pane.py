@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from openusage.lineage import Lineages
+from openusage.read_model.assign import MOST_ASKED, ask_unassigned
 from openusage.read_model.windows import (
-    DAY_US,
-    ROLLING_DAYS,
+    before,
     day_start,
     from_us,
     local_date,
     series_window,
     to_us,
+    whole_minute,
     window,
 )
 from openusage.wire import stranger
@@ -45,7 +46,6 @@ from openusage.wire.snapshot import Metric, Status, UsageSnapshot
 HOUR_US = 3_600_000_000
 MOST_DAYS = 90
 """That are drawn, however long the window is."""
-_MINUTE_US = 60_000_000
 
 
 class Sums(Protocol):
@@ -83,13 +83,19 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(
-    ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime, lineages: Lineages | None = None
+    ask: Sums,
+    wanted: Wanted,
+    crowd: Crowd,
+    now: dt.datetime,
+    lineages: Lineages | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> Pane:
-    """The pane. Nine questions, whatever the number of machines; windows begin at the last whole minute.
+    """The pane. Eleven questions, whatever the number of machines; windows begin at the last whole minute.
 
-    A row that stands for a model is a lineage, and has the names that tools give it beside it.
+    A row that stands for a model is a lineage, and has the names that tools give it beside it. `links` say
+    which account pays for what a vendor answered (`telemetry.provider_links`).
     """
-    minute = _whole_minute(now)
+    minute = whole_minute(now)
     spans = _Spans(wanted, minute, ask.oldest_us())
     history = _History(ask, wanted, crowd.names, spans, lineages or Lineages())
     rows = _with_strangers(history, history.rows(), crowd, wanted, minute, spans.labels)
@@ -113,6 +119,9 @@ def build(
         snapshots=crowd.snapshots,
         copies=crowd.copies,
         notes=list(crowd.notes),
+        unassigned=ask_unassigned(ask, spans.shown, wanted.where, links or {})
+        if len(crowd.machines) <= MOST_ASKED
+        else [],
         history=True,
     )
 
@@ -121,14 +130,10 @@ def rank(
     ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime, lineages: Lineages | None = None
 ) -> list[PaneRow]:
     """The rows of such a pane by its window alone, with nothing to draw: one question."""
-    minute = _whole_minute(now)
+    minute = whole_minute(now)
     history = _History(ask, wanted, crowd.names, _Spans(wanted, minute, None), lineages or Lineages())
     rows = _with_strangers(history, history.sums(), crowd, wanted, minute, ())
     return placed(rows.values(), total_of(row.window for row in rows.values()), {}, ())
-
-
-def _whole_minute(now: dt.datetime) -> dt.datetime:
-    return from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
 
 
 def _with_strangers(
@@ -175,18 +180,12 @@ class _Spans:
     @property
     def before(self) -> Window | None:
         """As long as the shown window, just before it; `None` when our data do not reach back so far."""
-        days = ROLLING_DAYS.get(self.shown.name, 0)
-        if self.is_hourly:
-            return self.yesterday
-        if not days or self.shown.from_us is None:
-            return None
-        return self._known(Window("custom", self.shown.from_us - days * DAY_US, self.shown.from_us))
+        return self._known(before(self.shown, self._now, self._tz))
 
     @property
     def yesterday(self) -> Window | None:
         """Yesterday up to this time of day."""
-        start = day_start(local_date(self._now, self._tz) - dt.timedelta(days=1), self._tz)
-        return self._known(Window("custom", to_us(start), to_us(self._now) - DAY_US))
+        return self._known(before(self.today, self._now, self._tz))
 
     @property
     def partial_since_us(self) -> int | None:
@@ -195,9 +194,10 @@ class _Spans:
         inside = start is not None and self.oldest_us is not None and self.oldest_us > start
         return self.oldest_us if inside else None
 
-    def _known(self, span: Window) -> Window | None:
-        known = self.oldest_us is not None and span.from_us is not None and self.oldest_us <= span.from_us
-        return span if known else None
+    def _known(self, span: Window | None) -> Window | None:
+        if span is None or self.oldest_us is None or span.from_us is None:
+            return None
+        return span if self.oldest_us <= span.from_us else None
 
     def _days(self) -> list[str]:
         today = local_date(self._now, self._tz)

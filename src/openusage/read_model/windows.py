@@ -56,7 +56,12 @@ def bounded(shown: Window, now: dt.datetime, tz: str) -> Window:
     """A window that may be known by its name alone, as it is now, from the last whole minute on."""
     if shown.name not in ("1d", *ROLLING_DAYS) or (shown.from_us, shown.to_us) != (None, None):
         return shown
-    return window(shown.name, from_us(to_us(now) // _MINUTE_US * _MINUTE_US), tz)
+    return window(shown.name, whole_minute(now), tz)
+
+
+def whole_minute(now: dt.datetime) -> dt.datetime:
+    """The last whole minute: what is asked within one has one answer."""
+    return from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
 
 
 def today(now: dt.datetime, tz: str) -> Window:
@@ -67,6 +72,20 @@ def today(now: dt.datetime, tz: str) -> Window:
 def rolling(name: str, days: int, now: dt.datetime, tz: str) -> Window:
     """The last so many times 24 hours, up to `end_us`."""
     return Window(name, to_us(now) - days * DAY_US, end_us(now, tz))
+
+
+def before(shown: Window, now: dt.datetime, tz: str) -> Window | None:
+    """What a window is compared with: as long, just before it; of today yesterday up to this time of day.
+
+    `None` for windows that have nothing before them.
+    """
+    if shown.name == "1d":
+        start_us = to_us(day_start(local_date(now, tz) - dt.timedelta(days=1), tz))
+        return Window("custom", start_us, max(start_us, to_us(now) - DAY_US))  # a day may have 23 hours
+    days = ROLLING_DAYS.get(shown.name, 0)
+    if not days or shown.from_us is None:
+        return None
+    return Window("custom", shown.from_us - days * DAY_US, shown.from_us)
 
 
 def end_us(now: dt.datetime, tz: str) -> int:

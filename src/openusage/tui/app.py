@@ -135,10 +135,10 @@ class DashboardApp(App[None]):
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._ending = False
         self._keep = keep
-        self._schemes = schemes or Schemes()
-        for scheme in self._schemes:
+        self.schemes = schemes or Schemes()
+        for scheme in self.schemes:
             self.register_theme(scheme.theme)
-        self.theme = self._schemes.get(settings.theme).name
+        self.theme = self.schemes.get(settings.theme).name
         self._plain = [Plain()] if plain else []
         self._look = self._looked()
 
@@ -147,7 +147,7 @@ class DashboardApp(App[None]):
         warn, crit = self._thresholds
         dashboard = self.settings.dashboard
         return View(
-            palette=self._schemes.get(DARK).palette,
+            palette=self.schemes.get(DARK).palette,
             now=self._now(),
             tz=self._tz,
             warn_pct=warn,
@@ -161,7 +161,7 @@ class DashboardApp(App[None]):
 
     def view(self) -> View:
         """How to draw at this moment."""
-        palette = self._schemes.get(self.theme).palette
+        palette = self.schemes.get(self.theme).palette
         return msgspec.structs.replace(self._look, palette=palette, now=self._now())
 
     def change(self, change: Change) -> str:
@@ -183,7 +183,7 @@ class DashboardApp(App[None]):
     def _take_up(self, change: Mapping[str, object]) -> None:
         """What was chosen is also what is shown now."""
         if "theme" in change:
-            self.theme = self._schemes.get(self.settings.theme).name
+            self.theme = self.schemes.get(self.settings.theme).name
         if "data.time_window" in change:
             self.board.window = self.settings.data.time_window
             self._poller.set_window(self.board.window)
@@ -191,10 +191,6 @@ class DashboardApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What goes over everything that is drawn."""
         return [*super().get_line_filters(), *self._plain]
-
-    def theme_names(self) -> list[str]:
-        """The themes there are."""
-        return list(self._schemes.names)
 
     def get_default_screen(self) -> Screen[None]:
         return FleetScreen() if self._has_fleet else OverviewScreen()
@@ -301,7 +297,7 @@ class DashboardApp(App[None]):
 
     def action_theme(self, step: int = 1) -> None:
         """The next theme, or the one before."""
-        scheme = self._schemes.after(self.theme, step)
+        scheme = self.schemes.after(self.theme, step)
         if not self.change({"theme": scheme.name}):
             self.say(f"Theme: {scheme.name}")
 

@@ -10,7 +10,8 @@ from typing import Any
 from openusage.errors import OpenUsageError
 from openusage.settings import Change, Settings, update
 from openusage.tui.board import Account
-from openusage.tui.palette import DARK, LIGHT
+from openusage.tui.palette import DARK
+from openusage.tui.scheme import Schemes
 from openusage.tui.settings.tab import Act, Integration, KeyState, State
 from openusage.wire.sections import Sections
 from tests.tui.sample import LOCAL, key_of, snapshot
@@ -58,7 +59,7 @@ def state(
         accounts=found,
         ids=list(dict.fromkeys([*named, *(a.account_id for a in accounts)])),
         window=settings.data.time_window,
-        themes=[DARK, LIGHT],
+        schemes=Schemes(),
         theme=DARK,
         keys=keys,
         integrations=integrations,

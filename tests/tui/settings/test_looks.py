@@ -9,6 +9,7 @@ from openusage.tui.palette import DARK, LIGHT
 from openusage.tui.settings.looks import ThemeTab, ViewTab
 from openusage.tui.settings.tab import Deed
 from openusage.tui.views.layout import Layout
+from tests.tui.sample import VIEW
 from tests.tui.settings.sample import state
 
 
@@ -29,3 +30,16 @@ def test_the_view_of_the_settings_is_marked_also_by_its_old_name(name: str, chos
 def test_choosing_a_view() -> None:
     assert ViewTab().act(Deed.PICK, state(), "tabs") == {"dashboard.view": "tabs"}
     assert ViewTab().act(Deed.COSTS, state(), "tabs") is None
+
+
+def test_a_tile_wears_the_theme_that_is_looked_at() -> None:
+    dark, light = (ThemeTab().preview(state(), name, 60, 20, VIEW) for name in (DARK, LIGHT))
+    assert [line.text for line in dark] == [line.text for line in light]
+    grounds = []
+    for lines in (dark, light):
+        assert {line.cell_length for line in lines} == {60}
+        grounds.append({s.style.bgcolor.name for line in lines for s in line if s.style and s.style.bgcolor})
+    assert [len(ground) for ground in grounds] == [1, 1]
+    assert grounds[0] != grounds[1]
+    assert ThemeTab().preview(state(), DARK, 30, 20, VIEW) == []
+    assert ThemeTab().preview(state(accounts=[]), DARK, 60, 20, VIEW) == []

@@ -51,17 +51,17 @@ def test_sections_without_data() -> None:
 def test_the_preview_is_a_tile_with_the_sections_of_now() -> None:
     off = [DashboardSection(id="tool_usage", enabled=False)]
     chosen = Settings(dashboard=Dashboard(widget_sections=off))
-    lines = SectionsTab().preview(state(chosen), 60, 40, VIEW)
+    lines = SectionsTab().preview(state(chosen), "header", 60, 40, VIEW)
     text = "\n".join(line.text for line in lines)
     assert "Claude Code" in text
     assert "PROJECTS" in text
     assert "TOOLS" not in text
-    assert len(SectionsTab().preview(state(), 60, 12, VIEW)) == 12
+    assert len(SectionsTab().preview(state(), "header", 60, 12, VIEW)) == 12
 
 
 def test_there_is_no_preview_without_an_account_room_or_tile() -> None:
     tab = SectionsTab()
-    assert tab.preview(state(accounts=[]), 60, 20, VIEW) == []
-    assert tab.preview(state(), 30, 20, VIEW) == []
+    assert tab.preview(state(accounts=[]), "header", 60, 20, VIEW) == []
+    assert tab.preview(state(), "header", 30, 20, VIEW) == []
     tab.act(Deed.OTHER, state(), "header")
-    assert tab.preview(state(), 60, 20, msgspec.structs.replace(VIEW)) == []
+    assert tab.preview(state(), "header", 60, 20, msgspec.structs.replace(VIEW)) == []

@@ -129,9 +129,7 @@ def _admitted(
         greeting = hub.greet()
         if (skew := skew_told(greeting.clock_ahead_s)) is not None:
             say(skew)
-        token = ask_token() if greeting.needs_token else ""
-        if token and not (token.isascii() and token.isprintable() and " " not in token):
-            raise UsageError("That is no token: it has blanks or other characters in it that none has.")
+        token = service.checked_token(ask_token()) if greeting.needs_token else ""
         if greeting.needs_token and not token:
             raise UsageError(
                 f"{hub.host} wants a token, and there is none.",

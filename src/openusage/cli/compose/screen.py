@@ -187,14 +187,14 @@ class SwitchRow:
         return _SWITCH_WORDS[self._status.state]
 
     def install(self) -> str:
-        return self._told(self._switch.install(), "is installed; it tells the daemon from now on.")
+        return self._told(self._switch.install(), "Installed")
 
     def uninstall(self) -> str:
-        return self._told(self._switch.uninstall(), "is gone; its files are as they were.")
+        return self._told(self._switch.uninstall(), "Removed")
 
     def _told(self, changes: list[FileChange], done: str) -> str:
         self._status = self._switch.status()
-        return f"{self.name} {done}" if changes else f"{self.name}: nothing to change."
+        return f"{done}: {self.name}." if changes else f"{self.name}: nothing to change."
 
 
 _SWITCH_WORDS = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from openusage.cli.compose.joined import FILE
 from openusage.cli.compose.parts import now
-from openusage.errors import PeerError, ServiceError
+from openusage.errors import PeerError, ServiceError, UsageError
 from openusage.settings import HUB_TOKEN_ENV
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 START_S = 60.0
 """A daemon answers far sooner, also when it has to open a large database on a busy machine."""
 STEP_S = 0.1
+SYSTEM_USER = "openusage"
+"""Whose rights a hub has that is a service of the whole system."""
+SYSTEM_UNITS = Path("/etc/systemd/system")
+_PROGRAM = (sys.executable, "-P", "-m", "openusage.cli")
+_HUB = "openusage hub: gathers the usage of many machines"
 
 
 def daemon_keeper(paths: Paths, environ: Mapping[str, str], *, verbose: bool = False) -> Keeper:
@@ -51,10 +56,33 @@ def hub_keeper(paths: Paths, environ: Mapping[str, str], *, allow_public: bool =
         environ,
         name="openusage-hub",
         label="com.openusage.hub",
-        about="openusage hub: gathers the usage of many machines",
+        about=_HUB,
         command=("hub", "--headless", *more),
         stem="hub",
     )
+
+
+def system_hub_keeper(
+    paths: Paths, environ: Mapping[str, str], *, allow_public: bool = False, units: Path = SYSTEM_UNITS
+) -> Keeper:
+    """A hub as a service of the whole system, with the rights of a user of its own. Systemd alone."""
+    from openusage.service import Keeper, Runner, Service, Systemd, own_uid
+
+    service = Service(
+        name="openusage-hub",
+        label="com.openusage.hub",
+        about=_HUB,
+        command=(*_PROGRAM, "hub", "--headless", *(("--allow-public",) if allow_public else ())),
+        env_file=paths.config_dir / "hub.env",
+        log_dir=paths.state_dir,
+        environ={
+            "HOME": str(paths.state_dir),
+            "XDG_CONFIG_HOME": str(paths.config_dir.parent),
+            "XDG_STATE_HOME": str(paths.state_dir.parent),
+        },
+        user=SYSTEM_USER,
+    )
+    return Keeper(service, Systemd(units, 0, system=True), Runner(environ, own_uid()))
 
 
 def _keeper(
@@ -73,13 +101,20 @@ def _keeper(
         name=name,
         label=label,
         about=about,
-        command=(sys.executable, "-P", "-m", "openusage.cli", *command),
+        command=(*_PROGRAM, *command),
         env_file=paths.state_dir / f"{stem}.env",
         log_dir=paths.state_dir,
         environ={n: environ[n] for n in ("XDG_CONFIG_HOME", "XDG_STATE_HOME") if environ.get(n)},
     )
     uid = own_uid()
     return Keeper(service, manager_of(sys.platform, environ, paths.home, uid), Runner(environ, uid))
+
+
+def checked_token(token: str) -> str:
+    """A token that can be sent. Raises `UsageError` for what is none; never shows it."""
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError("That is no token: it has blanks or other characters in it that none has.")
+    return token
 
 
 def daemon_names(here: Surroundings) -> tuple[str, ...]:
@@ -101,6 +136,8 @@ def unkept(here: Surroundings, keeper: Keeper) -> int | None:
         ServiceError: it is part of something else, such as `openusage hub --collect`, or that cannot be told.
     """
     status = running(here)
+    if status is None and not keeper.is_installed:
+        _refuse_stranger(here)
     if status is None or (keeper.is_installed and keeper.told().state.pid in (status.pid, None)):
         return None
     if not _is_daemon_alone(status.pid):
@@ -109,6 +146,15 @@ def unkept(here: Surroundings, keeper: Keeper) -> int | None:
             "End that, and try again.",
         )
     return status.pid
+
+
+def _refuse_stranger(here: Surroundings) -> None:
+    """Raises `ServiceError` when a daemon listens there that has no state to tell: the Go program's."""
+    with contextlib.closing(_client(here)) as client:
+        if client.healthy():
+            raise ServiceError(
+                f"Another program's daemon runs here, at {here.paths.socket}.", "End it, and try again."
+            )
 
 
 def end_unkept(here: Surroundings, pid: int) -> str:

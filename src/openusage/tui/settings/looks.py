@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
+from rich.style import Style
+from textual.strip import Strip
+
+from openusage.tui import tile
 from openusage.tui.settings.tab import Act, Deed, Keys, Plain, Row, State, dot
+from openusage.tui.view import View
 from openusage.tui.views.layout import ABOUT, Layout
 
 
-class ThemeTab(Plain):
-    """One row a theme."""
+class ThemeTab:
+    """One row a theme; a tile beside them wears the selected one."""
 
     title = "Theme"
 
@@ -15,13 +21,23 @@ class ThemeTab(Plain):
         return "Colours. t goes through them outside, too."
 
     def rows(self, state: State) -> list[Row]:
-        return [Row(key=name, name=name, mark=dot(name == state.theme)) for name in state.themes]
+        return [Row(key=name, name=name, mark=dot(name == state.theme)) for name in state.schemes.names]
 
     def keys(self) -> Keys:
         return (("Space", "choose"),)
 
     def act(self, deed: Deed, state: State, key: str) -> Act:
         return {"theme": key} if deed is Deed.PICK else None
+
+    def preview(self, state: State, key: str, width: int, height: int, view: View) -> list[Strip]:
+        if not state.accounts or width < tile.LEAST_WIDTH:
+            return []
+        scheme = state.schemes.get(key)
+        view = msgspec.structs.replace(view, palette=scheme.palette)
+        ground = Style(color=scheme.theme.foreground, bgcolor=scheme.theme.background)
+        account = state.accounts[0].sections
+        lines = tile.draw(account, width, min(height, tile.heights(account, view).most), view, True)
+        return [line.apply_style(ground) for line in lines]
 
 
 class ViewTab(Plain):

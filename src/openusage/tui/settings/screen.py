@@ -148,7 +148,7 @@ class SettingsScreen(ModalScreen[None]):
             accounts=app.board.accounts,
             ids=app.account_ids(),
             window=app.board.window,
-            themes=app.theme_names(),
+            schemes=app.schemes,
             theme=app.theme,
             keys=self._keys,
             integrations=self._integrations,
@@ -168,7 +168,7 @@ class SettingsScreen(ModalScreen[None]):
         at = self._index(found)
         room = max(height - 4, 1)
         half = inner // 2 - 1 if inner >= draw.PREVIEW_FROM else inner
-        preview = self._tab.preview(state, inner - half - 2, room, view) if half < inner else []
+        preview = self._tab.preview(state, self._row, inner - half - 2, room, view) if half < inner else []
         left = half if preview else inner
         above = draw.about(self._tab.about(state), left, palette)
         self._above = len(above)

@@ -57,7 +57,7 @@ class SectionsTab:
             return lists.changed("dashboard", field, "id", order)
         return None
 
-    def preview(self, state: State, width: int, height: int, view: View) -> list[Strip]:
+    def preview(self, state: State, key: str, width: int, height: int, view: View) -> list[Strip]:
         if self._is_detail or not state.accounts or width < tile.LEAST_WIDTH:
             return []
         dashboard = state.settings.dashboard

@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from openusage.settings import Change, Settings
 from openusage.tui.board import Account
+from openusage.tui.scheme import Schemes
 from openusage.tui.view import View
 
 
@@ -87,7 +88,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     ids: Sequence[str]
     """Accounts of the settings and those there are, in the order of the tiles."""
     window: str
-    themes: Sequence[str]
+    schemes: Schemes
+    """The themes there are."""
     theme: str
     keys: Sequence[KeyState] | None = None
     """`None`: not looked for yet."""
@@ -141,13 +143,13 @@ class Tab(Protocol):
         """What a deed means for the row of this key."""
         ...
 
-    def preview(self, state: State, width: int, height: int, view: View) -> list[Strip]:
-        """What it will look like, at most `height` lines; nothing where there is nothing to see."""
+    def preview(self, state: State, key: str, width: int, height: int, view: View) -> list[Strip]:
+        """What the row of this key would look like, at most `height` lines; nothing: there is no room."""
         ...
 
 
 class Plain:
     """A tab without a preview."""
 
-    def preview(self, state: State, width: int, height: int, view: View) -> list[Strip]:
+    def preview(self, state: State, key: str, width: int, height: int, view: View) -> list[Strip]:
         return []
