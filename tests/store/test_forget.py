@@ -185,8 +185,8 @@ def test_whatever_comes_in_meanwhile_the_coarser_sums_hold(
         with store._transaction():
             levels.build(store._db)
         assert found == (told(store._db), labels_of(store))
-        named = store._db.execute("SELECT DISTINCT session_id FROM rollup WHERE session_id <> 0").fetchall()
-        assert {n for (n,) in named} <= {n for (n,) in store._db.execute("SELECT id FROM session")}
+        used = store._db.execute("SELECT DISTINCT session_id FROM rollup WHERE session_id <> 0").fetchall()
+        assert {n for (n,) in used} <= {n for (n,) in store._db.execute("SELECT id FROM session")}
         store.close()
 
 

@@ -7,14 +7,12 @@ not kept, so there is no better owner, and a copy that is sent again changes not
 Not brought back: what other machines share with it of the time before the raw events were pruned. Its sums go
 as a whole, and which of them others had too is not known any more.
 
-First the raw events go, then, day by day, the sums of those that were pruned, then copies; then it is looked
-for who else uses its sessions; the last step takes all that is left. A machine may send something meanwhile:
-every step takes new events first.
+First the raw events go, then, day by day, the sums of those that were pruned, then copies; the last step
+takes all that is left. A machine may send something meanwhile: every step takes new events first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import apsw
@@ -44,10 +42,6 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     """Sums of days up to this one are gone."""
     key: bytes = b""
     """Copies up to this key are gone."""
-    slot: int = -1
-    """Sessions that others use up to this quarter-hour are known."""
-    since: int = 0
-    """The last event there was when looking for those began."""
     backlog: bool = True
     """More is left."""
 
@@ -61,15 +55,10 @@ def forget_step(
     last = db.execute("SELECT ifnull(max(id), 0) FROM event").get
     if so_far.upto < last:
         return _events(db, book, machine, so_far, last, raw_from_us)
-    parts: tuple[Callable[[apsw.Connection, str, Forgotten], Forgotten | None], ...] = (
-        _sums,
-        _copies,
-        _sessions,
-    )
-    for part in parts:
-        if (done := part(db, machine, so_far)) is not None:
-            return done
-    _rest(db, machine, so_far)
+    done = _sums(db, machine, so_far) or _copies(db, machine, so_far)
+    if done is not None:
+        return done
+    _rest(db, machine)
     return msgspec.structs.replace(so_far, backlog=False)
 
 
@@ -171,37 +160,13 @@ def _copies(db: apsw.Connection, machine: str, so_far: Forgotten) -> Forgotten |
 def _note_sessions(db: apsw.Connection, machine: str, of: str) -> None:
     """Its sessions in these rows may be nobody's when it is gone."""
     db.execute(
-        f"INSERT OR IGNORE INTO left_session SELECT ?, session_id, 0 FROM {of} WHERE session_id <> 0",
+        f"INSERT OR IGNORE INTO left_session SELECT ?, session_id FROM {of} WHERE session_id <> 0",
         (machine,),
     )
 
 
-def _sessions(db: apsw.Connection, machine: str, so_far: Forgotten) -> Forgotten | None:
-    """Looks through some sums for its sessions: those that others have, too, stay. `None`: all is looked
-    through. What it sends meanwhile in other sessions leaves their names behind."""
-    if so_far.slot < 0:
-        db.execute("UPDATE left_session SET is_sought = 1 WHERE machine = ?", (machine,))
-        so_far = msgspec.structs.replace(so_far, since=so_far.upto)
-    sought = "SELECT 1 FROM left_session WHERE machine = ? AND is_sought LIMIT 1"
-    upto = db.execute(
-        "SELECT max(slot) FROM (SELECT slot FROM rollup WHERE slot > ? ORDER BY 1 LIMIT ?)",
-        (so_far.slot, SPAN),
-    ).get
-    if upto is None or not db.execute(sought, (machine,)).fetchall():
-        return None
-    db.execute(
-        """
-        DELETE FROM left_session WHERE machine = ?1 AND is_sought AND session_id IN (
-            SELECT r.session_id FROM rollup r CROSS JOIN left_session l
-            ON l.machine = ?1 AND l.session_id = r.session_id WHERE r.slot > ?2 AND r.slot <= ?3)
-        """,
-        (machine, so_far.slot, upto),
-    )
-    return msgspec.structs.replace(so_far, slot=upto)
-
-
-def _rest(db: apsw.Connection, machine: str, so_far: Forgotten) -> None:
-    """What is left when events and sums are gone. O(readings + labels)."""
+def _rest(db: apsw.Connection, machine: str) -> None:
+    """What is left when events and sums are gone. O(readings + labels + its sessions)."""
     db.execute(
         "DELETE FROM reading_history WHERE reading_id IN (SELECT id FROM reading WHERE machine = ?)",
         (machine,),
@@ -213,14 +178,9 @@ def _rest(db: apsw.Connection, machine: str, so_far: Forgotten) -> None:
     db.execute("DELETE FROM machine WHERE id = ?", (machine,))
     db.execute(
         """
-        DELETE FROM left_session WHERE machine = ?
-            AND session_id IN (SELECT session_id FROM event WHERE id > ?)
+        DELETE FROM session WHERE id IN (SELECT session_id FROM left_session WHERE machine = ?)
+            AND NOT EXISTS (SELECT 1 FROM rollup r WHERE r.session_id = session.id)
         """,
-        (machine, so_far.since),
-    )
-    db.execute(
-        "DELETE FROM session WHERE id IN"
-        " (SELECT session_id FROM left_session WHERE machine = ? AND is_sought)",
         (machine,),
     )
     db.execute("DELETE FROM left_session WHERE machine = ?", (machine,))

@@ -42,7 +42,7 @@ CREATE TEMP TABLE delta (slot, series_id, session_id, {_NAMES});
 CREATE TEMP TABLE touched (id INTEGER PRIMARY KEY, moves INTEGER NOT NULL);
 CREATE TEMP TABLE departed (slot INTEGER, series_id INTEGER, session_id INTEGER);
 CREATE TEMP TABLE left_session (
-    machine TEXT, session_id INTEGER, is_sought INTEGER, PRIMARY KEY (machine, session_id)
+    machine TEXT, session_id INTEGER, PRIMARY KEY (machine, session_id)
 ) WITHOUT ROWID;
 {levels.TABLES}
 """
