@@ -6,6 +6,7 @@ import pytest
 
 from openusage import words
 from openusage.wire.forecast import Forecast
+from openusage.wire.local import Unassigned
 from openusage.wire.pane import Used
 from openusage.wire.sections import Gauge
 
@@ -102,3 +103,27 @@ def test_sentences_about_figures() -> None:
     assert words.flat_plans(["A", "B"]).startswith("A, B are flat plans:")
     assert words.unpriced(12) == "12 requests unpriced, not in any cost"
     assert words.estimated(3) == "3 requests with estimated token counts"
+
+
+def test_what_is_unassigned_names_tools_and_vendors_once() -> None:
+    found = [
+        Unassigned(
+            provider=provider,
+            account="x",
+            upstream=vendor,
+            requests=600,
+            tokens=1,
+            cost_usd=None,
+            last_at=None,
+            hint="",
+        )
+        for provider, vendor in (
+            ("pi", "openai"),
+            ("opencode", "openai"),
+            ("opencode", "anthropic"),
+            ("pi", "openai"),
+        )
+    ]
+    assert words.unassigned(found) == (
+        "2.4k requests unassigned (OpenCode: anthropic, openai, Pi: openai), see telemetry.provider_links"
+    )

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from openusage import format as fmt
 from openusage.wire.fleet import State
 from openusage.wire.forecast import Forecast
+from openusage.wire.keys import provider_name
+from openusage.wire.local import Unassigned
 from openusage.wire.pane import Used
 from openusage.wire.sections import Gauge
 
@@ -121,6 +123,16 @@ def copies(count: int) -> str:
 def unpriced(count: float) -> str:
     """Requests without a price."""
     return f"{fmt.count(count)} requests unpriced, not in any cost"
+
+
+def unassigned(found: Sequence[Unassigned]) -> str:
+    """What tools were answered, while no account is known to pay for it."""
+    vendors: dict[str, list[str]] = {}
+    for one in found:
+        vendors.setdefault(provider_name(one.provider), []).append(one.upstream)
+    of = ", ".join(f"{tool}: {', '.join(sorted(set(names)))}" for tool, names in sorted(vendors.items()))
+    requests = fmt.count(sum(one.requests for one in found))
+    return f"{requests} requests unassigned ({of}), see telemetry.provider_links"
 
 
 def estimated(count: float) -> str:

@@ -41,7 +41,24 @@ FAILING = ExporterStatus(
 
 
 def text(details: bool = False, **changes: Any) -> str:
-    return daemon_status.as_text(msgspec.structs.replace(STATUS, **changes), [], now=NOW, details=details)
+    status = msgspec.structs.replace(STATUS, **changes)
+    return daemon_status.as_text(status, [], now=NOW, details=details, own_version="0.1.0")
+
+
+def test_a_daemon_of_another_version_is_told_how_to_be_of_this_one() -> None:
+    assert "Version:  0.0.9 (API v1); this program is 0.1.0: openusage telemetry daemon restart" in text(
+        version="0.0.9"
+    )
+
+
+def test_lines_of_the_service_follow_the_first() -> None:
+    rows = [("Service", "systemd, active (running)")]
+    shown = daemon_status.as_text(STATUS, rows, now=NOW, details=False, own_version="0.1.0").splitlines()
+    assert shown[2] == "  Service:  systemd, active (running)"
+    assert (
+        daemon_status.not_running(Path("/s"), rows).splitlines()[2].strip()
+        == "Service: systemd, active (running)"
+    )
 
 
 def test_for_people() -> None:

@@ -87,7 +87,11 @@ def test_what_no_account_is_known_to_pay_for_is_told_and_counted(hub: Fleet, cap
     )
     assert main(["fleet", hub.server.url, "--by", "provider", "--json"]) == 0
     out, err = capsys.readouterr()
-    assert {row["key"] for row in json.loads(out)["rows"]} == {"claude_code", "opencode"}
+    said = json.loads(out)
+    assert {row["key"] for row in said["rows"]} == {"claude_code", "opencode"}
+    assert [(u["provider"], u["upstream"], u["requests"], u["tokens"]) for u in said["unassigned"]] == [
+        ("opencode", "anthropic", 1, 17)
+    ]
     assert (
         "Unassigned: 1 request of OpenCode, answered by anthropic: no account is known to pay for that."
         ' Set telemetry.provider_links {"anthropic": "claude_code"} to count them for Claude Code,'

@@ -12,6 +12,9 @@ import msgspec
 import pytest
 
 from openusage.cli.compose import hub_service
+from openusage.errors import ServiceError
+from openusage.service import EnvFile
+from openusage.service.place import hidden
 from openusage.settings import Hub, load
 from tests.support.certificates import Authority
 from tests.support.homes import claude_line, write_claude
@@ -88,6 +91,8 @@ def test_two_commands_on_the_hub_and_one_on_the_machine(server: FakeSystemd, tmp
         (("--listen", "9190"), "9190"),
         (("--tls-key", "/no/key"), "There is a key for TLS, but no certificate."),
         (("--token-file", "/no/token"), "The token cannot be read from /no/token"),
+        (("--token-file", "/dev/null"), "The token cannot be read from /dev/null: there is nothing in it."),
+        (("--token-file", "/etc/passwd"), "That is no token"),
     ],
 )
 def test_what_would_keep_it_from_serving_is_found_before_anything_is_changed(
@@ -110,6 +115,90 @@ def test_a_dry_run_shows_everything_but_values(server: FakeSystemd) -> None:
     assert "Would remove" in server.run("hub", "uninstall", "--dry-run").stdout
 
 
+# -- a service of the whole system -----------------------------------------------------------------
+
+
+def test_the_systems_hub_is_roots_to_change_and_another_users_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a system of its own folders: what would be run is written down."""
+    skip_where_this_python_vanishes()
+    monkeypatch.setattr("openusage.service.keeper.hidden", lambda _: "")
+    bin_dir, calls = tmp_path / "bin", tmp_path / "calls"
+    bin_dir.mkdir()
+    for name, script in (("systemctl", ""), ("runuser", '[ "$2" = openusage ] && shift 3 && exec "$@"')):
+        (bin_dir / name).write_text(f'#!/bin/sh\necho "{name} $*" >> "{calls}"\n{script}\n')
+        (bin_dir / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/root/somewhere")
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+
+    place = hub_service.place(system=True, root=tmp_path)
+    wanted = hub_service.Wanted(listen="127.0.0.1:9191", database="history.db")
+    said = hub_service.install(hub_service.prepare(place, wanted, allow_public=False))
+    folder = tmp_path / "etc/openusage"
+    assert f"A shared token was made: OPENUSAGE_HUB_TOKEN in {folder}/hub.env." in said
+    modes = {file.name: file.stat().st_mode & 0o777 for file in (folder, *folder.glob("[!.]*"))}
+    assert modes == {"openusage": 0o755, "hub.env": 0o600, "settings.json": 0o644}
+    assert load(folder / "settings.json").hub.listen_addr == "127.0.0.1:9191"
+    variables = EnvFile(folder / "hub.env").read().variables
+    assert not {name for name in variables if name.startswith("XDG_")}
+    assert len(variables["OPENUSAGE_HUB_TOKEN"]) == 64
+    unit = (tmp_path / "etc/systemd/system/openusage-hub.service").read_text()
+    for line in (
+        "User=openusage",
+        f'Environment="HOME={tmp_path}/var/lib/openusage"',
+        f'Environment="XDG_CONFIG_HOME={tmp_path}/etc"',
+        f"EnvironmentFile=-{folder}/hub.env",
+        "ProtectSystem=strict",
+        "WantedBy=multi-user.target",
+    ):
+        assert line in unit.splitlines()
+    runs = [run for run in calls.read_text().splitlines() if run != "systemctl show --property=Version"]
+    assert runs[0].startswith("runuser -u openusage -- ")
+    assert runs[1:] == [
+        "systemctl daemon-reload",
+        "systemctl enable openusage-hub.service",
+        "systemctl restart openusage-hub.service",
+    ]
+
+    again = hub_service.place(system=True, root=tmp_path)
+    assert again.here.settings.hub.database == "history.db"
+    assert again.keeper.uninstall()
+    assert [file.name for file in folder.glob("[!.]*")] == ["settings.json"]
+
+
+def test_a_program_that_the_systems_hub_cannot_see_is_refused(tmp_path: Path) -> None:
+    assert "/home" in hidden(Path("/home/ann/venv/bin/python"))
+    assert hidden(Path("/usr/bin/env")) == ""
+    link = tmp_path / "python"
+    link.symlink_to("/root/.pyenv/bin/python")
+    assert "/root" in hidden(link)
+
+
+@pytest.mark.parametrize(
+    ("platform", "uid", "said"),
+    [
+        ("darwin", 0, "is for systemd"),
+        ("linux", 1000, "is root's"),
+        ("linux", 0, "There is no user nobody-here"),
+    ],
+)
+def test_who_cannot_have_it_is_told(
+    platform: str, uid: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openusage.cli.compose.service.SYSTEM_USER", "nobody-here")
+    with pytest.raises(ServiceError, match=said) as caught:
+        hub_service.refuse_system(platform, uid)
+    assert caught.value.hint
+
+
+def test_its_state_may_be_asked_by_anybody(server: FakeSystemd) -> None:
+    told = json.loads(server.run("hub", "status", "--system", "--json").stdout)
+    assert told["service"]["file"] == "/etc/systemd/system/openusage-hub.service"
+    assert told["service"]["env_file"] == "/etc/openusage/hub.env"
+
+
 @pytest.mark.parametrize(
     ("hub", "own", "join"),
     [
@@ -129,7 +218,8 @@ def test_where_a_hub_is_reached(hub: Hub, own: str, join: str, monkeypatch: pyte
     monkeypatch.setattr("socket.gethostname", lambda: "box")
     assert hub_service.own_url(hub) == own
     assert hub_service.join_url(hub) == join
-    assert (join or "the address that your proxy has") in hub_service.next_steps(hub)
+    said = hub_service.next_steps(hub)
+    assert said.endswith(f"openusage join {join}" if join else "join URL   (the address that your proxy has)")
 
 
 def test_a_status_is_told_also_where_the_address_is_wrong() -> None:

@@ -19,7 +19,7 @@ from openusage.wire.local import DaemonStatus, ExporterStatus
 from tests.support.certificates import Authority
 from tests.support.daemons import DaemonProcess, told_status
 from tests.support.homes import claude_line, write_claude
-from tests.support.hubs import TlsHub
+from tests.support.hubs import Hub, TlsHub
 from tests.support.managers import FakeSystemd, skip_where_this_python_vanishes
 from tests.support.processes import PATIENCE_S, environment, run, until
 
@@ -142,16 +142,28 @@ def test_without_a_service_a_daemon_started_by_hand_has_token_and_authority_of_t
         file.write(f"SSL_CERT_FILE={authority.file}\n")
     with DaemonProcess(home, **machine.environ) as daemon:
         until(lambda: daemon.exporter().last_ok_at is not None, f"it pushes: {daemon.exporter()}")
-        before = (home / SETTINGS).read_bytes()
-        done = machine.run("join", hub.url, OPENUSAGE_HUB_TOKEN=TOKEN)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert f"by the dashboard (process {daemon.pid})." in done.stderr
-        assert (home / SETTINGS).read_bytes() == before
         done = machine.run(
             "join", hub.url, "--no-service", OPENUSAGE_HUB_TOKEN=TOKEN, SSL_CERT_FILE=str(authority.file)
         )
         assert f"(process {daemon.pid}) takes it up when it is started again." in done.stdout
         assert told_status(home, **machine.environ)["service"]["state"]["installed"] is False
+        done = machine.run("join", hub.url, OPENUSAGE_HUB_TOKEN=TOKEN, SSL_CERT_FILE=str(authority.file))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"by the dashboard (process {daemon.pid}), has made way." in done.stdout
+        assert "Joined: the hub took the first push of by-hand." in done.stdout
+        assert not daemon.running
+        assert machine.pid is not None
+
+
+def test_a_daemon_that_is_part_of_a_hub_is_left_alone(machine: FakeSystemd, hub: TlsHub) -> None:
+    with Hub(machine.home, "--collect", **machine.environ | {"OPENUSAGE_HUB_TOKEN": ""}) as own:
+        until(lambda: machine.run("telemetry", "daemon", "status").returncode == 0, "it collects")
+        for command in (("join", hub.url), ("telemetry", "daemon", "install")):
+            done = machine.run(*command)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert f"as a part of another program (process {own.process.pid})." in done.stderr
+        assert own.process.running
+    assert is_untouched(machine)
 
 
 def test_the_token_is_asked_for_and_not_shown_while_it_is_typed(machine: FakeSystemd, hub: TlsHub) -> None:
@@ -197,8 +209,9 @@ def test_the_token_is_asked_for_and_not_shown_while_it_is_typed(machine: FakeSys
             "an authority that is not known here",
         ),
         (("--token-file", "/no/such"), {}, 2, "The token cannot be read from /no/such: No such file"),
+        (("--token-file", "/etc/passwd"), {}, 2, "That is no token: it has blanks"),
     ],
-    ids=["wrong token", "no token", "unknown authority", "no file"],
+    ids=["wrong token", "no token", "unknown authority", "no file", "no token in the file"],
 )
 def test_what_is_wrong_is_a_sentence_and_nothing_is_changed(
     arguments: tuple[str, ...],

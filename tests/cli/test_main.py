@@ -14,6 +14,7 @@ import pytest
 
 import openusage
 from openusage.cli.__main__ import main
+from openusage.cli.telemetry import daemon
 from openusage.store.schema import VERSION
 
 
@@ -168,9 +169,7 @@ def test_completion_knows_commands_and_options() -> None:
     options = run(**asked | {"COMP_CWORD": "2"}, COMP_WORDS="openusage daily --br").stdout
     assert "plain,--breakdown" in options.splitlines()
     below = run(**asked | {"COMP_CWORD": "3"}, COMP_WORDS="openusage telemetry daemon ").stdout
-    assert below.splitlines() == [
-        f"plain,{name}" for name in ("install", "logs", "restart", "run", "status", "uninstall")
-    ]
+    assert below.splitlines() == [f"plain,{name}" for name in sorted(daemon.commands)]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

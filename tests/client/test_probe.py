@@ -105,7 +105,7 @@ def test_a_machines_own_token_is_good_for_its_name_alone(tmp_path: Path) -> None
     with fleet(tmp_path / "hub.db", serves={"tokens": book}) as hub, probe(hub.server.url) as asked:
         assert asked.greet().needs_token
         assert asked.admit(push, "laptop", MACHINE_ID) == Admission(keeps_records=True)
-        with told(PeerRefused, "does not let this machine push: this token is another machine's", "--name"):
+        with told(PeerRefused, "does not let desktop push: this token is another machine's", "--name"):
             asked.admit(push, "desktop", MACHINE_ID)
         with told(PeerRefused, "this token reads; it writes nothing"):
             asked.admit(view, "phone", MACHINE_ID)

@@ -46,6 +46,7 @@ class Fake:
         self.fails = fails
         self.bytes_to_read = bytes_to_read
         self.yielded = 0
+        self.polled_us: list[int | None] = []
 
     def discover(self, env: Env) -> Iterator[Account]:
         yield Account(id=self.SPEC.id, provider=self.SPEC.id, roots=("/nowhere",))
@@ -63,6 +64,7 @@ class Fake:
             raise self.fails
 
     def poll(self, account: Account, env: Env) -> Iterator[Record]:
+        self.polled_us.append(env.polled_us)
         if self.fails is not None:
             raise self.fails
         yield from self.chunks[0].records
@@ -166,6 +168,35 @@ def test_polling_gathers_records_and_failures(store: Store, tmp_path: Path) -> N
         ("a", [], "log in"),
         ("b", [event("1", "b")], None),
     ]
+
+
+def test_a_poll_knows_until_when_it_is_stored_what_was_told(store: Store, tmp_path: Path) -> None:
+    """Not before it is stored, and not of an account that failed."""
+    fine, refused = Fake("a", [Chunk()]), Fake("b", [], fails=AuthRequired("log in"))
+    collects = collector(store, tmp_path, fine, refused)
+    collects.poll()
+    collects.kept(collects.poll())
+    collects.poll()
+    assert fine.polled_us == [None, None, NOW_US]
+    assert refused.polled_us == [None, None, None]
+
+
+def test_places_that_only_the_tools_own_file_tells_are_watched(store: Store, tmp_path: Path) -> None:
+    looks: list[str] = []
+
+    class Scattered(Fake):
+        def watched(self, account: Account) -> Iterator[str]:
+            looks.append(account.id)
+            yield "/elsewhere"
+
+    collects = collector(store, tmp_path, Scattered("a", [Chunk(records=[event("1", "a")])]))
+    [(_, account)] = collects.accounts()
+    assert (account.roots, account.flat_roots) == (("/nowhere",), ("/elsewhere",))
+    assert collects.run({"/somewhere/else"}).inserted == 0
+    assert collects.run({"/elsewhere/crush.db-wal"}).inserted == 1
+    assert looks == ["a"], "a burst does not look them up again"
+    collects.run()
+    assert looks == ["a", "a"]
 
 
 def test_only_those_are_polled_who_are_to_be_asked(store: Store, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from openusage.wire.rollups import By, Window
 from tests.hub.conftest import TOKEN, running
 from tests.hub.fleet import DESKTOP, LAPTOP, SERVER, Fleet, fleet
 from tests.hub.test_fleet import three_machines
-from tests.store.samples import DAY_US, HOUR_US, fact, message, open_store, reading
+from tests.store.samples import DAY_US, HOUR_US, fact, message, open_store, reading, tool
 
 GO_PUSH = Path(__file__).parent.parent / "fixtures" / "hub" / "push-latest.body.json"
 KEY = "f" * 64
@@ -154,6 +155,19 @@ def test_a_model_is_one_row_with_all_its_names_and_can_be_asked_for_by_either(tm
         both = hub.get("/v1/usage", window="7d", by="lineage,model")
         assert {r["key"]["model"] for r in both["rows"]} == set(named)
         assert both["totals"] == usage["totals"]
+
+
+def test_what_no_account_is_known_to_pay_for_is_told_until_the_hubs_settings_say_it(tmp_path: Path) -> None:
+    owner: dict[str, Any] = {"provider": "opencode", "account": "opencode", "upstream": "anthropic"}
+    for links, told in (({}, [("opencode", "anthropic", 2, 220)]), ({"anthropic": "claude_code"}, [])):
+        with fleet(tmp_path / f"{len(links)}.db", serves={"links": links}) as hub:
+            at_us = hub.now_us - HOUR_US
+            hub.send([message(n, at_us, **owner) for n in "ab"] + [message("c", at_us), tool("d", **owner)])
+            pane = hub.get("/v1/fleet", window="7d")
+            found = [(u["provider"], u["upstream"], u["requests"], u["tokens"]) for u in pane["unassigned"]]
+            assert found == told
+            assert hub.get("/v1/fleet", window="7d", provider="claude_code")["unassigned"] == []
+            assert pane["totals"]["window"]["requests"] == 3
 
 
 def test_an_unchanged_pane_is_not_sent_again(hub: Fleet) -> None:

@@ -24,7 +24,7 @@ from openusage.providers._contract import ParsesHooks
 from openusage.wire.events import UsageEvent
 from tests.support.processes import PATIENCE_S
 
-SHELLS = [name for name in ("dash", "bash", "busybox", "zsh", "ksh") if shutil.which(name)]
+SHELLS = [name for name in ("dash", "bash", "busybox", "ksh") if shutil.which(name)]
 CODEX = {
     "type": "agent-turn-complete",
     "thread-id": "01990000-0000-7000-8000-000000000001",
@@ -140,6 +140,19 @@ def test_a_large_payload_is_cut_and_all_of_it_is_taken_from_who_writes(
     assert files.MOST_BYTES == daemon_spool.CUT_BYTES
 
 
+def test_names_differ_also_where_the_system_has_no_source_of_them(
+    known: dict[str, Integration], paths: Paths, shell: list[str]
+) -> None:
+    """macOS has no /proc."""
+    command = claude(known, shell)
+    script = Path(command[-1])
+    script.write_text(script.read_text().replace("/proc/", "/no-such-proc/"))
+    for _ in range(3):
+        done = ran(command, b"{}")
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert len(waiting(paths)) == 3
+
+
 def test_no_more_is_left_while_nobody_takes_it(
     known: dict[str, Integration], paths: Paths, shell: list[str]
 ) -> None:
@@ -178,15 +191,17 @@ def test_the_command_that_was_there_runs_as_if_nothing_stood_before_it(
     known: dict[str, Integration], paths: Paths, shell: list[str], tmp_path: Path
 ) -> None:
     theirs = tmp_path / "their program"
-    theirs.write_text('#!/bin/sh\nprintf "%s|" "$@"\nexit 7\n')
+    theirs.write_text('#!/bin/sh\nprintf "%s|" "$@" "$dir$last$id$account" "$(umask)"\nexit 7\n')
     theirs.chmod(0o755)
     payload = '{"type":"x","cwd":"a b"}'
-    done = ran([*codex(known, shell), str(theirs), "-a b", payload])
-    assert (done.returncode, done.stdout) == (7, f"-a b|{payload}|".encode())
+    command = ["/bin/sh", "-c", 'umask 022; exec "$@"', "codex", *codex(known, shell), str(theirs)]
+    own = dict.fromkeys(("dir", "last", "id", "account"), "x")
+    done = ran([*command, "-a b", payload], environ=own)
+    assert (done.returncode, done.stdout) == (7, f"-a b|{payload}|xxxx|0022|".encode())
     assert [w["payload"] for w in waiting(paths)] == [json.loads(payload)]
     paths.hook_spool.rename(tmp_path / "old")
-    off = ran([*codex(known, shell), str(theirs), payload], environ={"OPENUSAGE_TELEMETRY_ENABLED": "0"})
-    assert (off.returncode, off.stdout) == (7, f"{payload}|".encode())
+    off = ran([*command, payload], environ={"OPENUSAGE_TELEMETRY_ENABLED": "0"})
+    assert (off.returncode, off.stdout) == (7, f"{payload}||0022|".encode())
     assert waiting(paths) == []
 
 

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openusage.lineage import Confidence, Lineages, lineage_of
+from openusage.pricing import PriceBook
 from openusage.pricing._table import Table
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 
@@ -206,6 +207,23 @@ def test_models_that_differ_in_more_than_a_date_stay_apart() -> None:
         " glm-4.5 glm-4.5-air glm-4.5v mistral-small mistral-medium mistral-large qwen3-8b qwen3-32b"
     ).split()
     assert len({lineage_of(name).id for name in apart}) == len(apart)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("claude-opus-4-6", "claude-opus-4-6-fast"),
+        ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06"),
+        ("mistral-large-2407", "mistral-large-2512"),
+    ],
+)
+def test_names_of_one_lineage_keep_the_prices_of_their_own(one: str, other: str) -> None:
+    book = PriceBook.load()
+    assert lineage_of(one).id == lineage_of(other).id
+    found = [book.rates(name, None, 1_795_000_000_000_000) for name in (one, other)]
+    tiers = [rates.tiers[0] for rates in found if rates is not None]
+    assert len(tiers) == 2
+    assert tiers[0] != tiers[1]
 
 
 def test_a_lineage_from_settings_goes_before_ours_and_is_spelled_like_it() -> None:

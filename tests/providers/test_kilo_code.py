@@ -74,7 +74,7 @@ def test_tasks_of_both_programs_are_found(home: Path) -> None:
     for place in places:
         (home / place).mkdir(parents=True)
     machine = Machine("kilo_code", home)
-    assert [a.roots for a in machine.accounts] == [tuple(str((home / p).resolve()) for p in places)]
+    assert [a.flat_roots for a in machine.accounts] == [tuple(str((home / p).resolve()) for p in places)]
 
 
 def test_an_answer_of_the_database_is_a_message_with_its_recorded_cost(machine: Machine) -> None:

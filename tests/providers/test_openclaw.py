@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from openusage.providers import _jsonl, _reading, openclaw
 from openusage.providers.openclaw import is_log
 from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent, event_key
 from tests.support import databases
@@ -156,6 +157,24 @@ def test_a_packed_session_is_read_once(machine: Machine) -> None:
     assert len(machine.read()) == 50
     assert machine.read() == []
     assert machine.problems == []
+
+
+def test_a_packed_session_is_read_on_after_every_stop(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_jsonl, "BLOCK_BYTES", 600)
+    monkeypatch.setattr(_reading, "CHUNK_RECORDS", 3)
+    path = machine.home / FOLDER / f"{A}.jsonl.deleted.2026-03-02T10-00-00.000Z.zst"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(zstandard.compress(lines(HEAD, *(answer(n) for n in range(20))).encode()))
+    [account] = machine.accounts
+    reads = 0
+    while chunk := next(openclaw.read(account, dict(machine.cursors), machine.env()), None):
+        machine.records += chunk.records
+        machine.cursors.update((c.path, c) for c in chunk.cursors)
+        reads += 1
+    assert len(machine.records) == len(machine.events()) == 20
+    assert reads > 5
 
 
 def test_a_session_that_is_reset_counts_once(machine: Machine) -> None:

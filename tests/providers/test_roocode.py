@@ -9,11 +9,13 @@ What a row says of the format is from the tool's own source (github.com/RooCodeI
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openusage.providers import _roo_tasks, roocode
 from openusage.providers._roo_tasks import models_in
 from openusage.wire.events import EventKind, TokenCounts, UsageEvent, event_key
 from tests.support.tools import Json, Machine, at, us
@@ -78,11 +80,25 @@ def test_tasks_of_all_editors_and_of_the_terminal_are_found(home: Path) -> None:
     ]
     for place in places:
         (home / place).mkdir(parents=True)
-    assert [a.roots for a in Machine("roocode", home).accounts] == [
+    assert [a.flat_roots for a in Machine("roocode", home).accounts] == [
         tuple(str((home / place).resolve()) for place in places)
     ]
     moved = Machine("roocode", home, {"XDG_CONFIG_HOME": str(home / "elsewhere")})
-    assert [len(a.roots) for a in moved.accounts] == [3]
+    assert [len(a.flat_roots) for a in moved.accounts] == [3]
+
+
+def test_of_many_tasks_the_last_are_watched_and_none_of_their_checkpoints(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task keeps a repository of checkpoints beside its files: hundreds of folders that say nothing."""
+    monkeypatch.setattr(_roo_tasks, "WATCHED_TASKS", 2)
+    for nth, name in enumerate(("c", "a", "b")):
+        path = write(machine, request(1), task=name)
+        (path.parent / "checkpoints/.git/objects").mkdir(parents=True)
+        os.utime(path.parent, (nth, nth))
+    [account] = machine.accounts
+    watched = [Path(folder).name for folder in roocode.watched(account)]
+    assert (account.roots, watched) == ((), ["a", "b"])
 
 
 def test_a_request_is_a_message_in_disjoint_buckets_with_its_recorded_cost(machine: Machine) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import plistlib
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from openusage.service.contract import Remove, Run, Service, State, Write
+from openusage.service.environment import EnvFile
 from openusage.service.launchd import Launchd, plist_text
+from tests.support.processes import PATIENCE_S, until
+from tools.ports import free_port
 
 MANAGER = Launchd(Path("/Users/ann/Library/LaunchAgents"), "gui/501")
 SERVICE = Service(
@@ -91,3 +98,37 @@ def test_its_files_are_the_log() -> None:
     assert MANAGER.logs(SERVICE, 5, follow=False)[:3] == ("tail", "-n", "5")
     assert MANAGER.logs(SERVICE, 5, follow=True)[3] == "-F"
     assert (MANAGER.ask_linger(), MANAGER.linger_hint(0, "")) == ((), "")
+
+
+def test_what_launchd_starts_has_its_variables_though_launchd_reads_no_such_file(tmp_path: Path) -> None:
+    """The list as launchd reads it, run as launchd would: with a home, and a token in the file alone."""
+    url = f"127.0.0.1:{free_port()}"
+    program = (sys.executable, "-P", "-m", "openusage.cli")
+    service = Service(
+        name="openusage-hub",
+        label="com.openusage.hub",
+        about="a hub",
+        command=(*program, "hub", "--headless", "--listen", url, "--database", "memory"),
+        env_file=tmp_path / "hub.env",
+        log_dir=tmp_path,
+    )
+    EnvFile(service.env_file).update({"OPENUSAGE_HUB_TOKEN": "a token of the file"})
+    tree = plistlib.loads(plist_text(service).encode())
+    with Path(tree["StandardErrorPath"]).open("wb") as log:
+        hub = subprocess.Popen(
+            tree["ProgramArguments"], env={"HOME": str(tmp_path)}, stdin=subprocess.DEVNULL, stderr=log
+        )
+
+    def status(token: str) -> int:
+        with contextlib.suppress(httpx.TransportError):
+            headers = {"Authorization": f"Bearer {token}"}
+            return httpx.get(f"http://{url}/v1/snapshots", headers=headers, timeout=PATIENCE_S).status_code
+        assert hub.poll() is None, (tmp_path / "hub.stderr.log").read_text()
+        return 0
+
+    try:
+        until(lambda: status("a token of the file") == 200, "the hub answers")
+        assert status("another") == 401
+    finally:
+        hub.terminate()
+        hub.wait(PATIENCE_S)

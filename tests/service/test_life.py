@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemons import told_status
+from tests.support.daemons import socket_of, told_status
 from tests.support.homes import claude_line, write_claude
 from tests.support.managers import FakeSystemd, skip_where_this_python_vanishes
-from tests.support.processes import until
+from tests.support.processes import PATIENCE_S, until
 
 UNIT = ".config/systemd/user/openusage-telemetry.service"
 ENV = ".local/state/openusage/daemon.env"
@@ -122,3 +125,30 @@ def test_lines_that_mean_nothing_are_told_by_number_alone(manager: FakeSystemd) 
     assert "s3cret" not in done.stderr
     missing = manager.run("telemetry", "daemon", "run", "--env-file", "/no/such.env")
     assert (missing.returncode, "there is no file /no/such.env" in missing.stderr) == (2, True)
+
+
+def test_another_programs_daemon_is_not_pushed_aside(manager: FakeSystemd) -> None:
+    """The Go program's listens at the same socket and has no state to tell."""
+    path = socket_of(manager.home, **manager.environ)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with connection:
+                        asked = connection.recv(4096)
+                        status = "200 OK" if b"GET /healthz" in asked else "404 Not Found"
+                        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        done = manager.run("telemetry", "daemon", "install")
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(PATIENCE_S)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Another program's daemon runs here, at {path}." in done.stderr
+    assert not manager.calls

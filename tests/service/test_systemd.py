@@ -56,7 +56,8 @@ def test_it_comes_back_after_any_end_but_a_wrong_command_line() -> None:
     assert int(line("RestartSec")) < int(line("RestartMaxDelaySec"))
 
 
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("user", ["", "openusage"])
+def test_systemd_takes_the_unit(user: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed here")
     python = tmp_path / "my venv" / "python"
@@ -64,7 +65,14 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     python.symlink_to("/bin/sh")
     command = (str(python), *SERVICE.command[1:])
     service = Service(
-        name="n", label="l", about=SERVICE.about, command=command, env_file=SERVICE.env_file, log_dir=tmp_path
+        name="n",
+        label="l",
+        about=SERVICE.about,
+        command=command,
+        env_file=SERVICE.env_file,
+        log_dir=Path("/var/lib/openusage"),
+        environ={"HOME": "/var/lib/open usage"},
+        user=user,
     )
     unit = tmp_path / "openusage-telemetry.service"
     unit.write_text(unit_text(service))
@@ -118,6 +126,26 @@ def test_uninstalling_undoes_it_also_when_half_of_it_is_there() -> None:
 )
 def test_what_it_says_of_a_service(output: str, state: State) -> None:
     assert MANAGER.state(0, output) == state
+
+
+def test_a_service_of_the_system_is_locked_in_and_asks_no_user() -> None:
+    manager = Systemd(Path("/etc/systemd/system"), 0, system=True)
+    assert manager.check() == ("systemctl", "show", "--property=Version")
+    assert manager.ask_linger() == ()
+    assert manager.logs(SERVICE, 1, follow=False)[:2] == ("journalctl", "--unit=openusage-telemetry.service")
+    service = Service(
+        name="n",
+        label="l",
+        about="a",
+        command=("/p",),
+        env_file=Path("/etc/openusage/hub.env"),
+        log_dir=Path("/var/lib/openusage"),
+        environ={"HOME": "/var/lib/openusage"},
+        user="openusage",
+    )
+    rows = unit_text(service).splitlines()
+    assert {'Environment="HOME=/var/lib/openusage"', "User=openusage", "StateDirectory=openusage"} <= {*rows}
+    assert "WorkingDirectory=%h" not in rows
 
 
 def test_the_journal_is_shown() -> None:

@@ -68,8 +68,10 @@ class FakeSystemd:
     @property
     def pid(self) -> int | None:
         """Of the service that runs."""
-        path = self.folder / "pid"
-        return int(path.read_text()) if path.exists() else None
+        try:
+            return int((self.folder / "pid").read_text())
+        except FileNotFoundError:
+            return None
 
     @property
     def said(self) -> str:

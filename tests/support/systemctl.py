@@ -114,8 +114,9 @@ def restart(name: str) -> int:
             stderr=journal,
             start_new_session=True,
         )
-    while not (FOLDER / "supervisor").exists():
-        assert supervisor.poll() is None, (FOLDER / "journal").read_text()
+    while not (FOLDER / "pid").exists():
+        if supervisor.poll() is not None:  # started and ended already, or it cannot be started at all
+            return supervisor.returncode
         time.sleep(0.01)
     return 0
 
@@ -126,7 +127,10 @@ def stop() -> None:
         pid = int((FOLDER / "supervisor").read_text())
     except (FileNotFoundError, ValueError):
         return
-    os.kill(pid, signal.SIGTERM)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        (FOLDER / "supervisor").unlink(missing_ok=True)
     while (FOLDER / "supervisor").exists():
         time.sleep(0.01)
 
@@ -166,17 +170,27 @@ def write(name: str, number: int) -> None:
     fresh.replace(FOLDER / name)
 
 
+def number(name: str) -> str:
+    try:
+        return (FOLDER / name).read_text()
+    except FileNotFoundError:
+        return "0"
+
+
 def show(names: list[str]) -> int:
     if not names:
         print("Version=252")
         return 0
 
-    def number(name: str) -> str:
-        path = FOLDER / name
-        return path.read_text() if path.exists() else "0"
-
-    pid = number("pid")
-    print("ActiveState=active\nSubState=running" if pid != "0" else "ActiveState=inactive\nSubState=dead")
+    pid, watched = number("pid"), number("supervisor") != "0"
+    if pid != "0":
+        print("ActiveState=active\nSubState=running")
+    else:
+        print(
+            "ActiveState=activating\nSubState=auto-restart"
+            if watched
+            else "ActiveState=inactive\nSubState=dead"
+        )
     print(f"MainPID={pid}\nNRestarts={number('restarts')}\nResult=success")
     return 0
 

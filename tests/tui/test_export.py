@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openusage.tui.export import Sheet, Value, as_csv, as_json, as_text, file_name
+from openusage.tui.export import Extract, Value, as_csv, as_json, as_text, file_name
 
-SHEET = Sheet(
+EXTRACT = Extract(
     name="machines 7d",
     columns=("machine", "cost_usd", "tokens"),
     rows=[("work-laptop", 96.1, 18_200_000), ("ci", None, 0)],
@@ -22,11 +22,11 @@ SHEET = Sheet(
 
 
 def test_csv_has_a_heading_and_leaves_out_what_is_not_reported() -> None:
-    assert as_csv(SHEET) == b"machine,cost_usd,tokens\r\nwork-laptop,96.1,18200000\r\nci,,0\r\n"
+    assert as_csv(EXTRACT) == b"machine,cost_usd,tokens\r\nwork-laptop,96.1,18200000\r\nci,,0\r\n"
 
 
 def test_json_names_every_value_and_says_what_it_is_of() -> None:
-    assert json.loads(as_json(SHEET)) == {
+    assert json.loads(as_json(EXTRACT)) == {
         "about": {"window": "7d"},
         "rows": [
             {"machine": "work-laptop", "cost_usd": 96.1, "tokens": 18_200_000},
@@ -36,14 +36,14 @@ def test_json_names_every_value_and_says_what_it_is_of() -> None:
 
 
 def test_a_row_as_text_begins_with_its_name() -> None:
-    assert as_text(SHEET.columns, SHEET.rows[0]) == "work-laptop  cost_usd 96.1  tokens 18200000"
-    assert as_text(SHEET.columns, SHEET.rows[1]) == "ci  tokens 0"
+    assert as_text(EXTRACT.columns, EXTRACT.rows[0]) == "work-laptop  cost_usd 96.1  tokens 18200000"
+    assert as_text(EXTRACT.columns, EXTRACT.rows[1]) == "ci  tokens 0"
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@sum", "\tx", "\rx"])
 def test_no_name_becomes_a_formula(name: str) -> None:
-    sheet = Sheet(name="x", columns=("machine",), rows=[(name,)])
-    ((found,),) = list(csv.reader(io.StringIO(as_csv(sheet).decode(), newline="")))[1:]
+    extract = Extract(name="x", columns=("machine",), rows=[(name,)])
+    ((found,),) = list(csv.reader(io.StringIO(as_csv(extract).decode(), newline="")))[1:]
     assert found == f"'{name}"
 
 
@@ -52,9 +52,9 @@ cells = st.one_of(st.none(), st.integers(-(2**53), 2**53), st.text(st.characters
 
 @given(st.lists(st.tuples(cells, cells)))
 def test_whatever_is_in_it_comes_out_again(rows: list[tuple[Value, Value]]) -> None:
-    sheet = Sheet(name="x", columns=("a", "b"), rows=rows)
-    assert [tuple(row.values()) for row in json.loads(as_json(sheet))["rows"]] == rows
-    back = list(csv.reader(io.StringIO(as_csv(sheet).decode(), newline="")))[1:]
+    extract = Extract(name="x", columns=("a", "b"), rows=rows)
+    assert [tuple(row.values()) for row in json.loads(as_json(extract))["rows"]] == rows
+    back = list(csv.reader(io.StringIO(as_csv(extract).decode(), newline="")))[1:]
     assert [[cell.removeprefix("'") for cell in row] for row in back] == [
         ["" if v is None else str(v).removeprefix("'") for v in row] for row in rows
     ]

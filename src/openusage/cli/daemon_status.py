@@ -18,12 +18,14 @@ Row = tuple[str, str]
 _TITLE = "Telemetry daemon"
 
 
-def as_text(status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool) -> str:
-    """For people, one fact a line; `service` are those of its service."""
+def as_text(
+    status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool, own_version: str
+) -> str:
+    """For people, one fact a line; `service` are those of its service, `own_version` that of who asks."""
     rows = [
         ("Running", f"yes, for {format.duration(_since(status.started_at, now))} (process {status.pid})"),
         *service,
-        ("Version", f"{status.version} (API {status.api_version})"),
+        ("Version", _version(status, own_version)),
         ("Machine", status.machine),
         ("Socket", status.socket),
         ("Database", f"{status.database} ({format.size_bytes(status.size_bytes)})"),
@@ -68,12 +70,23 @@ def titled(title: str, rows: list[Row]) -> str:
     return "\n".join([title, *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
 
 
+def _version(status: DaemonStatus, own_version: str) -> str:
+    text = f"{status.version} (API {status.api_version})"
+    if status.version != own_version:  # it was started before an upgrade
+        text += f"; this program is {own_version}: openusage telemetry daemon restart"
+    return text
+
+
 def _reading(status: DaemonStatus, now: dt.datetime) -> str:
+    if status.paused:
+        until = f" until {status.paused_until.astimezone():%d %b %H:%M}" if status.paused_until else ""
+        return f"paused{until}; to go on: openusage telemetry daemon resume"
     if status.collecting:
         return status.collecting
     if status.last_collected_at is None:
         return "not yet"
-    return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago"
+    rarer = ", more rarely while on battery" if status.on_battery else ""
+    return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago{rarer}"
 
 
 def _hooks(hooks: SpoolStatus | None) -> list[str]:

@@ -56,6 +56,8 @@ def command(
     """
     import contextlib
 
+    from msgspec import structs
+
     from openusage.cli.compose.parts import now
     from openusage.cli.daily import emit, model_names, refuse_contradictions, window_of
     from openusage.cli.diagnostics import say
@@ -83,15 +85,13 @@ def command(
         borrows = any(row.key[By.PROVIDER] in BORROWERS for row in rows)
         owners = rollups(client.fleet(asked, BY, where, zone)) if borrows else []
     names = model_names(here.settings, raw=as_json or as_csv or by == "model")
-    emit(
-        grouped.build(rows, by=By(by), timezone=zone, breakdown=breakdown, names=names),
-        as_json=as_json,
-        as_csv=as_csv,
-    )
+    accounts = [(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "") for row in owners]
+    nobodys = unassigned(owners, Links(here.settings.telemetry.provider_links, accounts))
+    table = grouped.build(rows, by=By(by), timezone=zone, breakdown=breakdown, names=names)
+    emit(structs.replace(table, unassigned=nobodys), as_json=as_json, as_csv=as_csv)
     if reply.copies:
         were, are = ("1 event was", "is") if reply.copies == 1 else (f"{reply.copies:,} events were", "are")
         say(f"{were} on more than one machine and {are} counted once.")
-    accounts = [(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "") for row in owners]
-    for found in unassigned(owners, Links(here.settings.telemetry.provider_links, accounts)):
+    for found in nobodys:
         say(f"Unassigned: {sentence(found)} {found.hint}")
     return 0

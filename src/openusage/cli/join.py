@@ -69,10 +69,11 @@ def read_token(file: str) -> str:
     """The token in a file; `-` is standard input. Raises `UsageError`."""
     from openusage.errors import UsageError
 
-    if file == "-":
-        return sys.stdin.readline().strip()
     try:
-        return Path(file).expanduser().read_text("utf-8").strip()
+        text = sys.stdin.readline() if file == "-" else Path(file).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as e:
         why = (isinstance(e, OSError) and e.strerror) or "it is not text"
         raise UsageError(f"The token cannot be read from {file}: {why}.") from e
+    if not text.strip():
+        raise UsageError(f"The token cannot be read from {file}: there is nothing in it.")
+    return text.strip()

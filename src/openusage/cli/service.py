@@ -50,7 +50,10 @@ def install(dry_run: bool, verbose: bool) -> int:
     if dry_run:
         click.echo("\n".join(keeper.install_described(here.environ, names, {})))
         return 0
-    service.refuse_unkept(here, keeper)
+    other = service.unkept(here, keeper)
+    keeper.refuse_unfit(here.environ)
+    if other is not None:
+        click.echo(service.end_unkept(here, other))
     written = keeper.install(here.environ, names, {})
     click.echo(service.installed(here, keeper, written))
     status = service.wait_started(here, keeper)

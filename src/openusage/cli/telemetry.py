@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from openusage.cli.params import Duration, FilePath
+from openusage.cli.pause import pause, resume
 from openusage.cli.service import install, logs, restart, uninstall
 from openusage.cli.store_care import backup, compact, restore, verify
 
@@ -128,6 +129,7 @@ def status(ctx: click.Context, socket_path: Path | None, as_json: bool, details:
     """
     import datetime as dt
 
+    from openusage import __version__
     from openusage.cli import compose, daemon_status
     from openusage.cli.compose import service
     from openusage.cli.surroundings import surroundings
@@ -148,7 +150,8 @@ def status(ctx: click.Context, socket_path: Path | None, as_json: bool, details:
     if as_json:
         click.echo(daemon_status.as_json(found, socket or here.paths.socket, kept))
     else:
-        click.echo(daemon_status.as_text(found, lines, now=dt.datetime.now(dt.UTC), details=details))
+        now = dt.datetime.now(dt.UTC)
+        click.echo(daemon_status.as_text(found, lines, now=now, details=details, own_version=__version__))
     return 0
 
 
@@ -207,7 +210,7 @@ def hook(
     return 0
 
 
-for each in (install, uninstall, restart, logs):
+for each in (install, uninstall, restart, logs, pause, resume):
     daemon.add_command(each)
 
 

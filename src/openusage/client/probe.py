@@ -86,7 +86,7 @@ class HubProbe:
         # A blank push is refused as such (400) once the token has been taken.
         pushed = self._ask("POST", "/v1/push", headers)
         if pushed.status_code != 400:
-            self._refuse_token(pushed)
+            self._refuse_token(pushed, machine)
         said = self._ask("GET", "/v1/capabilities", headers)
         if said.status_code == 200:
             return self._admission(said)
@@ -117,10 +117,10 @@ class HubProbe:
         )
         answer = self._ask("POST", "/v1/records", headers, msgspec.json.encode(batch))
         if answer.status_code in (401, 403, 429):
-            self._refuse_token(answer)
+            self._refuse_token(answer, machine)
         return Admission(keeps_records=answer.status_code != 404)
 
-    def _refuse_token(self, answer: httpx.Response) -> None:
+    def _refuse_token(self, answer: httpx.Response, machine: str) -> None:
         """Raises what the refusal means."""
         why = _detail(answer)
         status = answer.status_code
@@ -135,7 +135,7 @@ class HubProbe:
             )
         if status == 403:
             raise PeerRefused(
-                f"{self.host} does not let this machine push: {why or 'forbidden'}.",
+                f"{self.host} does not let {printable(machine)} push: {why or 'forbidden'}.",
                 "Take another token, or another name with --name.",
                 status=status,
             )

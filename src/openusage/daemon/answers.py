@@ -15,7 +15,7 @@ import msgspec
 
 from openusage.lineage import Lineages
 from openusage.read_model import build_all, window
-from openusage.read_model.assign import BY, MESSAGES, Links, unassigned
+from openusage.read_model.assign import BORROWERS, BY, MESSAGES, Links, unassigned
 from openusage.store import Store
 from openusage.wire.local import ReadModelReply, Unassigned
 from openusage.wire.rollups import Window
@@ -91,7 +91,9 @@ class Answers:
             accounts = tuple(self._accounts())
             state = (self._store.revision(), accounts)
             if self._unassigned[0] != state:
-                rows = self._store.reader().usage(Window("all"), BY, MESSAGES)
+                borrowers = tuple({provider for provider, _ in accounts} & BORROWERS)
+                where = msgspec.structs.replace(MESSAGES, providers=borrowers)
+                rows = self._store.reader().usage(Window("all"), BY, where) if borrowers else []
                 self._unassigned = state, unassigned(rows, Links(self._links, accounts))
             return self._unassigned[1]
 

@@ -33,7 +33,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[str, ...] = ()
     """Account ids whose tiles come first, in this order."""
     hidden: frozenset[str] = frozenset()
-    """Account ids that are read but not shown, nor pushed."""
+    """Account ids that are read but not pushed; screens leave them out by themselves."""
     offline: bool = False
     """Ask no vendor."""
     base_urls: dict[str, str] = {}

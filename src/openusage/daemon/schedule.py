@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 
 import msgspec
 
@@ -38,9 +39,18 @@ Source = tuple[str, str]
 class Schedule:
     """When each job is due, in seconds of a clock that only moves forward."""
 
-    def __init__(self, now_s: float, *, collect_s: float, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        now_s: float,
+        *,
+        collect_s: float,
+        poll_s: float = POLL_S,
+        factor: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """`factor` says by how much sweeps and polls are to be rarer now."""
         self._collect_s = collect_s
         self._poll_s = poll_s
+        self._factor = factor
         self._empty_sweeps = 0
         self._refused: dict[Source, tuple[int, float]] = {}
         """Who failed: how often in a row, and until when nobody asks them."""
@@ -72,7 +82,7 @@ class Schedule:
         self._empty_sweeps = 0 if found else self._empty_sweeps + 1
         factor = min(MAX_COLLECT_BACKOFF, 2 ** max(0, self._empty_sweeps - 3))
         rest_s = 0.0 if found else min(MAX_REST_S, REST_FACTOR * took_s)
-        self._due[Job.COLLECT] = now_s + max(self._collect_s * factor, rest_s)
+        self._due[Job.COLLECT] = now_s + max(self._collect_s * factor * self._factor(), rest_s)
 
     def asks(self, source: Source, now_s: float) -> bool:
         """Whether this poll asks a source: one that failed has a longer pause, and the others have not."""
@@ -93,7 +103,8 @@ class Schedule:
     def done(self, job: Job, now_s: float, *, backlog: bool = False) -> None:
         """A poll began; a checkpoint or a prune is through; with a backlog left it goes on in a minute."""
         prune_s = 60.0 if backlog else PRUNE_S
-        pause_s = {Job.POLL: self._poll_s, Job.CHECKPOINT: CHECKPOINT_S, Job.PRUNE: prune_s}[job]
+        poll_s = self._poll_s * self._factor()
+        pause_s = {Job.POLL: poll_s, Job.CHECKPOINT: CHECKPOINT_S, Job.PRUNE: prune_s}[job]
         self._due[job] = now_s + pause_s
 
 

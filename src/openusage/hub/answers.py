@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -38,10 +39,19 @@ class Found(NamedTuple):
 class FleetAnswers:
     """Belongs to one history."""
 
-    def __init__(self, history: History, board: Board, roll: Roll, lineages: Lineages | None = None) -> None:
+    def __init__(
+        self,
+        history: History,
+        board: Board,
+        roll: Roll,
+        lineages: Lineages | None = None,
+        links: Mapping[str, str] | None = None,
+    ) -> None:
         self._history = history
         self.lineages = lineages or Lineages()
         """Of models; those of whoever runs the hub first."""
+        self.links = links or {}
+        """`telemetry.provider_links` of whoever runs the hub."""
         self._board = board
         self._roll = roll
         self._lock = threading.Lock()

@@ -152,6 +152,7 @@ class HubServer:
         routes: Mapping[str, Handler] | None = None,
         look: Look | None = None,
         lineages: Lineages | None = None,
+        links: Mapping[str, str] | None = None,
         patience: Patience | None = None,
         max_bodies: int = MAX_BODIES_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
@@ -187,7 +188,7 @@ class HubServer:
         remembered: dict[str, Handler] = {}
         if history is not None and self._stream is not None:
             remembered = history_routes(
-                history, board, self.gate, roll, self.meters, self._stream, look, lineages
+                history, board, self.gate, roll, self.meters, self._stream, look, lineages, links
             )
         self.app: Handler = HubApp(
             board,

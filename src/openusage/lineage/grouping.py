@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from openusage.lineage.root import is_joined, model_maker, root, without_seller
-from openusage.wire.rollups import By, Filter, Rollup, Window, add
+from openusage.wire.rollups import ANY, By, Filter, Rollup, Window, add
 
 MOST_KNOWN = 20_000
 """Names remembered before starting anew: a log full of invented names must not fill the memory."""
@@ -96,6 +96,16 @@ class Lineages:
     def id_of(self, name: str | None) -> str | None:
         """The lineage's id; `None` for a model that has no name."""
         return None if name is None else self.of(name).id
+
+    def spelled(self, where: Filter, ask: Ask) -> Filter:
+        """A filter that names models as tools do, or by their lineage, as a store takes it: by all their
+        names. One cheap question, and only where models are named."""
+        if not where.models:
+            return where
+        wanted = set(where.models)
+        known = [row.key[By.MODEL] for row in ask(Window("all"), (By.MODEL,), ANY, "UTC")]
+        found = [name for name in known if name and not wanted.isdisjoint((name, self.of(name).id))]
+        return msgspec.structs.replace(where, models=tuple(found) or where.models)
 
     def usage(self, ask: Ask, window: Window, by: Sequence[By], where: Filter, tz: str) -> list[Rollup]:
         """The answer of a store, which knows no lineages, to a question that may ask for them."""

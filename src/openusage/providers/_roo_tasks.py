@@ -11,6 +11,7 @@ task in two editors is one: a request is its task and time.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from bisect import bisect_left
@@ -56,6 +57,7 @@ TASKS, MESSAGES, HISTORY, ITEM = (
     "history_item.json",
 )
 SUBTASK = "subtask"
+WATCHED_TASKS = 64
 _EDITORS = ("Code", "Code - Insiders", "VSCodium", "VSCodium - Insiders", "Cursor", "Windsurf", "Kiro")
 _SERVERS = (".vscode-server", ".vscode-server-insiders", ".cursor-server", ".windsurf-server")
 _SENT = re.compile(rb'</name>\\n<model>(?P<model>[^<\\"]{1,200})</model>|(?<!\\)"ts":\s*(?P<ts>\d{13})\b')
@@ -113,9 +115,27 @@ def places(env: Env, extension: str) -> list[Path]:
     return [user / "User" / "globalStorage" / extension / TASKS for user in users]
 
 
-def find(roots: Iterable[str], changed: Collection[str] | None = None) -> _walk.Found:
-    """The tasks below these folders."""
-    return _walk.find(roots, _is_messages, changed, enters=lambda relative: "/" not in relative)
+def folders(account: Account) -> list[str]:
+    """The folders of an account that have tasks in them. They are flat: a task may keep a whole repository of
+    checkpoints beside its few files."""
+    return [root for root in account.flat_roots if root.endswith(f"/{TASKS}")]
+
+
+def watched(account: Account) -> Iterator[str]:
+    """The tasks that were written last: who goes on with an older one is seen by the next sweep."""
+    found: list[tuple[int, str]] = []
+    for folder in folders(account):
+        try:
+            with os.scandir(folder) as entries:
+                found += [(entry.stat().st_mtime_ns, entry.path) for entry in entries if entry.is_dir()]
+        except OSError:
+            continue  # away, or being deleted: there is nothing to watch
+    yield from (path for _, path in sorted(found)[-WATCHED_TASKS:])
+
+
+def find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
+    """The tasks of an account."""
+    return _walk.find(folders(account), _is_messages, changed, enters=lambda relative: "/" not in relative)
 
 
 def _is_messages(relative: str) -> bool:

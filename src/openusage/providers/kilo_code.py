@@ -39,21 +39,15 @@ EXTENSION = "kilocode.kilo-code"
 def discover(env: Env) -> Iterator[Account]:
     """One account over both generations and all editors."""
     terminal = env.home / ".kilocode" / "cli" / "global" / _roo_tasks.TASKS
-    roots = _walk.real_dirs([*_roo_tasks.places(env, EXTENSION), terminal])
-    flat = list(dict.fromkeys(str(Path(path).parent) for path in _databases(env)))
-    if roots or flat:
-        yield Account(
-            id=SPEC.default_account,
-            provider=SPEC.id,
-            roots=tuple(roots),
-            flat_roots=tuple(flat),
-            label=SPEC.name,
-        )
+    tasks = _walk.real_dirs([*_roo_tasks.places(env, EXTENSION), terminal])
+    flat = dict.fromkeys([*(str(Path(path).parent) for path in _databases(env)), *tasks])
+    if flat:
+        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(flat), label=SPEC.name)
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read."""
-    tasks = _walk.plan(_roo_tasks.find(account.roots).files, cursors)
+    tasks = _walk.plan(_roo_tasks.find(account).files, cursors)
     found = _sqlite.plan(_databases(env), cursors)
     return Plan(files=tasks.files + found.files, bytes_to_read=tasks.bytes_to_read + found.bytes_to_read)
 
@@ -64,14 +58,21 @@ def read(
     """Everything new since `cursors`: tasks, which are the older ones, then databases."""
     now_us = round(env.now.timestamp() * 1_000_000)
     reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _roo_tasks.find(account.roots, changed)
+    found = _roo_tasks.find(account, changed)
     yield from _roo_tasks.read(reading, account, found.files)
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
+    yield from reading.rest(
+        _walk.gone(cursors, found.files, _roo_tasks.folders(account), changed), found.problems
+    )
 
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
         return _opencode_database.batches(db, state, account, now_us)
 
     yield from _sqlite.read(_databases(env), cursors, changed, reader)
+
+
+def watched(account: Account) -> Iterator[str]:
+    """The tasks that were written last."""
+    yield from _roo_tasks.watched(account)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:

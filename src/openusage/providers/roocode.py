@@ -37,12 +37,12 @@ def discover(env: Env) -> Iterator[Account]:
     """One account over all editors."""
     roots = _walk.real_dirs(_places(env))
     if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(roots), label=SPEC.name)
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read."""
-    return _walk.plan(_roo_tasks.find(account.roots).files, cursors)
+    return _walk.plan(_roo_tasks.find(account).files, cursors)
 
 
 def read(
@@ -50,9 +50,14 @@ def read(
 ) -> Iterator[Chunk]:
     """The tasks that changed since `cursors`."""
     reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _roo_tasks.find(account.roots, changed)
+    found = _roo_tasks.find(account, changed)
     yield from _roo_tasks.read(reading, account, found.files)
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
+    yield from reading.rest(_walk.gone(cursors, found.files, account.flat_roots, changed), found.problems)
+
+
+def watched(account: Account) -> Iterator[str]:
+    """The tasks that were written last."""
+    yield from _roo_tasks.watched(account)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:

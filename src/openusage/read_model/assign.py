@@ -26,6 +26,9 @@ Owner = tuple[str, str]
 
 BORROWERS = frozenset("opencode pi openclaw hermes mux goose zed crush kilo_code roocode".split())
 """Tools that name the vendor of each answer, because a person brings logins or keys of others to them."""
+MOST_ASKED = 200
+"""Machines, up to which a pane asks who pays: only the finest sums know vendors, and those of many machines
+are very many. Of more machines `openusage fleet` tells it, which asks once."""
 SETTING = "telemetry.provider_links"
 BY = (By.PROVIDER, By.ACCOUNT, By.UPSTREAM)
 MESSAGES = Filter(kinds=(EventKind.MESSAGE,))
@@ -143,6 +146,23 @@ def unassigned(rows: Iterable[Rollup], links: Links) -> list[Unassigned]:
             if not links.is_assigned(provider, account, upstream):
                 found.append(_told(provider, account, upstream, row, links))
     return sorted(found, key=lambda u: (-(u.cost_usd or 0.0), -u.tokens, u.provider, u.upstream))
+
+
+def ask_unassigned(
+    ask: UsageSource, window: Window, where: Filter, links: Mapping[str, str]
+) -> list[Unassigned]:
+    """What of a window no account is known to pay for. The second, dearer question only where there is a tool
+    that borrows."""
+    owners = [
+        (row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "")
+        for row in ask.usage(Window("all"), (By.PROVIDER, By.ACCOUNT))
+    ]
+    asked = where.providers or tuple(dict.fromkeys(provider for provider, _ in owners))
+    borrowers = tuple(provider for provider in asked if provider in BORROWERS)
+    if not borrowers:
+        return []
+    where = msgspec.structs.replace(where, providers=borrowers, kinds=MESSAGES.kinds)
+    return unassigned(ask.usage(window, BY, where), Links(links, owners))
 
 
 def hint(provider: str, upstream: str, links: Links) -> str:

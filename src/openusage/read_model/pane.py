@@ -7,13 +7,14 @@ vendor's figure for a whole account: once an account, never added up.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from openusage.lineage import Lineages
+from openusage.read_model.assign import MOST_ASKED, ask_unassigned
 from openusage.read_model.windows import (
     DAY_US,
     ROLLING_DAYS,
@@ -22,6 +23,7 @@ from openusage.read_model.windows import (
     local_date,
     series_window,
     to_us,
+    whole_minute,
     window,
 )
 from openusage.wire import stranger
@@ -45,7 +47,6 @@ from openusage.wire.snapshot import Metric, Status, UsageSnapshot
 HOUR_US = 3_600_000_000
 MOST_DAYS = 90
 """That are drawn, however long the window is."""
-_MINUTE_US = 60_000_000
 
 
 class Sums(Protocol):
@@ -83,13 +84,19 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(
-    ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime, lineages: Lineages | None = None
+    ask: Sums,
+    wanted: Wanted,
+    crowd: Crowd,
+    now: dt.datetime,
+    lineages: Lineages | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> Pane:
-    """The pane. Nine questions, whatever the number of machines; windows begin at the last whole minute.
+    """The pane. Eleven questions, whatever the number of machines; windows begin at the last whole minute.
 
-    A row that stands for a model is a lineage, and has the names that tools give it beside it.
+    A row that stands for a model is a lineage, and has the names that tools give it beside it. `links` say
+    which account pays for what a vendor answered (`telemetry.provider_links`).
     """
-    minute = _whole_minute(now)
+    minute = whole_minute(now)
     spans = _Spans(wanted, minute, ask.oldest_us())
     history = _History(ask, wanted, crowd.names, spans, lineages or Lineages())
     rows = _with_strangers(history, history.rows(), crowd, wanted, minute, spans.labels)
@@ -113,6 +120,9 @@ def build(
         snapshots=crowd.snapshots,
         copies=crowd.copies,
         notes=list(crowd.notes),
+        unassigned=ask_unassigned(ask, spans.shown, wanted.where, links or {})
+        if len(crowd.machines) <= MOST_ASKED
+        else [],
         history=True,
     )
 
@@ -121,14 +131,10 @@ def rank(
     ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime, lineages: Lineages | None = None
 ) -> list[PaneRow]:
     """The rows of such a pane by its window alone, with nothing to draw: one question."""
-    minute = _whole_minute(now)
+    minute = whole_minute(now)
     history = _History(ask, wanted, crowd.names, _Spans(wanted, minute, None), lineages or Lineages())
     rows = _with_strangers(history, history.sums(), crowd, wanted, minute, ())
     return placed(rows.values(), total_of(row.window for row in rows.values()), {}, ())
-
-
-def _whole_minute(now: dt.datetime) -> dt.datetime:
-    return from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
 
 
 def _with_strangers(
@@ -231,23 +237,25 @@ class _History:
         """By label, without share and place."""
         shown = self._usage(self._spans.shown, self._group, self._top_by)
         today = self._by_label(self._usage(self._spans.today, self._group))
-        drawn: dict[str | None, dict[str, list[Rollup]]] = {}
+        drawn: dict[str | None, dict[str, Rollup]] = {}
         unit = By.HOUR if self._spans.is_hourly else By.DAY
         for row in self._usage(self._spans.series, self._group, unit):
-            drawn.setdefault(self._label(row), {}).setdefault(row.key[unit] or "", []).append(row)
+            line, point = drawn.setdefault(self._label(row), {}), row.key[unit] or ""
+            line[point] = add([line[point], row]) if point in line else row
         by_label = self._by_label(shown)
         found: dict[str | None, PaneRow] = {}
         for label in dict.fromkeys([*by_label, *today, *drawn]):
             members = by_label.get(label, [])
-            points = [drawn.get(label, {}).get(name, []) for name in self._spans.labels]
+            line = drawn.get(label, {})
+            points = [line.get(name) for name in self._spans.labels]
             found[label] = PaneRow(
                 label=label,
                 today=_used(today.get(label, [])),
                 window=_used(members),
                 top=self._first(members),
                 models=self._models(members),
-                costs=[_used(point).cost_usd if point else None for point in points],
-                tokens=[sum(row.total_tokens for row in point) for point in points],
+                costs=[_used([p]).cost_usd if p else None for p in points],
+                tokens=[p.total_tokens if p else 0 for p in points],
             )
         return found
 
@@ -310,21 +318,27 @@ class _History:
         """The names that tools give the model of a row, the costliest first."""
         if self._group is not By.MODEL:
             return []
-        return [name for name in _by_use(rows, lambda row: row.key[By.MODEL]) if name is not None]
+        sums: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            if name := row.key[By.MODEL]:
+                cost, tokens = sums.get(name, (0, 0))
+                sums[name] = cost + row.cost_nano, tokens + row.total_tokens
+        return sorted(sums, key=lambda name: sums[name], reverse=True)
 
     def _first(self, rows: Sequence[Rollup]) -> str | None:
-        """What of a row is on top, as it is shown."""
-        return next(iter(_by_use(rows, lambda row: self._named(row.key[self._top_by], self._top_by))), None)
-
-
-def _by_use(rows: Iterable[Rollup], label_of: Callable[[Rollup], str | None]) -> list[str | None]:
-    """The labels of rows, that with the greatest cost first."""
-    sums: dict[str | None, tuple[int, int]] = {}
-    for row in rows:
-        label = label_of(row)
-        cost, tokens = sums.get(label, (0, 0))
-        sums[label] = cost + row.cost_nano, tokens + row.total_tokens
-    return sorted(sums, key=lambda label: sums[label], reverse=True)
+        """What of a row is on top, as it is shown: the dearest, of equal ones that with the most tokens."""
+        if not rows:
+            return None
+        sums: dict[str | None, tuple[int, int]] = {}
+        label = str(self._top_by)
+        for row in rows:
+            name = self._named(row.key[label], self._top_by)
+            if name in sums:
+                cost, tokens = sums[name]
+                sums[name] = cost + row.cost_nano, tokens + row.total_tokens
+            else:
+                sums[name] = row.cost_nano, row.total_tokens
+        return max(sums, key=sums.__getitem__)
 
 
 def _used(rows: Sequence[Rollup]) -> Used:

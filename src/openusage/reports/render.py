@@ -34,6 +34,8 @@ def as_json(table: Table) -> str:
     }
     if table.unpriced_models:
         document["note"] = unpriced_note(table)
+    if table.unassigned:
+        document["unassigned"] = table.unassigned
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 

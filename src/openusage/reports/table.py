@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from openusage.wire.local import Unassigned
 from openusage.wire.rollups import By, Rollup, add
 
 UNNAMED = "unknown"
@@ -59,6 +60,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     unpriced_models: list[str] = []
     by_model: bool = False
     """Rows have a breakdown."""
+    unassigned: list[Unassigned] = []
+    """What of it no account is known to pay for."""
 
 
 LineageOf = Callable[[str], str]

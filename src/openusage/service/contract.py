@@ -27,6 +27,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """Where its output goes when the manager keeps no log of its own."""
     environ: dict[str, str] = {}
     """Variables without secrets that must be set before the program can find anything."""
+    user: str = ""
+    """Whose rights it has, as a service of the whole system; empty: those of whoever installs it."""
 
     def __post_init__(self) -> None:
         for text in (*self.command, str(self.env_file), str(self.log_dir), *self.environ.values()):

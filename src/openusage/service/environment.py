@@ -76,6 +76,8 @@ DAEMON_NAMES = (*_OURS, *_KEYS, *_TOOLS, *_FOLDERS, *_NETWORK, *_SYSTEM)
 """What a daemon takes."""
 HUB_NAMES = (HUB_TOKEN_ENV, "OPENUSAGE_CUSTOM_PRICING", "OPENUSAGE_DEBUG", *_FOLDERS, *_NETWORK, *_SYSTEM)
 """What a hub takes: no vendor's key, no tool's folder."""
+SYSTEM_NAMES = tuple(name for name in HUB_NAMES if name not in _FOLDERS)
+"""The same as a service of the system, whose folders are its own."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LINE = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)=(?:"((?:[^"\\]|\\.)*)"|([^"\'\\\s]*))')
@@ -155,7 +157,8 @@ class EnvFile:
         A file that would be empty is removed.
         """
         try:
-            ensure_private_dir(self.path.parent)
+            if not self.path.parent.is_dir():  # /etc/openusage has settings beside it that others read
+                ensure_private_dir(self.path.parent)
             with locked(self.path):
                 merged: dict[str, str | None] = {**self.read().variables, **changes}
                 variables = {name: value for name, value in merged.items() if value is not None}

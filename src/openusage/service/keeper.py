@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import msgspec
 from openusage.errors import ServiceError
 from openusage.service.contract import Manager, Plan, Remove, Service, State, Write
 from openusage.service.environment import EnvFile, names_taken, taken
-from openusage.service.place import vanishing
+from openusage.service.place import hidden, vanishing
 from openusage.service.run import Runner
 
 
@@ -60,6 +61,11 @@ class Keeper:
     def refuse_vanishing(self, environ: Mapping[str, str]) -> None:
         """Raises `ServiceError` when the program will not be there for long."""
         program = Path(self.service.command[0])
+        if self.service.user and (why := hidden(program)):
+            raise ServiceError(
+                f"{program} cannot be used: {why}.",
+                "Install openusage where everybody may read it, such as in /opt/openusage.",
+            )
         if why := vanishing(program, environ):
             raise ServiceError(
                 f"{program} will not stay: {why}. A service needs a program that does.",
@@ -86,10 +92,11 @@ class Keeper:
     def uninstall(self) -> bool:
         """False: there was nothing of it. The data stay."""
         parts = (self.manager.file(self.service), self.env.path)
-        was_there = any(path.exists() for path in parts)
+        if not any(path.exists() for path in parts):
+            return False
         self._runner.apply(self.manager.uninstall(self.service))
         self.env.remove()
-        return was_there
+        return True
 
     def restart(self) -> None:
         """Raises `ServiceError` when it is not installed, or does not start."""
@@ -107,9 +114,15 @@ class Keeper:
             manager=self.manager.name,
             file=str(self.manager.file(self.service)),
             state=self._runner.state(self.manager, self.service),
-            variables=sorted(self.env.read().variables),
+            variables=self._known_names(),
             env_file=str(self.env.path),
         )
+
+    def _known_names(self) -> list[str]:
+        """Sorted; none where the file is another user's, as that of a service of the system is root's."""
+        with contextlib.suppress(ServiceError):
+            return sorted(self.env.read().variables)
+        return []
 
     def linger_hint(self) -> str:
         """What to do for it to run without a login; empty: nothing."""
@@ -126,7 +139,8 @@ class Keeper:
         """It must run with nothing but what the service will have: this shell's PYTHONPATH is not there."""
         bare = {name: environ[name] for name in ("HOME", "SYSTEMROOT") if name in environ}
         given = {name: value for name, value in variables.items() if value is not None}
-        done = self._runner.command((*_program(self.service), "version"), {**bare, **given})
+        whose = ("runuser", "-u", self.service.user, "--") if self.service.user else ()
+        done = self._runner.command((*whose, *_program(self.service), "version"), {**bare, **given})
         if done.code != 0 or not done.out.startswith("openusage "):
             said = (done.err.strip() or done.out.strip() or f"exit status {done.code}").splitlines()[-1]
             raise ServiceError(

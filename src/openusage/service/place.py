@@ -38,6 +38,14 @@ def manager_of(platform: str, environ: Mapping[str, str], home: Path, uid: int) 
     )
 
 
+def hidden(program: Path) -> str:
+    """Why a service of the whole system cannot see a program (`ProtectHome`); empty: it can."""
+    for folder in ("/home", "/root", "/run/user"):
+        if any(path.is_relative_to(folder) for path in (program, program.resolve())):
+            return f"it is in {folder}, which is closed to a service of the system"
+    return ""
+
+
 def vanishing(program: Path, environ: Mapping[str, str], temporary: Iterable[Path] = ()) -> str:
     """Why a program will not be there for long, in a few words; empty: it stays.
 

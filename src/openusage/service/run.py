@@ -96,7 +96,7 @@ class Runner:
     def _do(self, step: Write | Remove | Run) -> None:
         if isinstance(step, Write):
             step.path.parent.mkdir(parents=True, exist_ok=True)
-            replace(step.path, step.text.encode(), step.mode)
+            replace(step.path, step.text.encode(), step.mode)  # without its lock: two installs write the same
         elif isinstance(step, Remove):
             step.path.unlink(missing_ok=True)
         else:

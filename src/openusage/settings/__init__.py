@@ -17,6 +17,7 @@ from openusage.settings._tree import (
     AccountSettings,
     Dashboard,
     DashboardProvider,
+    DashboardSection,
     Data,
     Export,
     Hub,
@@ -27,7 +28,7 @@ from openusage.settings._tree import (
     Ui,
     View,
 )
-from openusage.settings._write import Change, Updated, update
+from openusage.settings._write import Change, Updated, applied, update
 
 __all__ = [
     "DEFAULT_LISTEN_ADDR",
@@ -37,6 +38,7 @@ __all__ = [
     "Change",
     "Dashboard",
     "DashboardProvider",
+    "DashboardSection",
     "Data",
     "Export",
     "Hub",
@@ -47,6 +49,7 @@ __all__ = [
     "Ui",
     "Updated",
     "View",
+    "applied",
     "describe",
     "hub_url",
     "load",

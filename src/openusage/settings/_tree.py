@@ -28,6 +28,8 @@ class Ui(msgspec.Struct, frozen=True, kw_only=True):
     """A gauge turns amber when this share of a limit, or less, remains."""
     crit_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """A gauge turns red when this share of a limit, or less, remains."""
+    characters: Literal["auto", "unicode", "ascii"] = "auto"
+    """What the screen is drawn with; `auto`: ASCII where the terminal's language has no UTF-8."""
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +94,16 @@ class DashboardProvider(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     """Show it."""
     hide_costs: bool | None = None
-    """Hide its costs; `null`: as the dashboard does. Kept, not used yet."""
+    """Hide its costs; `null`: as the dashboard does."""
+
+
+class DashboardSection(msgspec.Struct, frozen=True, kw_only=True):
+    """One section. The order of the list is the order on the screen; sections not listed follow, shown."""
+
+    id: str
+    """`model_burn`, `daily_usage`, …: docs/dashboard.md has them all. Others are ignored."""
+    enabled: bool = True
+    """Show it."""
 
 
 class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,11 +112,15 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
     providers: list[DashboardProvider] = []
     """Tiles in their order."""
     view: View = "grid"
-    """How tiles are laid out; `list` is the old name of `split`. Kept, not used yet."""
+    """How tiles are laid out; `list` is the old name of `split`."""
+    widget_sections: list[DashboardSection] = []
+    """Sections of a tile in their order."""
+    detail_sections: list[DashboardSection] = []
+    """Sections of an account's own page in their order."""
     hide_costs: bool | None = None
     """Hide all costs; `null`: hide them for plans with a flat price."""
-    hide_sections_with_no_data: bool = False
-    """Leave out sections that have nothing to show. Kept; ours are always left out."""
+    hide_sections_with_no_data: bool = True
+    """Leave out sections that have nothing to show; off: their names stand in the tiles."""
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +175,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ui: Ui = Ui()
     theme: str = ""
-    """Name of a theme; empty: the built-in default. Kept, not used yet: `t` switches dark and light."""
+    """Name of a theme; empty, or one that is not there: the built-in default."""
     data: Data = Data()
     auto_detect: bool = True
     """Look for coding tools; off: only the tools that `accounts` name are read."""

@@ -5,10 +5,9 @@ Each question borrows a read-only connection and sees one moment of the database
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import apsw
 
@@ -16,7 +15,8 @@ from openusage.store import levels, numbers, outbox, plan, sessions
 from openusage.store.meta import meta, meta_text
 from openusage.store.readings import VALUES, reading_of
 from openusage.store.results import Machine, Told
-from openusage.store.slots import BASE, DAY_US, Grain, Piece, Unit, day_name, hour_name, pieces
+from openusage.store.rows import Group, fold, rollups
+from openusage.store.slots import BASE, DAY_US, Grain, Piece, Unit, pieces
 from openusage.store.sums import TOKENS_SQL
 from openusage.wire.events import AccountFact, QuotaReading, Scope
 from openusage.wire.records import Outbox
@@ -54,15 +54,15 @@ class Answers:
         """
         grain = Grain.HOUR if By.HOUR in by else Grain.DAY if By.DAY in by else Grain.NONE
         labels = [b for b in by if b not in (By.DAY, By.HOUR)]
-        groups: dict[tuple[Any, ...], Sequence[int]] = {}
+        groups: dict[Group, Sequence[int]] = {}
         with self._borrow() as db:
             for piece in self._usage_pieces(db, window, grain, tz, labels, where):
                 sql, values = plan.usage_sql(piece, grain, labels, where)
                 for row in db.execute(sql, (piece.start, piece.end, *values)):
-                    _fold(groups, row[: 1 + len(labels)], row[1 + len(labels) :])
+                    fold(groups, row[: 1 + len(labels)], row[1 + len(labels) :])
         if not by:
             return [Rollup({}, *figures) for figures in groups.values()] or [Rollup()]
-        return _rollups(groups, grain, labels, by)
+        return rollups(groups, grain, labels, by)
 
     def sessions(self, window: Window, where: Filter = ANY) -> int:
         """How many different sessions have a message in the window.
@@ -337,41 +337,3 @@ def _bounds(window: Window) -> tuple[int, int]:
 
 
 _END_US = 1 << 62
-
-
-def _fold(
-    groups: dict[tuple[Any, ...], Sequence[int]], group: tuple[Any, ...], figures: Sequence[int]
-) -> None:
-    known = groups.get(group)
-    if known is None:
-        groups[group] = figures
-        return
-    sums = [a + b for a, b in zip(known, figures, strict=True)]
-    sums[-2] = min(known[-2], figures[-2])
-    sums[-1] = max(known[-1], figures[-1])
-    groups[group] = sums
-
-
-def _rollups(
-    groups: Mapping[tuple[Any, ...], Sequence[int]], grain: Grain, labels: Sequence[By], by: Sequence[By]
-) -> list[Rollup]:
-    """In the order of their keys, what is not known first. There may be tens of thousands."""
-    places = [0 if name in (By.DAY, By.HOUR) else labels.index(name) + 1 for name in by]
-    names = [str(name) for name in by]
-    times = {group[0]: _time_names(group[0], grain) for group in groups} if 0 in places else {}
-    of_time = [(n, name) for n, name in enumerate(by) if name in (By.DAY, By.HOUR)]
-    rows = []
-    for group in sorted(groups, key=itemgetter(*places)):
-        texts = [group[place] or None for place in places]
-        for n, name in of_time:
-            texts[n] = times[group[0]][name]
-        rows.append(Rollup(dict(zip(names, texts, strict=True)), *groups[group]))
-    return rows
-
-
-def _time_names(local: int, grain: Grain) -> dict[By, str]:
-    """A local day or hour, counted from 1970, by name."""
-    if grain is Grain.DAY:
-        return {By.DAY: day_name(local)}
-    hour = hour_name(local)
-    return {By.HOUR: hour, By.DAY: hour[:10]}

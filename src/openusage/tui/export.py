@@ -14,7 +14,7 @@ Value = str | float | int | None
 """Exact, in the unit that its column names; `None`: not reported."""
 
 
-class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+class Extract(msgspec.Struct, frozen=True, kw_only=True):
     """A table as it is shown: its rows, their order and filter; not only what has room."""
 
     name: str
@@ -26,20 +26,20 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for all rows: window, time zone, hub."""
 
 
-def as_csv(sheet: Sheet) -> bytes:
+def as_csv(extract: Extract) -> bytes:
     """A heading and a line a row; what is not reported is empty. Text that a spreadsheet would take for a
     formula is quoted for it."""
     out = io.StringIO()
     writer = csv.writer(out)  # lines end as RFC 4180 has it, so that no end of line in a name goes unquoted
-    writer.writerow(sheet.columns)
-    writer.writerows([["" if v is None else _harmless(v) for v in row] for row in sheet.rows])
+    writer.writerow(extract.columns)
+    writer.writerows([["" if v is None else _harmless(v) for v in row] for row in extract.rows])
     return out.getvalue().encode()
 
 
-def as_json(sheet: Sheet) -> bytes:
+def as_json(extract: Extract) -> bytes:
     """`{"about": …, "rows": [{column: value}]}`."""
-    rows = [dict(zip(sheet.columns, row, strict=True)) for row in sheet.rows]
-    return msgspec.json.format(msgspec.json.encode({"about": sheet.about, "rows": rows}), indent=2) + b"\n"
+    rows = [dict(zip(extract.columns, row, strict=True)) for row in extract.rows]
+    return msgspec.json.format(msgspec.json.encode({"about": extract.about, "rows": rows}), indent=2) + b"\n"
 
 
 def as_text(columns: Sequence[str], row: Sequence[Value]) -> str:
@@ -57,3 +57,7 @@ def file_name(what: str, now: dt.datetime, ending: str) -> str:
 def _harmless(value: str | float) -> str | float:
     """CWE-1236: a name such as `=cmd()` comes from another machine, and must stay a name."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+WRITERS = {"csv": as_csv, "json": as_json}
+"""By the ending of the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
 import msgspec
 
@@ -91,6 +92,12 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     exporters: list[ExporterStatus] = []
     hooks: SpoolStatus | None = None
     first_read_done: bool = False
+    paused: bool = False
+    """Nothing is read and no vendor asked, because somebody wanted that."""
+    paused_until: dt.datetime | None = None
+    """When that ends by itself; `None`: it does not."""
+    on_battery: bool = False
+    """Sweeps and polls are rarer meanwhile."""
     unassigned: list[Unassigned] = []
     """Of all time, the most first."""
 
@@ -115,6 +122,13 @@ class ReadModelReply(msgspec.Struct, frozen=True, kw_only=True):
 
     snapshots: dict[str, UsageSnapshot]
     notes: list[str] = []
+
+
+class PauseRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/pause`."""
+
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=366 * 86_400)] | None = None
+    """`None`: until `POST /v1/resume`."""
 
 
 class UsageRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from openusage.wire.fleet import MachineState
+from openusage.wire.local import Unassigned
 from openusage.wire.rollups import By
 from openusage.wire.sections import Credit, Gauge
 
@@ -129,6 +130,8 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     """Events that several machines have, counted once."""
     notes: list[str]
     """What is not well, in sentences."""
+    unassigned: list[Unassigned] = []
+    """What of the window was answered to tools by vendors whom no account is known to pay; the most first."""
     history: bool
     """False: made out of snapshots alone, each over the window that its machine chose."""
 

@@ -90,6 +90,7 @@ def run_hub(
         policy=_policy(settings, summaries=log_json),
         look=_look(settings),
         lineages=Lineages(settings.models.lineages),
+        links=settings.telemetry.provider_links,
     )
     try:
         server.start()

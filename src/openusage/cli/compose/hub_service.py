@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import time
@@ -12,7 +13,7 @@ import msgspec
 
 from openusage.cli.compose import service
 from openusage.cli.compose.hub import tls_of
-from openusage.errors import ListenError
+from openusage.errors import ListenError, ServiceError
 from openusage.settings import HUB_TOKEN_ENV
 
 if TYPE_CHECKING:
@@ -23,6 +24,69 @@ if TYPE_CHECKING:
 HEALTH_S = 5.0
 
 
+class Place(NamedTuple):
+    """Where a hub is kept: this user's, or the system's."""
+
+    here: Surroundings
+    keeper: Keeper
+    names: tuple[str, ...]
+    """Variables that it takes with it."""
+    is_system: bool
+
+    def shown(self, path: Path) -> str:
+        return self.here.paths.shown(path)
+
+
+def place(*, system: bool = False, allow_public: bool = False, root: Path = Path("/")) -> Place:
+    """The hub that is meant. `root` is where `etc` and `var` of the system are.
+
+    Raises:
+        OpenUsageError: the settings cannot be used, or this machine has no such place.
+    """
+    from openusage.cli.surroundings import surroundings
+    from openusage.service import HUB_NAMES, SYSTEM_NAMES
+
+    if not system:
+        here = surroundings()
+        return Place(
+            here, service.hub_keeper(here.paths, here.environ, allow_public=allow_public), HUB_NAMES, False
+        )
+    here = _system_surroundings(root)
+    units = root / service.SYSTEM_UNITS.relative_to("/")
+    keeper = service.system_hub_keeper(here.paths, here.environ, allow_public=allow_public, units=units)
+    return Place(here, keeper, SYSTEM_NAMES, True)
+
+
+def _system_surroundings(root: Path) -> Surroundings:
+    """Settings in `/etc/openusage`, history in `/var/lib/openusage`. Raises `OpenUsageError`."""
+    from openusage.cli.surroundings import Surroundings
+    from openusage.paths import Paths
+    from openusage.settings import load
+
+    folders = {"XDG_CONFIG_HOME": str(root / "etc"), "XDG_STATE_HOME": str(root / "var/lib")}
+    paths = Paths.from_env(folders, root / "var/lib/openusage")
+    token = os.environ.get(HUB_TOKEN_ENV, "").strip()
+    return Surroundings(os.environ, paths, load(paths.settings_file, str(paths.settings_file)), token)
+
+
+def refuse_system(platform: str, uid: int) -> None:
+    """Raises `ServiceError` where no service of the system can be made by whoever asks."""
+    import pwd
+
+    if platform != "linux":
+        raise ServiceError("--system is for systemd, and this machine has none.", "Leave it out.")
+    if uid != 0:
+        raise ServiceError("A service of the whole system is root's to change.", "Say it with sudo.")
+    try:
+        pwd.getpwnam(service.SYSTEM_USER)
+    except KeyError as e:
+        raise ServiceError(
+            f"There is no user {service.SYSTEM_USER}, whose rights the hub would have.",
+            "Make it: useradd --system --home-dir /var/lib/openusage --shell /usr/sbin/nologin "
+            f"{service.SYSTEM_USER}",
+        ) from e
+
+
 class Wanted(NamedTuple):
     """What an install was asked for; `None`: as the settings say."""
 
@@ -30,7 +94,6 @@ class Wanted(NamedTuple):
     database: str | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    allow_public: bool = False
     token: str = ""
     """Empty: that of the last install, else a new one."""
 
@@ -51,14 +114,14 @@ class Wanted(NamedTuple):
 class Ready(NamedTuple):
     """An install that can be carried out."""
 
-    keeper: Keeper
+    place: Place
     settings: Settings
     changes: dict[str, str]
     token: str
     is_token_new: bool
 
 
-def prepare(here: Surroundings, wanted: Wanted) -> Ready:
+def prepare(place: Place, wanted: Wanted, *, allow_public: bool) -> Ready:
     """Everything that would keep the hub from serving is found here; nothing is changed.
 
     Raises:
@@ -68,33 +131,44 @@ def prepare(here: Surroundings, wanted: Wanted) -> Ready:
 
     changes = wanted.changes()
     fields = {field.removeprefix("hub."): value for field, value in changes.items()}
+    here = place.here
     hub = msgspec.structs.replace(here.settings.hub, **fields)
     settings = msgspec.structs.replace(here.settings, hub=hub)
-    keeper = service.hub_keeper(here.paths, here.environ, allow_public=wanted.allow_public)
-    kept = keeper.env.read().variables.get(HUB_TOKEN_ENV, "")
-    token = wanted.token or kept
-    is_new = not token and not wanted.allow_public
+    kept = place.keeper.env.read().variables.get(HUB_TOKEN_ENV, "")
+    token = service.checked_token(wanted.token or kept)
+    is_new = not token and not allow_public
     if is_new:
         token = secrets.token_hex(32)
-    guard(hub.listen_addr, token=token, allow_public=wanted.allow_public)
+    guard(hub.listen_addr, token=token, allow_public=allow_public)
     tls_of(settings, here.paths)
-    return Ready(keeper, settings, changes, token, is_new)
+    return Ready(place, settings, changes, token, is_new)
 
 
-def install(here: Surroundings, ready: Ready) -> list[str]:
+def install(ready: Ready) -> list[str]:
     """Carries it out; what to say of it. Raises `OpenUsageError`."""
-    from openusage.service import HUB_NAMES
+    here, keeper = ready.place.here, ready.place.keeper
+    keeper.refuse_unfit(here.environ)
+    if ready.changes:
+        _write_settings(ready)
+    if ready.place.is_system:
+        here.paths.config_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+    names = keeper.install(here.environ, ready.place.names, {HUB_TOKEN_ENV: ready.token or None})
+    lines = [service.installed(here, keeper, names)]
+    if ready.is_token_new:
+        lines.append(f"A shared token was made: {HUB_TOKEN_ENV} in {ready.place.shown(keeper.env.path)}.")
+    return lines
+
+
+def _write_settings(ready: Ready) -> None:
+    """Those of the system are read by the hub's user, and written by root."""
     from openusage.settings import update
 
-    ready.keeper.refuse_unfit(here.environ)
-    if ready.changes:
-        update(here.paths.settings_file, ready.changes, here.paths.shown(here.paths.settings_file))
-    names = ready.keeper.install(here.environ, HUB_NAMES, {HUB_TOKEN_ENV: ready.token or None})
-    lines = [service.installed(here, ready.keeper, names)]
-    if ready.is_token_new:
-        where = here.paths.shown(ready.keeper.env.path)
-        lines.append(f"A shared token was made: {HUB_TOKEN_ENV} in {where}.")
-    return lines
+    file = ready.place.here.paths.settings_file
+    if ready.place.is_system:
+        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    update(file, ready.changes, ready.place.shown(file))
+    if ready.place.is_system:
+        file.chmod(0o644)
 
 
 def wait_serving(hub: Hub, keeper: Keeper) -> str:
@@ -151,10 +225,11 @@ def join_url(hub: Hub) -> str:
 
 def next_steps(hub: Hub) -> str:
     """The two commands that bring a machine in."""
-    url = join_url(hub) or "the address that your proxy has"
+    url = join_url(hub)
+    where = "" if url else "   (the address that your proxy has)"
     return (
-        "For each machine, here:   openusage hub token create --machine NAME\n"
-        f"and there, with its token: openusage join {url}"
+        "For each machine, here:    openusage hub token create --machine NAME\n"
+        f"and there, with its token: openusage join {url or 'URL'}{where}"
     )
 
 

@@ -64,9 +64,10 @@ def join(
         OpenUsageError: nothing was changed when the hub, the token or the service manager is the reason.
     """
     keeper = service.daemon_keeper(here.paths, here.environ)
+    other: int | None = None
     if wanted.with_service:
         keeper.refuse_unfit(here.environ)
-        service.refuse_unkept(here, keeper)
+        other = service.unkept(here, keeper)
     machine = _machine(here, wanted.name)
     url, token = _admitted(wanted.url, machine, ask_token, say, now)
     _write_down(here, wanted, url, token, keeper)
@@ -76,6 +77,8 @@ def join(
         say(f"The token is in {here.paths.shown(keeper.env.path)}, for you alone to read.")
     if not wanted.with_service:
         return _without_service(here, say)
+    if other is not None:
+        say(service.end_unkept(here, other))
     names = keeper.install(here.environ, service.daemon_names(here), {HUB_TOKEN_ENV: token or None})
     say(service.installed(here, keeper, names))
     if service.wait_started(here, keeper) is None:
@@ -126,9 +129,7 @@ def _admitted(
         greeting = hub.greet()
         if (skew := skew_told(greeting.clock_ahead_s)) is not None:
             say(skew)
-        token = ask_token() if greeting.needs_token else ""
-        if token and not (token.isascii() and token.isprintable() and " " not in token):
-            raise UsageError("That is no token: it has blanks or other characters in it that none has.")
+        token = service.checked_token(ask_token()) if greeting.needs_token else ""
         if greeting.needs_token and not token:
             raise UsageError(
                 f"{hub.host} wants a token, and there is none.",

@@ -149,12 +149,9 @@ def anything_found() -> bool:
 
 def nothing_found() -> str:
     """What to say on a machine without any tool: what was looked for, and what to do."""
-    from openusage.providers import load, names
+    from openusage.providers import names
 
-    tools = [load(n).SPEC for n in names()]
-    looked = "\n".join(f"  {t.name}: {', '.join(t.patterns)}" for t in tools)
     return (
-        "No coding tool found on this machine. Looked for:\n"
-        f"{looked}\n"
-        "Use one of them, and it appears here by itself. To look around with invented data: openusage demo"
+        f"No coding tool found on this machine. Looked for {len(names())} tools, see `openusage detect`.\n"
+        "To look around: `openusage demo`."
     )

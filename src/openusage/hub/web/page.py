@@ -307,6 +307,8 @@ def _foot(found: Material, of_cost: bool) -> list[str]:
         said.append(common.copies(pane.copies))
     if pane.totals.unpriced_requests:
         said.append(common.unpriced(pane.totals.unpriced_requests))
+    if pane.unassigned:
+        said.append(words.name(common.unassigned(pane.unassigned)))
     if pane.totals.estimated_requests:
         said.append(common.estimated(pane.totals.estimated_requests))
     flat = sorted({words.name(a.name) for a in pane.accounts if a.flat_plan and _is_in_scope(a, found)})

@@ -32,6 +32,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str = ""
+    told: str = ""
+    """What is said of the name when it is pointed at: how tools name the model."""
     href: str = ""
     state: str = ""
     """`fresh`, `stale`, `gone`; empty: no machine."""
@@ -106,6 +108,7 @@ def _row(row: PaneRow, pane: Pane, address: Address, thresholds: Thresholds, dra
     sign, state_word = common.STATES[machine.state] if machine else ("", "")
     return Row(
         id=row_id(pane.group, row.label),
+        told=", ".join(map(words.name, row.models)),
         href=_href(row, pane.group, address),
         state=str(machine.state) if machine else "",
         sign=sign,

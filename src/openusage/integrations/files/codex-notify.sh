@@ -14,9 +14,7 @@ payload() {
     printf %s "$last"
 }
 
-if [ "$#" -gt 0 ]; then
-    eval "last=\${$#}"
-    off || (spool codex) 2>/dev/null
-fi
+# In a process of its own: the command behind us gets neither our variables nor our umask.
+[ "$#" -eq 0 ] || off || (eval "last=\${$#}" && spool codex) 2>/dev/null
 [ "$#" -le 1 ] || exec "$@"
 exit 0

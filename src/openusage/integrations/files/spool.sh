@@ -1,5 +1,3 @@
-dir=${OPENUSAGE_HOOK_SPOOL:-@SPOOL@}
-
 off() {
     case $OPENUSAGE_TELEMETRY_ENABLED in
         0 | false | False | FALSE | no | No | NO | off | Off | OFF) return 0 ;;
@@ -11,6 +9,7 @@ full() { [ "$#" -ge @MOST_FILES@ ]; }
 
 # spool SOURCE: one file with what the function `payload` prints, under its name only when it is whole.
 spool() {
+    dir=${OPENUSAGE_HOOK_SPOOL:-@SPOOL@}
     umask 077
     [ -d "$dir" ] || mkdir -p "$dir" || return
     full "$dir"/*.json && return

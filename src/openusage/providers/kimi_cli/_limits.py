@@ -13,6 +13,7 @@ from openusage.errors import SourceUnavailable
 from openusage.providers import _http
 from openusage.providers._contract import Env
 from openusage.providers._documents import content
+from openusage.providers._figures import window_used
 from openusage.providers._values import child, json_object, number, text, time_us
 from openusage.providers.kimi_cli._place import PROVIDER
 from openusage.wire.events import Behaviour, QuotaReading
@@ -77,21 +78,7 @@ def _reading(
     names = ("resetTime", "resetAt", "reset_at", "reset_time")
     resets_us = next(filter(None, (time_us(told.get(name)) for name in names)), None)
     share = 100.0 * used / limit
-    if resets_us is not None and resets_us <= now_us:
-        share, resets_us = 0.0, None
-    yield QuotaReading(
-        provider=PROVIDER,
-        account=account,
-        key=key,
-        at_us=now_us,
-        unit="%",
-        window=window,
-        used=share,
-        limit=100.0,
-        remaining=max(0.0, 100.0 - share),
-        resets_at_us=resets_us,
-        behaviour=Behaviour.CAP,
-    )
+    yield window_used(PROVIDER, account, key, window, share, at_us=now_us, resets_at_us=resets_us)
 
 
 def _minutes(window: Mapping[str, object]) -> int:

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from openusage.providers._calls import Calls, is_unique, unchanged
+from openusage.providers._figures import context
 from openusage.providers._inputs import touch_of
 from openusage.providers._loose import NOTHING, Bytes, reader
 from openusage.providers._values import child, count, disjoint, text, time_us
 from openusage.providers.kimi_cli._place import PROVIDER, WEB, Place
-from openusage.wire.events import EventKind, Outcome, QuotaReading, Record, Scope, TokenCounts, UsageEvent
+from openusage.wire.events import EventKind, Outcome, Record, TokenCounts, UsageEvent
 
 AGENTS = "subagents"
 AGENT = "subagent"
@@ -128,18 +129,7 @@ class Parser:
             yield self._place.event(EventKind.MESSAGE, at_us, model, who.type, *key, tokens=tokens)
         used, limit = count(payload.context_tokens), count(payload.max_context_tokens)
         if used is not None and limit and who.id is None:
-            yield QuotaReading(
-                provider=PROVIDER,
-                account=self._place.account,
-                key="context_window",
-                at_us=at_us,
-                unit="tokens",
-                window="session",
-                used=float(used),
-                limit=float(limit),
-                remaining=float(max(0, limit - used)),
-                scope=Scope.MACHINE,
-            )
+            yield context(PROVIDER, self._place.account, at_us=at_us, used=used, limit=limit)
 
     def _servers(self, status: object) -> None:
         """Which server has which tool: a call names the tool alone."""

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _http
 from openusage.providers._contract import Env
+from openusage.providers._figures import window_used
 from openusage.providers._values import child, count, number, text, time_us
 from openusage.providers.ollama._log import PROVIDER
-from openusage.wire.events import AccountFact, Behaviour, QuotaReading, Record, Scope
+from openusage.wire.events import AccountFact, QuotaReading, Record, Scope
 from openusage.wire.identity import account_key
 
 KEY = "OLLAMA_API_KEY"
@@ -137,19 +138,8 @@ def _usage(account: str, told: Mapping[str, Any], at_us: int) -> Iterator[QuotaR
         share = number(given) if share is None else share
         if share is None:
             continue
-        yield QuotaReading(
-            provider=PROVIDER,
-            account=account,
-            key=key,
-            at_us=at_us,
-            unit="%",
-            window=window,
-            used=share,
-            limit=100.0,
-            remaining=max(0.0, 100.0 - share),
-            resets_at_us=time_us(part.get("resets_at")),
-            behaviour=Behaviour.CAP,
-        )
+        resets_us = time_us(part.get("resets_at"))
+        yield window_used(PROVIDER, account, key, window, share, at_us=at_us, resets_at_us=resets_us)
 
 
 def _gauge(account: str, key: str, value: int, unit: str, at_us: int) -> QuotaReading:

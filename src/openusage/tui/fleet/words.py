@@ -87,6 +87,8 @@ def sentences(pane: Pane, view: View) -> list[str]:
         found.append(f"partial: our data begin {since.day} {since:%b %H:%M}")
     if totals.unpriced_requests:
         found.append(words.unpriced(totals.unpriced_requests))
+    if pane.unassigned:
+        found.append(clean(words.unassigned(pane.unassigned)))
     if totals.estimated_requests:
         found.append(words.estimated(totals.estimated_requests))
     if pane.history and pane.copies:

@@ -16,6 +16,8 @@ from openusage.wire.sections import Sections
 STALE_AFTER_S = 180
 """Three missed pushes at the exporter's default interval."""
 GONE_AFTER_S = 3600
+CLOCK_OFF_S = 120
+"""A machine whose snapshot is made so far in the future has another idea of the time than we."""
 
 
 class State(enum.StrEnum):
@@ -94,7 +96,9 @@ def place(account: Sections, view: View) -> list[list[Part]]:
     if account.machine:
         groups.append([(clean(account.machine), palette.text)])
     old = age_s(account, view)
-    if old is not None:
+    if old is not None and old <= -CLOCK_OFF_S:
+        groups.append([(f"clock {fmt.age(-old)} ahead", palette.warn)])
+    elif old is not None:
         stale = old >= STALE_AFTER_S
         groups.append([(fmt.age(old), palette.warn if stale else palette.dim)])
     return groups

@@ -33,7 +33,7 @@ def text(account: Sections, view: View) -> str:
     """The sentence, empty when there is nothing to say."""
     if urgent(account):
         return clean(account.message)
-    if account.flat_plan and view.costs is Costs.AUTO:
+    if account.flat_plan and view.costs_of(account) is Costs.AUTO:
         return f"Costs hidden: {plan_name(account)} is a flat plan. Press c to show API-equivalent cost."
     if account.unassigned:
         vendors = ", ".join(map(clean, account.unassigned))
