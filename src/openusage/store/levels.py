@@ -265,7 +265,7 @@ def _settle(table: str, key: tuple[str, ...], cells: str, below: str) -> str:
     return f"""
     DELETE FROM {table} WHERE events = 0 AND ({names}) IN (
         SELECT {names} FROM ({found} GROUP BY {numbers}));
-    UPDATE {table} SET first_us = (SELECT min(r.first_us) {below}), last_us = (SELECT max(r.last_us) {below})
+    UPDATE {table} SET (first_us, last_us) = (SELECT min(r.first_us), max(r.last_us) {below})
         FROM ({found} GROUP BY {numbers}) AS g
         WHERE {same} AND ({table}.first_us >= g.lo OR {table}.last_us <= g.hi);
     """

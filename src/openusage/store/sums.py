@@ -139,9 +139,9 @@ _DROP = f"""
 _SETTLE = f"""
     {_DROP}
     DELETE FROM departed WHERE slot < ?;
-    UPDATE rollup SET first_us = (SELECT min(at_us) {_INSIDE}), last_us = (SELECT max(at_us) {_INSIDE})
+    UPDATE rollup SET (first_us, last_us) = (SELECT min(at_us), max(at_us) {_INSIDE})
         {_SLOT_LEFT};
-    UPDATE rollup_day SET first_us = (SELECT min(r.first_us) {_DAY}), last_us = (SELECT max(r.last_us) {_DAY})
+    UPDATE rollup_day SET (first_us, last_us) = (SELECT min(r.first_us), max(r.last_us) {_DAY})
         {_DAY_LEFT};
     DELETE FROM departed;
     DELETE FROM touched;
