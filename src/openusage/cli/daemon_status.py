@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from openusage import format
-from openusage.read_model.assign import sentence
+from openusage.read_model.assign import advice, by_vendor, sentence
 from openusage.service import Told
 from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus
 
@@ -35,11 +35,11 @@ def as_text(
         *[("Hooks", text) for text in _hooks(status.hooks)],
         *[("Hub", text) for text in _hubs(status.exporters, now)],
         *[("Note", note) for note in status.notes],
-        *[("Unassigned", sentence(found)) for found in status.unassigned],
+        *[("Unassigned", sentence(*found)) for found in by_vendor(status.unassigned)],
     ]
     if details:
         rows += [("Account", f"{account} ({provider})") for provider, account in status.accounts]
-        rows += [("To assign", found.hint) for found in status.unassigned]
+        rows += [("To assign", advice(*found)) for found in by_vendor(status.unassigned)]
         rows += [("Problem", problem) for problem in status.problems]
     elif status.problems:
         count = len(status.problems)

@@ -58,13 +58,14 @@ def command(
 
     from msgspec import structs
 
+    from openusage.cli.compose.hub_service import own_url
     from openusage.cli.compose.parts import now
     from openusage.cli.daily import emit, model_names, refuse_contradictions, window_of
     from openusage.cli.diagnostics import say
-    from openusage.cli.surroundings import surroundings
+    from openusage.cli.surroundings import installed_token, surroundings
     from openusage.client import HubClient, rollups
     from openusage.lineage import Lineages
-    from openusage.read_model.assign import BORROWERS, BY, Links, sentence, unassigned
+    from openusage.read_model.assign import BORROWERS, BY, Links, advice, by_vendor, sentence, unassigned
     from openusage.reports import grouped
     from openusage.wire.events import EventKind
     from openusage.wire.rollups import By, Filter, Window
@@ -76,10 +77,12 @@ def command(
     here = surroundings()
     zone = tz or local_zone_name(here.environ)
     asked = Window(window) if window else window_of(since, until, zone)
-    hub = url or here.settings.export.target or "http://127.0.0.1:9190"
+    hub = url or here.settings.export.target
+    token = token or here.token or ("" if hub else installed_token(here.paths))
+    hub = hub or own_url(here.settings.hub)
     where = Filter(kinds=(EventKind.MESSAGE,), machines=machines, providers=providers, projects=projects)
     lineages = Lineages(here.settings.models.lineages)
-    with contextlib.closing(HubClient(hub, token=token or here.token, now=now)) as client:
+    with contextlib.closing(HubClient(hub, token=token, now=now)) as client:
         reply = client.fleet(asked, lineages.asked(grouped.asked_by(By(by))), where, zone)
         rows = lineages.grouped(rollups(reply), grouped.asked_by(By(by)))
         borrows = any(row.key[By.PROVIDER] in BORROWERS for row in rows)
@@ -92,6 +95,6 @@ def command(
     if reply.copies:
         were, are = ("1 event was", "is") if reply.copies == 1 else (f"{reply.copies:,} events were", "are")
         say(f"{were} on more than one machine and {are} counted once.")
-    for found in nobodys:
-        say(f"Unassigned: {sentence(found)} {found.hint}")
+    for found in by_vendor(nobodys):
+        say(f"Unassigned: {sentence(*found)} {advice(*found)}")
     return 0
