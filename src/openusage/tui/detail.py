@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import msgspec
 from rich.cells import cell_len
@@ -10,6 +11,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from openusage import format as fmt
+from openusage.tui import choice
 from openusage.tui.lines import Part, blank, cells, clean, fit, left, packed, strip, wrapped
 from openusage.tui.palette import Palette
 from openusage.tui.sections import code, credits, daily, gauges, header, models, notice, ranking, tools
@@ -40,7 +42,10 @@ class Sheet(msgspec.Struct, frozen=True):
 
 
 def draw(account: Sections, width: int, view: View, measure: Measure, chosen: int = -1) -> Sheet:
-    """All cards under each other; small ones in pairs when there is room. The `chosen` one is marked."""
+    """Cards in the chosen order; small ones that follow each other in pairs where there is room.
+
+    The `chosen` one is marked.
+    """
     palette = view.palette
     lines: list[Strip] = []
     starts: list[int] = []
@@ -49,18 +54,19 @@ def draw(account: Sections, width: int, view: View, measure: Measure, chosen: in
         starts.append(len(lines))
         lines.extend(framed(card, width, palette, marked=len(starts) - 1 == chosen))
 
-    for card in _wide(account, width - 4, view, measure):
-        place(card)
     half = (width - 1) // 2
-    if width < _PAIR_WIDTH:
-        for card in _small(account, width - 4, view):
-            place(card)
-    else:
-        pairs = _pairs(_small(account, half - 4, view), half, width, palette, chosen - len(starts))
+    is_paired = width >= _PAIR_WIDTH
+    small = _small(account, (half if is_paired else width) - 4, view)
+    cards = [*_wide(account, width - 4, view, measure), *small, *_last(account, width - 4, view)]
+    cards = choice.arranged(cards, view.detail_sections)
+    for beside, run in groupby(cards, lambda card: is_paired and any(card is one for one in small)):
+        if not beside:
+            for card in run:
+                place(card)
+            continue
+        pairs = _pairs(list(run), half, width, palette, chosen - len(starts))
         starts += [len(lines) + start for start in pairs.starts]
         lines += pairs.lines
-    for card in _last(account, width - 4, view):
-        place(card)
     return Sheet(lines, starts)
 
 

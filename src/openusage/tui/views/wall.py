@@ -42,8 +42,23 @@ class _Made(NamedTuple):
     inside: tile.Inside
 
 
+def _look(account: Sections, view: View) -> tuple[object, ...]:
+    """What a drawing depends on besides the account: while it is the same, the drawing can be used again."""
+    soon = any(g.resets_at is not None and _is_soon(g.resets_at, view.now) for g in account.gauges)
+    beat = view.now if soon else int(view.now.timestamp() // _BEAT_S)
+    return beat, view.palette, view.costs_of(account), view.tile_sections, view.hides_empty
+
+
 def _is_soon(at: dt.datetime, now: dt.datetime) -> bool:
     return abs((at - now).total_seconds()) < _SOON_S
+
+
+class _Cards(NamedTuple):
+    """The cards of an account, and what they were made of."""
+
+    account: Sections
+    look: tuple[object, ...]
+    lines: list[Strip]
 
 
 class Wall(ScrollView, can_focus=True):
@@ -77,6 +92,13 @@ class Wall(ScrollView, can_focus=True):
             super().__init__()
             self.key = key
 
+    class Kept(Message):
+        """From now on this account stays beside those that are selected; an empty key: none does."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
     def __init__(self, view: Callable[[], View], *, id: str) -> None:
         super().__init__(id=id)
         self._view = view
@@ -92,6 +114,8 @@ class Wall(ScrollView, can_focus=True):
         """By box."""
         self._inside: dict[str, _Made] = {}
         """By account: what can be used again."""
+        self._cards: _Cards | None = None
+        """Of the account that is drawn as its detail."""
         self._said: list[str] = []
         self._single = False
         self._empty: list[Strip] = []
@@ -177,9 +201,13 @@ class Wall(ScrollView, can_focus=True):
         return self._layout.shows_one or self._is_page(self._scene.shown)
 
     def _page(self, index: int, width: int) -> list[Strip]:
+        """The detail of an account; its cards are drawn again when data, look or time ask for it."""
         account, view = self._accounts[index].sections, self._view()
-        sheet = detail.draw(account, width, view, Measure.COST)
-        return [*detail.heading(account, width, view), *sheet.lines]
+        look = (*_look(account, view), view.detail_sections, width)
+        if self._cards is None or self._cards.account is not account or self._cards.look != look:
+            lines = detail.draw(account, width, view, Measure.COST).lines
+            self._cards = _Cards(account, look, lines)
+        return [*detail.heading(account, width, view), *self._cards.lines]
 
     def on_resize(self) -> None:
         self._again()
@@ -214,10 +242,7 @@ class Wall(ScrollView, can_focus=True):
     def _framed(self, account: Account, box: Box) -> list[Strip]:
         """A tile. Its middle is made anew when the data, the look or the time ask for it."""
         view, sections, selected = self._view(), account.sections, account.key == self._selected
-        soon = any(g.resets_at is not None and _is_soon(g.resets_at, view.now) for g in sections.gauges)
-        beat = view.now if soon else int(view.now.timestamp() // _BEAT_S)
-        chosen = (view.palette, view.costs_of(sections), view.tile_sections, view.hides_empty)
-        look = (beat, chosen, box.width, box.height, selected)
+        look = (*_look(sections, view), box.width, box.height, selected)
         made = self._inside.get(account.key)
         if made is None or made.account is not sections or made.look != look:
             found = tile.inside(sections, box.width, box.height, view, selected)
@@ -304,6 +329,7 @@ class Wall(ScrollView, can_focus=True):
         """The selected account stays beside those that are selected next; again: it does not."""
         self._kept = "" if self._kept == self._selected else self._selected
         self._again()
+        self.post_message(self.Kept(self._kept))
 
     def on_click(self, event: events.Click) -> None:
         """One click selects, two open."""
