@@ -32,7 +32,7 @@ MB = 200.0
 RUNS = 5
 CYCLES = 50
 FILES = 20_000
-WATCHED_S = 20.0
+WATCHED_S = 60.0
 ONE = ("claude",)
 
 
