@@ -17,8 +17,9 @@ from openusage.client import Frame
 from openusage.errors import PeerRefused, PeerUnreachable
 from openusage.tui.app import DashboardApp
 from openusage.tui.canvas import Lines, Page, Wall
+from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.frame import HelpScreen
-from openusage.tui.screens import DetailScreen, OverviewScreen
+from openusage.tui.screens import OverviewScreen
 from openusage.wire.sections import Sections
 from tests.tui.sample import CLAUDE, CODEX, FLEET, LOCAL, NOW, FakeSource, key_of, later, on
 
@@ -78,7 +79,8 @@ async def test_arrows_and_letters_move_the_selection() -> None:
 async def test_enter_opens_and_escape_goes_back() -> None:
     async with running(FakeSource(LOCAL)) as (app, pilot):
         await pilot.press("right", "enter")
-        assert isinstance(app.screen, DetailScreen)
+        opened: object = app.screen
+        assert isinstance(opened, DetailScreen)
         assert "OpenAI Codex CLI" in screen_text(app)
         assert "Limits" in screen_text(app)
         await pilot.press("escape")
@@ -425,7 +427,7 @@ async def test_hidden_costs_leave_no_money_below_the_tiles() -> None:
         assert "$" not in screen_text(app).replace("$7.02 left", "").replace("$12.98 used  of $20.00", "")
 
 
-async def test_tab_goes_from_card_to_card_and_back() -> None:
+async def test_arrows_go_from_card_to_card_and_back() -> None:
     """The card is marked and at the top as far as the page can scroll; after the last comes the first."""
     async with running(FakeSource(LOCAL)) as (app, pilot):
         await pilot.press("enter")
@@ -445,17 +447,17 @@ async def test_tab_goes_from_card_to_card_and_back() -> None:
         assert marked() == []
         seen = []
         for _ in range(5):
-            await pilot.press("tab")
+            await pilot.press("right")
             seen += marked()
         assert seen == ["Limits", "Spending", "Cost by day", "Models", "Projects"]
         start = next(y for y, line in enumerate(page.lines) if line.text.startswith("╭─ Projects ─"))
         assert page.scroll_y == min(start, page.max_scroll_y) > 0
-        await pilot.press("shift+tab")
+        await pilot.press("left")
         assert marked() == ["Models"]
         for _ in range(4):
-            await pilot.press("shift+tab")
+            await pilot.press("left")
         assert marked() == ["Diagnostics"]
-        await pilot.press("tab")
+        await pilot.press("right")
         assert marked() == ["Limits"]
         assert page.scroll_y == 0
 

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from openusage.client import PaneSource, SnapshotSource
+from openusage.client import HistorySource, PaneSource, SnapshotSource
 from openusage.tui.board import Board, Decode, Decoder, Outcome, Scope
 from openusage.tui.fleet.screen import FleetScreen
 from openusage.tui.frame import Framed, HelpScreen
@@ -74,13 +74,16 @@ class DashboardApp(App[None]):
         now: Callable[[], dt.datetime],
         tz: dt.tzinfo,
         tz_name: str = "UTC",
+        history: HistorySource | None = None,
         changes: Changes | None = None,
         save_window: Callable[[str], None] | None = None,
         empty_text: str = "",
         decode: Decode = decode,
     ) -> None:
         super().__init__()
-        self._now, self._tz = now, tz
+        self._now, self._tz, self.tz_name = now, tz, tz_name
+        self.history = history or (source if isinstance(source, HistorySource) else None)
+        """Who answers what snapshots do not hold; `None`: nobody."""
         self._thresholds = thresholds
         self._save_window = save_window
         self._costs = {None: Costs.AUTO, True: Costs.HIDE, False: Costs.SHOW}[hide_costs]
@@ -89,7 +92,7 @@ class DashboardApp(App[None]):
         self._poller = Poller(
             source,
             Decoder(decode, now),
-            panes=source if isinstance(source, PaneSource) else None,
+            panes=source if isinstance(source, PaneSource) and source.is_hub else None,
             tz_name=tz_name,
             window=window,
             every_s=refresh_s if source.is_hub else min(refresh_s, LOCAL_REFRESH_S),
@@ -97,7 +100,7 @@ class DashboardApp(App[None]):
             broken=lambda error: self.post_message(self.Broken(error)),
         )
         self._listener = Listener(changes, self._poller.hint) if changes is not None else None
-        self._has_fleet = isinstance(source, PaneSource)
+        self._has_fleet = source.is_hub and isinstance(source, PaneSource)
         self.board.is_fleet = self._has_fleet
         self._poller.watch_fleet(self.board.group if self._has_fleet else None)
         self._own_loop: asyncio.AbstractEventLoop | None = None

@@ -39,8 +39,20 @@ class Sheet(msgspec.Struct, frozen=True):
     """The line each card begins at, from the first card to the last."""
 
 
-def draw(account: Sections, width: int, view: View, measure: Measure, chosen: int = -1) -> Sheet:
-    """All cards under each other; small ones in pairs when there is room. The `chosen` one is marked."""
+def draw(
+    account: Sections,
+    width: int,
+    view: View,
+    measure: Measure,
+    chosen: int = -1,
+    *,
+    only: frozenset[str] = frozenset(),
+    by_day: bool = True,
+) -> Sheet:
+    """All cards under each other; small ones in pairs when there is room. The `chosen` one is marked.
+
+    `only`: cards of these titles. `by_day`: with the chart of what the snapshot says of days.
+    """
     palette = view.palette
     lines: list[Strip] = []
     starts: list[int] = []
@@ -49,17 +61,20 @@ def draw(account: Sections, width: int, view: View, measure: Measure, chosen: in
         starts.append(len(lines))
         lines.extend(framed(card, width, palette, marked=len(starts) - 1 == chosen))
 
-    for card in _wide(account, width - 4, view, measure):
+    def wanted(cards: Sequence[Card]) -> list[Card]:
+        return [card for card in cards if not only or card.title in only]
+
+    for card in wanted(_wide(account, width - 4, view, measure if by_day else None)):
         place(card)
     half = (width - 1) // 2
     if width < _PAIR_WIDTH:
-        for card in _small(account, width - 4, view):
+        for card in wanted(_small(account, width - 4, view)):
             place(card)
     else:
-        pairs = _pairs(_small(account, half - 4, view), half, width, palette, chosen - len(starts))
+        pairs = _pairs(wanted(_small(account, half - 4, view)), half, width, palette, chosen - len(starts))
         starts += [len(lines) + start for start in pairs.starts]
         lines += pairs.lines
-    for card in _last(account, width - 4, view):
+    for card in wanted(_last(account, width - 4, view)):
         place(card)
     return Sheet(lines, starts)
 
@@ -103,14 +118,14 @@ def _pairs(cards: Sequence[Card], half: int, width: int, palette: Palette, chose
     return Sheet([Strip.join([one, gap, two]) for one, two in zip(*columns, strict=True)], starts)
 
 
-def _wide(account: Sections, width: int, view: View, measure: Measure) -> list[Card]:
+def _wide(account: Sections, width: int, view: View, measure: Measure | None) -> list[Card]:
     cards = []
     if account.gauges:
         cards.append(Card("Limits", gauges.lines(account.gauges, width, view)))
     if spending := _spending(account, width, view):
         cards.append(Card("Spending" if view.shows_cost(account) else "Usage", spending))
     possible = daily.measures(account, view)
-    if possible:
+    if possible and measure is not None:
         shown = measure if measure in possible else possible[0]
         note = (
             f"m: {' / '.join(f'[{m}]' if m is shown else m for m in possible)}" if len(possible) > 1 else ""
