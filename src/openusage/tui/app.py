@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from openusage.client import HistorySource, PaneSource, SnapshotSource
+from openusage.tui.analytics.screen import AnalyticsScreen
 from openusage.tui.board import Board, Decode, Decoder, Outcome, Scope
 from openusage.tui.fleet.screen import FleetScreen
 from openusage.tui.frame import Framed, HelpScreen
@@ -40,6 +41,7 @@ class DashboardApp(App[None]):
 
     TITLE = "openusage"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("A", "analytics", "analytics", tooltip="all accounts and machines over any days", show=False),
         Binding("w", "window", "window", tooltip="next time window: 1d, 3d, 7d, 30d, all"),
         Binding("c", "costs", "costs", tooltip="costs: as the plan says, hidden, shown"),
         Binding("r", "refresh", "refresh", tooltip="ask for new data now"),
@@ -206,6 +208,11 @@ class DashboardApp(App[None]):
             self._costs = self._costs.next()
         self._redraw()
 
+    def action_analytics(self) -> None:
+        """All accounts and machines over any days."""
+        if isinstance(self.screen, OverviewScreen | FleetScreen):
+            self.push_screen(AnalyticsScreen())
+
     def action_refresh(self) -> None:
         """Ask the source now."""
         self._poller.ask_now()
@@ -228,6 +235,7 @@ class DashboardApp(App[None]):
         ]
         acts += [("Dark or light", self.action_theme), ("Help", self.action_help)]
         if isinstance(screen, OverviewScreen | FleetScreen):
+            acts += [("Analytics", self.action_analytics)]
             acts += [("Open", screen.action_open), ("Filter", screen.action_filter)]
         if isinstance(screen, FleetScreen):
             acts += [("Group", screen.action_group), ("Sort", screen.action_sort)]

@@ -15,9 +15,9 @@ from openusage.client import HistorySource
 from openusage.tui import days, plot
 from openusage.tui.lines import clean
 from openusage.tui.sections.daily import Measure
-from openusage.tui.spans import Moment, Span, before, slots, window
+from openusage.tui.spans import Moment, Span, before, moment_of, slots, window
 from openusage.wire.keys import provider_name
-from openusage.wire.rollups import ANY, By, Filter, Rollup, add
+from openusage.wire.rollups import ANY, By, Filter, Rollup, Window, add
 
 UNNAMED = "unknown"
 """Where the records do not say, as in reports."""
@@ -56,8 +56,12 @@ def ask(
     *,
     hours: bool = False,
     tools: bool = False,
+    oldest_us: int | None = None,
 ) -> Cut:
-    """Two or three questions. `tools`: of calls of tools, else of answers of models."""
+    """Two or three questions. `tools`: of calls of tools, else of answers of models.
+
+    `oldest_us`: when our data begin; what is before the span is compared with where they reach back so far.
+    """
 
     def rows(found: Iterable[Rollup]) -> list[Rollup]:
         # What has no requests, such as calls of tools where models are told apart, is no row.
@@ -68,6 +72,8 @@ def ask(
     sums = rows(source.usage(window(span, moment), (by,), where, tz))
     drawn = rows(source.usage(drawn_over.window, (drawn_over.unit, by), where, tz))
     earlier = before(span, moment)
+    if earlier is not None and (oldest_us is None or oldest_us > (earlier.from_us or 0)):
+        earlier = None
     return Cut(
         by=by,
         unit=drawn_over.unit,
@@ -76,6 +82,19 @@ def ask(
         sums=sums,
         before=None if earlier is None else rows(source.usage(earlier, (by,), where, tz)),
     )
+
+
+def oldest_us(source: HistorySource, moment: Moment, where: Filter = ANY) -> int | None:
+    """When our data begin. One question; `None`: there are none, or it is not told."""
+    (ever, *_) = source.usage(Window("all"), (), where, moment.tz_name) or [Rollup()]
+    return ever.first_us or None
+
+
+def partial_since(span: Span, moment: Moment, oldest_us: int | None) -> dt.datetime | None:
+    """When our data begin, where that is inside of the span."""
+    from_us = window(span, moment).from_us
+    inside = from_us is not None and oldest_us is not None and oldest_us > from_us
+    return moment_of(oldest_us) if inside and oldest_us is not None else None
 
 
 def cost_usd(row: Rollup) -> float | None:
@@ -218,9 +237,12 @@ def _together(found: Sequence[plot.Day], name: Callable[[str], str]) -> list[plo
     ]
 
 
-def caveats(row: Rollup, measure: Measure) -> list[str]:
-    """What a reader must know of sums: requests without a price, tokens that are estimates."""
+def caveats(row: Rollup, measure: Measure, since: dt.datetime | None, tz: dt.tzinfo) -> list[str]:
+    """What a reader must know of sums: that our data begin later, requests without a price, estimates."""
     found = []
+    if since is not None:
+        local = since.astimezone(tz)
+        found.append(f"partial: our data begin {local.day} {local:%b %Y %H:%M}")
     if row.unpriced_events and measure is Measure.COST:
         found.append(f"{fmt.count(row.unpriced_events)} requests unpriced, not in any cost")
     if row.estimated_events:

@@ -19,7 +19,7 @@ from openusage.tui.palette import Palette
 SHADES = ("··", "░░", "▒▒", "▓▓", "██")
 _LABEL = 5
 """`Mon  `."""
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 CALENDAR_ROWS = 8
 WEEK_ROWS = 8
 _LEAST_WEEKS = 4
@@ -51,7 +51,7 @@ def calendar(
     top = max((days.get(day.isoformat(), 0.0) for day in shown), default=0.0)
     lines = [strip([(" " * _LABEL + _months(monday, weeks), palette.dim)], width)]
     for weekday in range(7):
-        parts: list[Part] = [(left(_WEEKDAYS[weekday] if weekday % 2 == 0 else "", _LABEL), palette.dim)]
+        parts: list[Part] = [(left(WEEKDAYS[weekday] if weekday % 2 == 0 else "", _LABEL), palette.dim)]
         for day in shown[weekday::7]:
             if day > today or (first is not None and day < first):
                 parts.append(("  ", palette.faint))
@@ -84,7 +84,7 @@ def week(
     marks = "".join(left(f"{hour:02}" if hour % 6 == 0 else "", size * 6) for hour in range(0, _HOURS, 6))
     lines = [strip([(" " * _LABEL + marks, palette.dim)], width)]
     for weekday in range(7):
-        parts: list[Part] = [(left(_WEEKDAYS[weekday], _LABEL), palette.dim)]
+        parts: list[Part] = [(left(WEEKDAYS[weekday], _LABEL), palette.dim)]
         for hour in range(_HOURS):
             text, style = _cell(hours.get((weekday, hour), 0.0), top, palette, bright=(weekday, hour) == now)
             parts.append((text[:size], style))

@@ -16,13 +16,15 @@ from openusage import format as fmt
 from openusage.tui import table
 from openusage.tui.bars import thin
 from openusage.tui.cuts import Ranked, cache_hit_pct, cost_usd, usd_per_mtok, value
-from openusage.tui.lines import Part, cells, left, right, shortened, strip
+from openusage.tui.lines import Part, left, right, shortened, strip
 from openusage.tui.sections.daily import Measure
 from openusage.tui.view import View
 from openusage.wire.rollups import Rollup
 
-_EDGE = 4
-"""Mark of the selected row, and the colour of its part of the chart."""
+_MARK, _COLOUR = 2, 2
+"""Cells of the mark of the selected row, and of the colour of its part of the chart."""
+_PLAIN = 4
+"""Priority of the last column of a ranking without the kinds of tokens."""
 _GAP = 2
 _LEAST_NAME, _LONGEST_NAME = 10, 40
 _LEAST_BAR, _MOST_BAR = 6, 32
@@ -40,6 +42,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     bar: int
     """Cells of a bar behind the name; 0: there is none."""
     shares: list[float]
+    parted: bool
+    """Its rows are parts of a chart, and have their colours."""
     width: int
 
     def __len__(self) -> int:
@@ -52,7 +56,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     def head(self, view: View) -> Strip:
         """The titles."""
         gap = _GAP + self.bar if self.bar else 0
-        parts: list[Part] = [(" " * _EDGE + left(self.title, self.name_width) + " " * gap, view.palette.dim)]
+        edge = _MARK + _COLOUR * self.parted
+        parts: list[Part] = [(" " * edge + left(self.title, self.name_width) + " " * gap, view.palette.dim)]
         parts += [(" " * c.gap + right(c.title, c.width), view.palette.dim) for c in self.columns]
         return strip(parts, self.width)
 
@@ -61,8 +66,9 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         palette, row = view.palette, self.rows[index]
         mark = palette.accent if focused else palette.dim
         parts: list[Part] = [("▌ " if selected else "  ", mark)]
-        colour = palette.series[row.colour] if row.colour is not None else palette.series[-1]
-        parts.append((f"{PARTED} ", colour))
+        if self.parted:
+            colour = palette.series[row.colour] if row.colour is not None else palette.series[-1]
+            parts.append((f"{PARTED} ", colour))
         style = palette.strong if selected and focused else palette.text
         parts.append((left(shortened(row.name, self.name_width), self.name_width), style))
         if self.bar:
@@ -76,13 +82,24 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         return strip(parts, self.width)
 
 
-def sheet(rows: Sequence[Ranked], title: str, measure: Measure, width: int, *, tools: bool = False) -> Sheet:
-    """Rows in their order with all columns that fit."""
+def sheet(
+    rows: Sequence[Ranked],
+    title: str,
+    measure: Measure,
+    width: int,
+    *,
+    tools: bool = False,
+    plain: bool = False,
+) -> Sheet:
+    """Rows in their order with all columns that fit. `plain`: without the kinds of tokens."""
     columns = _tool_columns(rows) if tools else _columns(rows, measure)
+    columns = [c for c in columns if not plain or c.priority <= _PLAIN]
+    parted = any(r.colour is not None for r in rows)
+    edge = _MARK + _COLOUR * parted
     longest = min(max((cell_len(r.name) for r in rows), default=0), _LONGEST_NAME)
     longest = max(longest, cell_len(title))
-    kept = table.chosen(columns, width - _EDGE - min(longest, _LEAST_NAME + 8))
-    room = width - _EDGE - sum(c.width + c.gap for c in kept)
+    kept = table.chosen(columns, width - edge - min(longest, _LEAST_NAME + 8))
+    room = width - edge - sum(c.width + c.gap for c in kept)
     name_width = max(min(longest, room), 1)
     bar = min(room - name_width - _GAP, _MOST_BAR)
     values = [value(r.row, measure) or 0.0 for r in rows]
@@ -97,6 +114,7 @@ def sheet(rows: Sequence[Ranked], title: str, measure: Measure, width: int, *, t
         name_width=name_width,
         bar=bar,
         shares=[v / top for v in values],
+        parted=parted,
         width=width,
     )
 
@@ -179,20 +197,3 @@ def _tool_columns(rows: Sequence[Ranked]) -> list[table.Column]:
         found.append(table.Column(title="LINES", cells=texts, priority=4))
     found.append(table.Column(title="CALLS", cells=[fmt.count(c) for c in calls], priority=0, strong=True))
     return found
-
-
-def legend_width(rows: Sequence[Ranked], measure: Measure) -> int:
-    """Cells that a ranking beside a chart needs to name its rows and say their figure and share."""
-    columns = [c for c in _columns(rows, measure) if c.priority <= 1]
-    names = min(max((cell_len(r.name) for r in rows), default=0), _LONGEST_NAME)
-    return _EDGE + names + sum(c.width + c.gap for c in columns)
-
-
-def total_line(said: Sequence[tuple[str, str]], width: int, view: View) -> Strip:
-    """`$212.40 ▼ 6 %   96.0M tokens`: figures and what they are, as many as fit."""
-    parts: list[Part] = []
-    for figure, words in said:
-        group: list[Part] = [(figure, view.palette.strong), (f" {words}", view.palette.dim)]
-        if cells(parts) + 3 + cells(group) <= width:
-            parts += [("   " if parts else "", view.palette.dim), *group]
-    return strip(parts, width)

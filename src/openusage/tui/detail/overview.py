@@ -41,7 +41,7 @@ def laid(
     page += indented(when(told.days, told.hours, measure, width - 2, view), width)
     shown = cards.draw(account, width, view, measure, card, by_day=stack is None)
     starts = [len(page) + start for start in shown.starts]
-    return Laid(page=[*page, *shown.lines], starts=starts, below=said(told.cut.total, measure, width, view))
+    return Laid(page=[*page, *shown.lines], starts=starts, below=said(told, measure, width, view))
 
 
 def _figures(
@@ -66,9 +66,9 @@ def _figures(
     lines += [_row(*row, width, view) for row in rows]
     ranked = cuts.ranking(told.cut, measure, cuts.stacked(told.cut, measure))
     if len(ranked) > 1:
-        sheet = rank.sheet(ranked, "CLIENT", measure, width)
-        lines += [blank(width), sheet.head(view)]
-        lines += [sheet.line(n, view, selected=False, focused=False) for n in range(min(len(sheet), 5))]
+        sheet = rank.sheet(ranked, "CLIENT", measure, width + 2, plain=True)
+        drawn = [sheet.line(n, view, selected=False, focused=False) for n in range(min(len(sheet), 5))]
+        lines += [blank(width), *(line.crop(2) for line in (sheet.head(view), *drawn))]
     return lines
 
 

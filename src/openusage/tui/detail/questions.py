@@ -57,6 +57,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """The overview: a cut, and when it was used."""
 
     cut: Cut
+    since: dt.datetime | None
+    """When our data begin, where that is inside of the span."""
     days: list[Rollup]
     """By day, of about a year."""
     hours: list[Rollup]
@@ -67,6 +69,7 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
     """A ranking with its chart."""
 
     cut: Cut
+    since: dt.datetime | None = None
     outcomes: list[Rollup] = []
     """Of tools: by tool and outcome."""
 
@@ -99,10 +102,11 @@ def overview(
 ) -> Iterator[Told]:
     """The chart first, then when it was used."""
     where, by = subject.where, STACKED_BY[Tab.OVERVIEW]
-    cut = cuts.ask(source, span, by, moment, where, hours=hours)
+    oldest = cuts.oldest_us(source, moment, where)
+    cut = cuts.ask(source, span, by, moment, where, hours=hours, oldest_us=oldest)
     days = source.usage(_back(moment, CALENDAR_DAYS), (By.DAY,), where, moment.tz_name)
     week = source.usage(_back(moment, _WEEK_DAYS - 1), (By.HOUR,), where, moment.tz_name)
-    yield Told(cut=cut, days=days, hours=week)
+    yield Told(cut=cut, since=cuts.partial_since(span, moment, oldest), days=days, hours=week)
 
 
 def _back(moment: Moment, days: int) -> Window:
@@ -116,13 +120,15 @@ def ranked(
 ) -> Iterator[Used]:
     """Models, projects or tools."""
     is_tools = tab is Tab.TOOLS
-    cut = cuts.ask(source, span, STACKED_BY[tab], moment, subject.where, hours=hours, tools=is_tools)
+    oldest = cuts.oldest_us(source, moment, subject.where)
+    by = STACKED_BY[tab]
+    cut = cuts.ask(source, span, by, moment, subject.where, hours=hours, tools=is_tools, oldest_us=oldest)
     outcomes: list[Rollup] = []
     if is_tools:
-        by = (By.TOOL, By.OUTCOME)
-        found = source.usage(window(span, moment), by, subject.where, moment.tz_name)
+        ends = (By.TOOL, By.OUTCOME)
+        found = source.usage(window(span, moment), ends, subject.where, moment.tz_name)
         outcomes = [row for row in found if row.tool_calls]
-    yield Used(cut=cut, outcomes=outcomes)
+    yield Used(cut=cut, since=cuts.partial_since(span, moment, oldest), outcomes=outcomes)
 
 
 def sessions(

@@ -11,7 +11,7 @@ from openusage import format as fmt
 from openusage.tui import cuts, panels, rank, table
 from openusage.tui.cuts import Ranked
 from openusage.tui.detail.laid import Laid, Room
-from openusage.tui.detail.questions import Used
+from openusage.tui.detail.questions import Told, Used
 from openusage.tui.detail.tabs import STACKED_BY, Tab
 from openusage.tui.lines import blank, strip
 from openusage.tui.sections.daily import Measure
@@ -31,7 +31,7 @@ def laid(tab: Tab, told: Used, measure: Measure, room: Room, view: View, note: s
     ranked = cuts.ranking(told.cut, counted, stack)
     title = str(STACKED_BY[tab]).upper()
     sheet = rank.sheet(ranked, title, counted, max(room.right - 1, 20), tools=is_tools)
-    below = said(told.cut.total, counted, room.width, view)
+    below = said(told, counted, room.width, view)
     height = _chart_rows(room, len(ranked), len(below))
     noun = "calls" if is_tools else ""
     drawn = indented(panels.chart(stack, room.left - 2, height, view, noun=noun, note=note), room.left)
@@ -52,9 +52,9 @@ def indented(lines: Sequence[Strip], width: int) -> list[Strip]:
     return [*(Strip.join([blank(2), line]) for line in lines), blank(width)] if lines else []
 
 
-def said(total: Rollup, measure: Measure, width: int, view: View) -> list[Strip]:
+def said(told: Told | Used, measure: Measure, width: int, view: View) -> list[Strip]:
     """What the figures do not hold, in one line."""
-    text = " · ".join(cuts.caveats(total, measure))
+    text = " · ".join(cuts.caveats(told.cut.total, measure, told.since, view.tz))
     return [strip([(f"  {text}", view.palette.dim)], width)] if text else []
 
 

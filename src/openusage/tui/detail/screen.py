@@ -21,7 +21,7 @@ from openusage.tui.detail.content import Look
 from openusage.tui.detail.laid import Laid, Room
 from openusage.tui.detail.session import SessionScreen
 from openusage.tui.detail.sessions import Sort
-from openusage.tui.detail.tabs import Tab, TabLine
+from openusage.tui.detail.tabs import Tab, TabBar
 from openusage.tui.fleet.rows import Rows
 from openusage.tui.panels import GAP
 from openusage.tui.rank import Sheet
@@ -77,7 +77,7 @@ class DetailScreen(AskingScreen):
         yield Lines(id="tiny")
         yield Lines(id="bar")
         yield Lines(id="top")
-        yield TabLine(id="tabs")
+        yield TabBar(id="tabs")
         with Container(id="body"):
             with Vertical(id="left"):
                 yield Lines(id="chart")
@@ -230,8 +230,8 @@ class DetailScreen(AskingScreen):
         """To the next tab, or the one before."""
         self._show(self._look.tab.beside(step))
 
-    @on(TabLine.Clicked)
-    def _tab_clicked(self, event: TabLine.Clicked) -> None:
+    @on(TabBar.Clicked)
+    def _tab_clicked(self, event: TabBar.Clicked) -> None:
         tab = tabs.at(event.x, self._look.tab, self.size.width, self.dashboard.view())
         if tab is not None:
             self._show(tab)
@@ -297,17 +297,13 @@ class DetailScreen(AskingScreen):
         """A model's or project's sessions; a session's turns."""
         rows = self.query_one(Rows)
         drawn, at = rows.rows, rows.chosen
-        if not rows.display or at is None:
+        account = self.account
+        if not rows.display or at is None or account is None:
             return
         if isinstance(drawn, sessions.Sheet):
-            self.app.push_screen(SessionScreen(drawn.rows[at], money=self._money))
+            self.app.push_screen(SessionScreen(drawn.rows[at], account.sections))
         elif isinstance(drawn, Sheet):
             self._open_ranked(drawn, at)
-
-    @property
-    def _money(self) -> bool:
-        account = self.account
-        return account is not None and self.dashboard.view().shows_cost(account.sections)
 
     def _open_ranked(self, drawn: Sheet, at: int) -> None:
         by = tabs.STACKED_BY[self._look.tab]

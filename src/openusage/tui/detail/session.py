@@ -22,6 +22,7 @@ from openusage.tui.lines import Part, blank, clean, packed, strip, wrapped
 from openusage.tui.view import View
 from openusage.wire.events import EventKind
 from openusage.wire.keys import provider_name
+from openusage.wire.sections import Sections
 from openusage.wire.sessions import SessionRow
 
 _WHY_ROWS = 11
@@ -43,9 +44,9 @@ class SessionScreen(AskingScreen):
         Binding("escape,backspace", "back", "back", key_display="Esc"),
     ]
 
-    def __init__(self, session: SessionRow, *, money: bool) -> None:
+    def __init__(self, session: SessionRow, account: Sections) -> None:
         super().__init__()
-        self._session, self._has_money = session, money
+        self._session, self._account = session, account
         self._shows_all = False
         self._why: bool | None = None
         """`None`: as there is room."""
@@ -76,6 +77,11 @@ class SessionScreen(AskingScreen):
     def narrowed(self) -> str:
         return ""
 
+    @property
+    def _has_money(self) -> bool:
+        """Whether costs are shown."""
+        return self.dashboard.view().shows_cost(self._account)
+
     def draw(self) -> None:
         super().draw()
         source, view = self.history, self.dashboard.view()
@@ -91,12 +97,13 @@ class SessionScreen(AskingScreen):
         if told is None or not told.turns:
             self._draw_nothing(told, room)
             return
-        made_of = (told, self._shows_all, width, view.tz)
+        made_of = (told, self._shows_all, width, self._has_money)
         if self._drawn is None or made_of != self._made_of:
             shown = [t for t in told.turns if self._shows_all or t.kind is EventKind.MESSAGE] or told.turns
             self._drawn = turns.sheet(shown, width - 1, view, money=self._has_money)
             self._made_of = made_of
-        said = " · ".join(turns.said(session, told, len(self._drawn), view))
+        parts = turns.said(session, told, len(self._drawn), view)
+        said = " · ".join([*parts, self.trouble()] if self.trouble() else parts)
         below = [strip([(f"  {line}", view.palette.dim)], width) for line in wrapped(said, width - 4, 2)]
         self.query_one("#said", Lines).show(below)
         why = self._why_rows(room - len(below))

@@ -75,7 +75,7 @@ def _laid(chosen: Tab, width: int, view: View) -> list[tuple[Part, Tab | None]]:
     return found
 
 
-class TabLine(Lines):
+class TabBar(Lines):
     """The line of tabs; a click chooses one."""
 
     class Clicked(Message):

@@ -147,11 +147,12 @@ def _mark(turn: Turn) -> str:
 
 def said(session: SessionRow, told: Turned, shown: int, view: View) -> list[str]:
     """How much of the session there is."""
-    parts = [f"{shown:,} of {told.total:,} events"]
+    kept = told.total - told.pruned
+    parts = [f"{shown:,} of {kept:,} events"]
     if told.pruned:
         since = moment_of(told.raw_from_us).astimezone(view.tz) if told.raw_from_us else None
-        kept = f" of before {since.day} {since:%b %Y}" if since is not None else ""
-        parts.append(f"{told.pruned:,}{kept} are not kept any more, only their sums")
+        before = f" of before {since.day} {since:%b %Y}" if since is not None else ""
+        parts.append(f"{told.pruned:,}{before} are not kept any more, only their sums")
     if len(session.machines) > 1:
         parts.append("used on " + ", ".join(clean(m.name) for m in session.machines))
     return parts
