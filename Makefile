@@ -24,8 +24,8 @@ setup: .venv/.ready  ## make .venv with the locked libraries and this project in
 run: setup  ## a hub on this machine that also collects this machine, with the dashboard
 	@$(BIN)/openusage hub --collect --listen 127.0.0.1:9190
 
-demo: setup  ## the same on an invented home
-	@$(BIN)/python -m tools.demo
+demo: setup  ## five invented machines, to look around
+	@$(BIN)/openusage demo
 
 test: setup  ## all tests
 	@$(BIN)/python -m pytest -q -n auto

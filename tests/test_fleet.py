@@ -135,7 +135,7 @@ def test_an_empty_home_is_told_what_was_looked_for(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with Hub(home, "--collect", token="") as hub:
-        until(lambda: "make demo" in hub.said, "it names what to do")
+        until(lambda: "openusage demo" in hub.said, "it names what to do")
         assert "~/.claude/projects" in hub.said
         assert hub.get("/v1/snapshots") == {}
 

@@ -1,33 +1,29 @@
 """The pictures in README, taken from the real screens of the demo: `python -m tools.pictures`.
 
-Three invented machines push to a real hub; the dashboard is the one that `openusage` and `openusage hub-view`
-open. What stands on its screen becomes an SVG, Chromium turns that into PNG (the only thing that must be
-installed for this).
+The invented machines of `openusage demo` and one with the Go program push to a real hub; the dashboard is the
+one that `openusage` and `openusage hub-view` open. What stands on its screen becomes an SVG, Chromium turns
+that into PNG (the only thing that must be installed for this).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import math
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
 
 import msgspec
 
+from openusage.cli.compose.demo import invented, wait_until_told
 from openusage.cli.compose.parts import now
 from openusage.client import DaemonClient, HubClient, SnapshotSource
-from openusage.errors import PeerError
 from openusage.tui.app import DashboardApp
 from tools import drawing
-from tools.demo import MACHINES, environment, make_home, workers
 from tools.png import smaller
 
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures" / "hub"
@@ -43,18 +39,11 @@ def main() -> int:
         print("Chromium is needed to turn the drawings into PNG.", file=sys.stderr)
         return 1
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
-        base = Path(directory)
-        port = _free_port()
-        url = f"http://127.0.0.1:{port}"
-        homes = [make_home(base, machine, url) for machine in MACHINES]
-        stack.enter_context(workers(homes))
-        stack.callback(_hub(port, homes[0]).terminate)
-        hub = HubClient(url, token="", now=now)
-        local = DaemonClient(homes[0] / ".local/state/openusage/telemetry.sock", now=now)
-        _wait(hub, 5)
-        _wait(local, 2)
-        _go_worker(url)
+    with invented(listen="127.0.0.1:0") as fleet:
+        hub = HubClient(fleet.url, token="", now=now)
+        local = DaemonClient(fleet.paths.socket, now=now)
+        wait_until_told(fleet)
+        _go_worker(fleet.url)
         one, all_ = _Shared(local), _SharedHub(hub)
         for name, size in SIZES.items():
             _picture(chromium, one, size, f"dashboard-{name}")
@@ -65,29 +54,13 @@ def main() -> int:
     return 0
 
 
-def _hub(port: int, home: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "openusage.cli", "hub", "--headless", "--listen", f"127.0.0.1:{port}"]
-    return subprocess.Popen(command, env=environment(home), stderr=subprocess.DEVNULL)
-
-
 def _go_worker(url: str) -> None:
     """A machine with the Go program on it: what that one really sent, under an invented name."""
     sent = msgspec.json.decode((FIXTURES / "push-latest.body.json").read_bytes())
-    body = msgspec.json.encode(sent | {"machine": "home", "sent_at": now()})
+    body = msgspec.json.encode(sent | {"machine": "studio", "sent_at": now()})
     request = urllib.request.Request(f"{url}/v1/push", data=body, method="POST")
     with urllib.request.urlopen(request, timeout=10):
         pass
-
-
-def _wait(source: SnapshotSource, tiles: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with contextlib.suppress(PeerError):
-            frame = source.fetch("7d")
-            if len([s for s in frame.snapshots.values() if s.metrics]) >= tiles and not frame.notes:
-                return
-        time.sleep(0.2)
-    raise SystemExit(f"{source.label} does not have {tiles} tiles within a minute")
 
 
 def _picture(chromium: str, source: SnapshotSource, size: tuple[int, int], name: str, *keys: str) -> None:
@@ -152,13 +125,6 @@ class _SharedHub(_Shared):
     def __init__(self, hub: HubClient) -> None:
         super().__init__(hub)
         self.pane = hub.pane
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_nothing_found_names_every_tool_its_places_and_the_demo() -> None:
 
     said = parts.nothing_found()
     assert said.startswith("No coding tool found on this machine. Looked for:\n")
-    assert "make demo" in said.splitlines()[-1]
+    assert "openusage demo" in said.splitlines()[-1]
     for name in names():
         spec = load(name).SPEC
         assert f"  {spec.name}: {', '.join(spec.patterns)}" in said

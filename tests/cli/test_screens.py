@@ -105,7 +105,7 @@ def test_dashboards_that_start_at_once_share_one_daemon(tmp_path: Path) -> None:
 def test_a_machine_without_tools_is_told_what_was_looked_for(tmp_path: Path) -> None:
     write_settings(tmp_path, ui={"refresh_interval_seconds": 1})
     with daemon_of(tmp_path), Terminal(tmp_path, size=(80, 24)) as terminal:
-        terminal.shows("No coding tool found", "Claude Code: ~/.claude", "Codex: ~/.codex", "make demo")
+        terminal.shows("No coding tool found", "Claude Code: ~/.claude", "Codex: ~/.codex", "openusage demo")
         # The tool that is used next appears by itself.
         write_claude(tmp_path, claude_line("1", at=just_now()))
         terminal.shows("● ▎Claude Code")

@@ -95,7 +95,7 @@ def fleet(
     clock = clock or Clock()
     more: dict[str, Any] = {"monotonic": clock.monotonic} | (serves or {})
     with (
-        History(path, now=clock.now, price=price, **options) as history,
+        History(path, **{"now": clock.now, "price": price, **options}) as history,
         HubServer(
             Board(monotonic=clock.monotonic, now=clock.now), "127.0.0.1", 0, TOKEN, history=history, **more
         ) as server,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import fnmatch
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,9 +13,11 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
-from openusage.hub import Board, HubServer, Policy
+from openusage.hub import Board, History, HubServer, Policy
+from openusage.pricing import PriceBook
 from tests.support.processes import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -45,9 +49,8 @@ def only(word: str, stage: list[Instruction]) -> str:
 
 
 def needs(name: str) -> list[str]:
-    found = re.search(rf'^ARG {name}="([^"]*)"$', DOCKERFILE.read_text(), re.MULTILINE)
-    assert found
-    return found[1].split()
+    (values,) = [s.rest for s in instructions() if s.word == "ARG" and s.rest.startswith(f"{name}=")]
+    return values.partition("=")[2].strip('"').split()
 
 
 def test_it_has_a_build_stage_and_a_final_one() -> None:
@@ -110,18 +113,37 @@ def test_locks_are_cut_out_of_the_projects_lock(tmp_path: Path) -> None:
         assert len(re.findall(r"^\S", lock, re.MULTILINE)) == len(blocks)
 
 
+IMAGE = textwrap.dedent(
+    """
+    import importlib.abc, sys
+    allowed = {"openusage", *sys.argv.pop(1).replace("-", "_").split()} | set(sys.stdlib_module_names)
+    class Image(importlib.abc.MetaPathFinder):
+        def find_spec(self, name, path=None, target=None):
+            # `_sysconfigdata_…` is the standard library's, under a name that each platform makes.
+            if name.partition(".")[0] not in allowed and not name.startswith("_sysconfigdata_"):
+                raise ModuleNotFoundError(f"{name} is not in the image", name=name)
+    sys.meta_path.insert(0, Image())
+    """
+)
+"""A program that begins so finds what the image has, and nothing else."""
+
+
+def in_image(
+    program: str, *arguments: str, environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """What `program` says where every import outside the standard library must be an installed package."""
+    return subprocess.run(
+        [sys.executable, "-c", IMAGE + textwrap.dedent(program), " ".join(needs("HUB_NEEDS")), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        env=environ,
+    )
+
+
 def test_the_hub_room_loads_nothing_that_the_image_lacks() -> None:
-    """Every import outside the standard library is one of the installed packages."""
-    program = textwrap.dedent(
+    done = in_image(
         """
-        import importlib.abc, sys
-        allowed = {"openusage", *sys.argv[1].replace("-", "_").split()} | set(sys.stdlib_module_names)
-        class Image(importlib.abc.MetaPathFinder):
-            def find_spec(self, name, path=None, target=None):
-                # `_sysconfigdata_…` is the standard library's, under a name that each platform makes.
-                if name.partition(".")[0] not in allowed and not name.startswith("_sysconfigdata_"):
-                    raise ModuleNotFoundError(f"{name} is not in the image", name=name)
-        sys.meta_path.insert(0, Image())
         import urllib.request
         import openusage.hub as hub
         from openusage.pricing import PriceBook
@@ -134,14 +156,38 @@ def test_the_hub_room_loads_nothing_that_the_image_lacks() -> None:
                 print(server.url)
         """
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, " ".join(needs("HUB_NEEDS"))],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("http://127.0.0.1:")
+
+
+def test_a_machine_is_forgotten_from_within_the_image(tmp_path: Path) -> None:
+    """Beside a hub that runs: the command asks that hub over HTTP."""
+    database = tmp_path / "hub.db"
+    program = """
+        import sys
+        from openusage.cli.__main__ import main
+        sys.argv = ["openusage", *sys.argv[1:]]
+        sys.exit(main())
+        """
+    forget = ("hub", "forget", "laptop", "--yes", "--database", str(database))
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "OPENUSAGE_HUB_TOKEN": "s3cret"}
+    price, now = PriceBook.load(None).price, lambda: dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    with (
+        History.open(database, now=now, price=price) as history,
+        HubServer(Board(), "127.0.0.1", 0, "s3cret", history=history) as server,
+    ):
+        seen = {"provider_id": "codex", "account_id": "codex-cli", "timestamp": "2026-03-02T00:00:00Z"}
+        push = {
+            "machine": "laptop",
+            "sent_at": "2026-03-02T00:00:00Z",
+            "snapshots": [{**seen, "status": "OK"}],
+        }
+        token = {"Authorization": "Bearer s3cret"}
+        httpx.post(server.url + "/v1/push", json=push, headers=token).raise_for_status()
+        done = in_image(program, *forget, "--url", server.url, environ=environ)
+        assert not httpx.get(server.url + "/v1/machines", headers=token).json()["machines"]
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Forgot laptop:")
 
 
 def healthcheck(port: int) -> int:

@@ -518,6 +518,8 @@ def test_capabilities_say_what_there_is(hub: Fleet) -> None:
         "machines": True,
         "accounts": True,
         "fleet": True,
+        "sessions": True,
+        "blocks": True,
         "durable": True,
         "stream": True,
         "openapi": True,

@@ -20,7 +20,6 @@ from openusage.wire.events import EventKind
 from openusage.wire.fleet import UsageReply, UsageSums
 from openusage.wire.local import DaemonStatus
 from openusage.wire.rollups import By, Filter, Window
-from tools.demo import environment
 from tools.genlogs._truth import FIELDS
 from tools.soak._homes import Sums
 
@@ -28,6 +27,11 @@ ASK_S = 30.0
 BY = (By.PROVIDER, By.DAY, By.MODEL)
 MESSAGES = Filter(kinds=(EventKind.MESSAGE,))
 ALL = Window("all")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Nothing of the person who runs it."""
+    return {"HOME": str(home), "PATH": os.environ["PATH"], "TZ": "UTC", "LANG": "C.UTF-8"}
 
 
 class Program:
@@ -50,7 +54,7 @@ class Program:
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "openusage.cli", *self._args],
-                env=environment(self.home) | {"TZ": "UTC"},
+                env=environment(self.home),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hub-view": ("openusage.cli.hub_view", "Show a hub's machines; needs no daemon here."),
     "detect": ("openusage.cli.detect", "Which coding tools and keys are on this machine."),
     "doctor": ("openusage.cli.doctor", "Check that every tool is read, priced and sent."),
+    "demo": ("openusage.cli.demo", "Look around with invented data."),
     "telemetry": ("openusage.cli.telemetry", "The daemon that reads this machine's tools."),
     "completion": ("openusage.cli.completion", "Print a script that completes commands in your shell."),
     "version": ("openusage.cli.version", "Print the version."),

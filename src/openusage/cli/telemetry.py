@@ -1,4 +1,4 @@
-"""`openusage telemetry daemon`: run it, or ask the one that runs."""
+"""`openusage telemetry`: the daemon that runs or is asked. Care of its database is in `store_care`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from openusage.cli.params import Duration, FilePath
+from openusage.cli.store_care import backup, compact, restore, verify
 
 
 class DefaultToRun(click.Group):
@@ -29,6 +30,10 @@ def socket_option(help_text: str) -> click.Option:
 @click.group()
 def command() -> None:
     """The daemon that reads this machine's tools."""
+
+
+for care in (backup, restore, compact, verify):
+    command.add_command(care)
 
 
 @command.group(cls=DefaultToRun, params=[socket_option("The daemon's Unix socket.")])

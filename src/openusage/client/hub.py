@@ -17,9 +17,10 @@ from openusage.net import reason
 from openusage.settings import hub_url
 from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
-from openusage.wire.fleet import ForgetReply, UsageReply
-from openusage.wire.pane import Pane
+from openusage.wire.fleet import ForgetReply, UsageReply, UsageSums
+from openusage.wire.pane import WINDOWS, Pane
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
+from openusage.wire.sessions import PAGE, BlockList, SessionOrder, SessionPage, TurnPage
 from openusage.wire.stranger import pane_of
 from openusage.zone import load_zone
 
@@ -44,7 +45,7 @@ class HubClient:
         self._now = now
         self._etag = ""
         self._frame: Frame | None = None
-        self._panes: dict[tuple[str, By, str], tuple[str, PaneFrame]] = {}
+        self._panes: dict[tuple[str, By, str, Filter], tuple[str, PaneFrame]] = {}
         """Question -> (tag, the newest answer)."""
         self.label = f"hub {self._url}"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -73,11 +74,38 @@ class HubClient:
         self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
     ) -> UsageReply:
         """Sums over all machines that send their records. Raises `PeerRefused` where the hub keeps none."""
-        answer = self._ask("/v1/usage", params=_query(window, by, where, tz))
-        if answer.status_code == 404:
-            raise PeerRefused(f"{self._host} keeps no history.", "The Go program's hub does not.", status=404)
-        refuse(answer, self._host)
-        return decoded(answer, UsageReply, self._host)
+        given = [*_span(window, tz), *([("by", ",".join(by))] if by else []), *_filter(where)]
+        return decoded(self._detail("/v1/usage", given), UsageReply, self._host)
+
+    def usage(
+        self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
+    ) -> list[Rollup]:
+        """As a store gives them. Machines go by name."""
+        reply = self.fleet(window, by, where, tz)
+        return [rollup(row) for row in (reply.rows if by else [reply.totals])]
+
+    def sessions(
+        self,
+        window: Window,
+        where: Filter = ANY,
+        *,
+        tz: str = "UTC",
+        search: str = "",
+        order: SessionOrder = SessionOrder.NEWEST,
+        limit: int = PAGE,
+        offset: int = 0,
+    ) -> SessionPage:
+        given = [*_span(window, tz), *_filter(where), ("search", search), ("order", str(order))]
+        given += [("limit", str(limit)), ("offset", str(offset))]
+        return decoded(self._detail("/v1/sessions", given), SessionPage, self._host)
+
+    def turns(self, provider: str, session: str, *, limit: int = PAGE, before: str = "") -> TurnPage:
+        given = [("provider", provider), ("session", session), ("limit", str(limit)), ("before", before)]
+        return decoded(self._detail("/v1/turns", given), TurnPage, self._host)
+
+    def blocks(self, window: Window, where: Filter = ANY, *, tz: str = "UTC") -> BlockList:
+        given = [*_span(window, tz), *_filter(where)]
+        return decoded(self._detail("/v1/blocks", given), BlockList, self._host)
 
     def forget(self, machine: str) -> ForgetReply:
         """Has the hub remove everything of a machine, by name or id. The one call that changes anything."""
@@ -92,13 +120,15 @@ class HubClient:
         if b'"status":"ok"' not in answer.content:
             raise PeerConfused(f"{self._host} does not answer like a hub.")
 
-    def pane(self, window: str, group: By, tz: str) -> PaneFrame:
-        """The fleet at a glance; of a hub that keeps no history, what its snapshots say."""
-        question = window, group, tz
+    def pane(self, window: str, group: By, tz: str, where: Filter = ANY) -> PaneFrame:
+        """The fleet at a glance; of a hub that keeps no history, what its snapshots say, without a filter."""
+        question = window, group, tz, where
         tag, last = self._panes.get(question, ("", None))
-        params = [("window", window), ("group", str(group)), ("tz", tz)]
+        params = [("window", window), ("group", str(group)), ("tz", tz), *_filter(where)]
         answer = self._ask("/v1/fleet", {"If-None-Match": tag} if tag else {}, params)
         if answer.status_code == 404:
+            if where != ANY:
+                raise self._without_history()
             return self._pane_of_snapshots(window, group, tz)
         if answer.status_code == 304 and last is not None:
             return msgspec.structs.replace(last, fetched_at=self._now(), changed=False)
@@ -113,6 +143,25 @@ class HubClient:
         local = now.astimezone(load_zone(tz))
         pane = pane_of(accounts, window=window, group=group, tz=tz, now=local)
         return PaneFrame(pane=pane, fetched_at=frame.fetched_at, changed=frame.changed)
+
+    def _detail(self, path: str, params: Sequence[tuple[str, str]]) -> httpx.Response:
+        """The answer to a question about history, which not every hub has."""
+        answer = self._ask(path, params=params)
+        if answer.status_code == 404:
+            raise self._without_history()
+        refuse(answer, self._host)
+        return answer
+
+    def _without_history(self) -> PeerRefused:
+        try:
+            is_ours = self._ask("/v1/capabilities").status_code == 200
+        except PeerUnreachable:
+            is_ours = False
+        if is_ours:
+            return PeerRefused(
+                f"{self._host} is an older hub and cannot tell this.", "Update the hub.", status=404
+            )
+        return PeerRefused(f"{self._host} keeps no history.", "The Go program's hub does not.", status=404)
 
     def close(self) -> None:
         self._http.close()
@@ -146,45 +195,76 @@ class HubClient:
         return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
 
 
-def _query(window: Window, by: Sequence[By], where: Filter, tz: str) -> list[tuple[str, str]]:
-    """A question as `GET /v1/usage` takes it."""
-    given = [("tz", tz)]
-    if window.name in ("1d", "3d", "7d", "30d", "all"):
-        given.append(("window", window.name))
-    for name, at_us in (("from", window.from_us), ("to", window.to_us)):
-        if window.name == "custom" and at_us is not None:
-            at = dt.datetime.fromtimestamp(at_us / 1_000_000, dt.UTC)
-            given.append((name, at.isoformat().replace("+00:00", "Z")))
-    if by:
-        given.append(("by", ",".join(by)))
-    for name, values in (
-        ("machine", where.machines),
-        ("provider", where.providers),
-        ("account", where.accounts),
-        ("kind", where.kinds),
-        ("project", where.projects),
-        ("model", where.models),
-    ):
-        given += [(name, str(value)) for value in values]
-    return given
+def _span(window: Window, tz: str) -> list[tuple[str, str]]:
+    """A window as the calls of a hub take it. It says itself when those begin that have a name."""
+    if window.name in WINDOWS:
+        return [("tz", tz), ("window", window.name)]
+    ends = [("from", window.from_us), ("to", window.to_us)]
+    given = [(name, _rfc3339(at_us)) for name, at_us in ends if at_us is not None]
+    return [("tz", tz), *(given or [("window", "all")])]
+
+
+def _rfc3339(at_us: int) -> str:
+    return (_EPOCH + dt.timedelta(microseconds=at_us)).isoformat().replace("+00:00", "Z")
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def _filter(where: Filter) -> list[tuple[str, str]]:
+    """A filter as the calls of a hub take it."""
+    return [
+        (name, str(value))
+        for name, values in (
+            ("machine", where.machines),
+            ("provider", where.providers),
+            ("account", where.accounts),
+            ("kind", where.kinds),
+            ("project", where.projects),
+            ("model", where.models),
+            ("client", where.clients),
+            ("session", where.sessions),
+        )
+        for value in values
+    ]
 
 
 def rollups(reply: UsageReply) -> list[Rollup]:
-    """The rows of a fleet's answer as a store would give them: requests only."""
-    return [
-        Rollup(
-            key=row.key,
-            events=row.requests,
-            input=row.tokens.input,
-            output=row.tokens.output,
-            cache_read=row.tokens.cache_read,
-            cache_write_5m=row.tokens.cache_write_5m,
-            cache_write_1h=row.tokens.cache_write_1h,
-            reasoning=row.tokens.reasoning,
-            cost_nano=round((row.cost_usd or 0.0) * 1e9),
-            unpriced_events=row.unpriced_requests,
-            unpriced_tokens=row.unpriced_tokens,
-            estimated_events=row.estimated_requests,
-        )
-        for row in reply.rows
-    ]
+    """The rows of a fleet's answer as a store would give them."""
+    return [rollup(row) for row in reply.rows]
+
+
+def rollup(row: UsageSums) -> Rollup:
+    """Sums of a fleet as a store would give them."""
+    return Rollup(
+        key=row.key,
+        events=row.requests + row.tool_calls + row.turns,
+        input=row.tokens.input,
+        output=row.tokens.output,
+        cache_read=row.tokens.cache_read,
+        cache_write_5m=row.tokens.cache_write_5m,
+        cache_write_1h=row.tokens.cache_write_1h,
+        reasoning=row.tokens.reasoning,
+        cost_reported_nano=_nano(row.cost_reported_usd),
+        cost_computed_nano=_nano(row.cost_computed_usd),
+        cost_nano=_nano(row.cost_usd or 0.0),
+        unpriced_events=row.unpriced_requests,
+        unpriced_tokens=row.unpriced_tokens,
+        estimated_events=row.estimated_requests,
+        lines_added=row.lines_added,
+        lines_removed=row.lines_removed,
+        web_searches=row.web_searches,
+        web_fetches=row.web_fetches,
+        tool_calls=row.tool_calls,
+        turns=row.turns,
+        first_us=_us(row.first_at),
+        last_us=_us(row.last_at),
+    )
+
+
+def _nano(usd: float) -> int:
+    return round(usd * 1e9)
+
+
+def _us(at: dt.datetime | None) -> int:
+    return 0 if at is None else (at - _EPOCH) // dt.timedelta(microseconds=1)

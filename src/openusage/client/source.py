@@ -80,6 +80,9 @@ class HistorySource(Protocol):
 
     All raise `PeerError`. A Go program, or one of ours that is older, has not all of these calls: that is a
     `PeerRefused` with the status 404, whose message and hint say so in words for the screen.
+
+    A window needs its name only, when that is one of `1d`, `3d`, `7d`, `30d` and `all`: who is asked knows
+    when it begins now, in the zone `tz`. Machines in a filter are ids of the store; a hub takes names, too.
     """
 
     label: str
@@ -88,7 +91,7 @@ class HistorySource(Protocol):
     def usage(
         self, window: Window, by: Sequence[By] = (), where: Filter = ANY, tz: str = "UTC"
     ) -> list[Rollup]:
-        """Sums per group. Machines of the filter are ids of the store; a hub takes names as well."""
+        """Sums per group. A hub's machines go by name, a daemon's by id."""
         ...
 
     def pane(self, window: str, group: By, tz: str, where: Filter = ANY) -> PaneFrame:
@@ -100,6 +103,7 @@ class HistorySource(Protocol):
         window: Window,
         where: Filter = ANY,
         *,
+        tz: str = "UTC",
         search: str = "",
         order: SessionOrder = SessionOrder.NEWEST,
         limit: int = PAGE,
@@ -112,6 +116,6 @@ class HistorySource(Protocol):
         """Events of one session, the newest first; `before` is the `next` of the page before."""
         ...
 
-    def blocks(self, window: Window, where: Filter = ANY) -> BlockList:
+    def blocks(self, window: Window, where: Filter = ANY, *, tz: str = "UTC") -> BlockList:
         """5-hour blocks of each account that the filter lets through, the newest first."""
         ...

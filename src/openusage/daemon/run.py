@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -26,17 +25,21 @@ from openusage.daemon.answers import Answer, Answers
 from openusage.daemon.aside import aside
 from openusage.daemon.collect import Collector, Pass
 from openusage.daemon.config import Config
+from openusage.daemon.details import Asked, Details, Told, zone_name
 from openusage.daemon.problems import Problems
-from openusage.daemon.schedule import Job, Progress, Schedule, progress_text
-from openusage.daemon.server import API_VERSION, HookResult, Server, application, bind
+from openusage.daemon.schedule import Job, Progress, Schedule
+from openusage.daemon.server import HookResult, Server, application, bind
+from openusage.daemon.standing import Standing
 from openusage.daemon.watch import watch
 from openusage.errors import SourceError, SourceUnavailable, StoreError
 from openusage.exporter import Exporter
-from openusage.format import age, printable, size_bytes
+from openusage.format import size_bytes
 from openusage.providers._contract import Env, ParsesHooks, Provider
+from openusage.read_model.windows import bounded
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, UsageRequest
 from openusage.wire.rollups import Rollup
+from openusage.wire.sessions import Explain, unexplained
 from openusage.wire.snapshot import UsageSnapshot
 
 log = logging.getLogger("openusage.daemon")
@@ -60,6 +63,7 @@ class Daemon:
         providers: list[Provider],
         *,
         now: Callable[[], dt.datetime],
+        explain: Explain = unexplained,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._config = config
@@ -75,31 +79,31 @@ class Daemon:
             store, providers, self._env, on_progress=self._progressed, should_stop=self._stopping.is_set
         )
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._standing = standing = Standing(config, store, now)
         self._answers = Answers(
             store,
-            accounts=self._accounts,
+            accounts=standing.accounts,
             links=config.links,
             now=now,
             tz=config.tz,
-            notes=self.notes,
+            notes=standing.notes,
         )
-        self._found: list[tuple[str, str]] = []
+        self._details = Details(
+            store,
+            accounts=standing.accounts,
+            hidden=config.hidden,
+            now=now,
+            explain=explain,
+            notes=standing.notes,
+            backlog=standing.backlog,
+        )
         self._roots: list[str] = []
         self._flat_roots: list[str] = []
-        self._progress: Progress | None = None
-        self._last: Pass | None = None
-        self._last_at: dt.datetime | None = None
         self._write_error = ""
-        self._source_errors: list[str] = []
-        self._problems = Problems()
-        """Places in the logs."""
         self._troubles = Problems()
         """Of the store, as `health` tells them."""
-        self._database_id = _file_id(config.database)
         self._changed: set[str] = set()
-        self._first_done = False
-        self._started_at = now()
-        self._exporters = [Exporter(t, self._to_export, now=now, records=store) for t in config.targets]
+        standing.exporters = [Exporter(t, self._to_export, now=now, records=store) for t in config.targets]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._serving = threading.Event()
@@ -157,7 +161,7 @@ class Daemon:
             ),
             asyncio.create_task(self._work(stop, (moved, flat_moved))),
         ]
-        tasks += [asyncio.create_task(e.run(stop)) for e in self._exporters]
+        tasks += [asyncio.create_task(e.run(stop)) for e in self._standing.exporters]
         log.info("version %s, socket %s, machine %s", __version__, self._config.socket, self._config.machine)
         self._serving.set()
         stopped = asyncio.create_task(stop.wait())
@@ -201,7 +205,7 @@ class Daemon:
                 changed, self._changed = self._changed, set()
                 # A hook wakes us without a path, a new folder may have been filled before it was watched,
                 # and a burst before the first sweep is part of it: then look everywhere.
-                if changed and self._first_done and not _any_folder(changed):
+                if changed and self._standing.first_done and not _any_folder(changed):
                     await self._collect(changed)
                     if self._write_error:
                         schedule.collected(loop.time(), found=False, failed=True)
@@ -233,8 +237,8 @@ class Daemon:
             self._last_pass_s = asyncio.get_running_loop().time()
         if passed is None:
             return False
-        if not self._first_done and not self._stopping.is_set():
-            self._first_done = True
+        if not self._standing.first_done and not self._stopping.is_set():
+            self._standing.first_done = True
             await self._write(self._store.checkpoint)
             self._tell_exporters()
         elif passed.found:
@@ -243,20 +247,21 @@ class Daemon:
 
     def _tell_exporters(self) -> None:
         """There are records to send. Not before the first pass is through: sending would slow it down."""
-        if self._first_done:
-            for exporter in self._exporters:
+        if self._standing.first_done:
+            for exporter in self._standing.exporters:
                 exporter.wake()
 
     def _pass(self, changed: Collection[str] | None) -> Pass:
         passed = self._collector.run(changed)
         if changed is None:
             accounts = self._collector.accounts()
-            self._found = [(p.SPEC.id, a.id) for p, a in accounts]
+            self._standing.found = [(p.SPEC.id, a.id) for p, a in accounts]
             self._roots = sorted({root for _, a in accounts for root in a.roots})
             self._flat_roots = sorted({root for _, a in accounts for root in a.flat_roots})
             self._troubles.see(self.health(), time.monotonic())
-        self._problems.see(passed.problems, time.monotonic())
-        if passed.found or passed.problems != (self._last.problems if self._last else []):
+        self._standing.problems.see(passed.problems, time.monotonic())
+        last = self._standing.last
+        if passed.found or passed.problems != (last.problems if last else []):
             log.info(
                 "collected %d new, %d changed, %s, %d problems, %.0f ms",
                 passed.inserted,
@@ -265,7 +270,7 @@ class Daemon:
                 len(passed.problems),
                 passed.elapsed_s * 1000,
             )
-        self._last, self._last_at, self._progress = passed, self._now(), None
+        self._standing.last, self._standing.last_at, self._standing.progress = passed, self._now(), None
         return passed
 
     async def _poll(self, schedule: Schedule) -> None:
@@ -278,9 +283,9 @@ class Daemon:
             self._tell_exporters()
         failures = [e.message for e in errors]
         for text in failures:
-            if text not in self._source_errors:
+            if text not in self._standing.source_errors:
                 log.warning("%s", text)
-        self._source_errors = failures
+        self._standing.source_errors = failures
         if errors:
             wait_s = max((_retry_after_s(e) for e in errors), default=0.0)
             schedule.polled(asyncio.get_running_loop().time(), failed=True, retry_after_s=wait_s)
@@ -309,12 +314,16 @@ class Daemon:
     def answer(self, window: str, only: list[str]) -> Answer:
         return self._answers.answer(window or self._config.window, only)
 
+    def detail(self, asked: Asked) -> Told:
+        return self._details.answer(asked)
+
     async def usage(self, question: UsageRequest) -> list[Rollup]:
         loop = asyncio.get_running_loop()
         if loop.time() - self._last_pass_s > FRESH_S:
             await self._collect()
         ask = self._store.reader()
-        return await asyncio.to_thread(ask.usage, question.window, question.by, question.where, question.tz)
+        window = bounded(question.window, self._now(), zone_name(question.tz))
+        return await asyncio.to_thread(ask.usage, window, question.by, question.where, question.tz)
 
     def knows_hook(self, source: str) -> bool:
         return isinstance(self._providers.get(source), ParsesHooks)
@@ -338,54 +347,14 @@ class Daemon:
         )
 
     def health(self) -> list[str]:
-        return [*self._store.health().notes, *self._lost_database()]
-
-    def _lost_database(self) -> list[str]:
-        """Somebody took the file away below us: SQLite goes on writing to what nobody can open again."""
-        if _file_id(self._config.database) == self._database_id:
-            return []
-        return [
-            f"{printable(str(self._config.database))} was removed or replaced while the daemon runs. "
-            "Restart the daemon: it makes a new one and reads the logs again that still exist."
-        ]
+        return self._standing.health()
 
     def notes(self) -> list[str]:
         """What a screen's status line should say."""
-        notes = self.health()
-        if text := self._reading():
-            notes.append(text)
-        for exporter in (e.status() for e in self._exporters):
-            if exporter.state == "failing":
-                since = exporter.last_ok_at
-                last = f"; last push {age((self._now() - since).total_seconds())} ago" if since else ""
-                notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
-            elif exporter.records_state == "failing":
-                notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
-        return notes + self._source_errors
-
-    def _reading(self) -> str:
-        return progress_text(self._progress) if self._progress is not None else ""
+        return self._standing.notes()
 
     def status(self) -> DaemonStatus:
-        health = self._store.health()
-        return DaemonStatus(
-            pid=os.getpid(),
-            version=__version__,
-            api_version=API_VERSION,
-            started_at=self._started_at,
-            machine=self._config.machine,
-            socket=printable(str(self._config.socket)),
-            database=printable(str(self._config.database)),
-            size_bytes=health.size_bytes,
-            accounts=list(self._accounts()),
-            events=health.events,
-            collecting=self._reading(),
-            last_collected_at=self._last_at,
-            problems=self._problems.shown(time.monotonic()) + self._source_errors,
-            notes=self.health(),
-            exporters=[e.status() for e in self._exporters],
-            first_read_done=self._first_done,
-        )
+        return self._standing.status()
 
     # -- what the parts ask ----------------------------------------------------------------------
 
@@ -398,32 +367,16 @@ class Daemon:
             base_urls=self._config.base_urls,
         )
 
-    def _accounts(self) -> list[tuple[str, str]]:
-        """Found now, then those that only the store knows: logs go, what was read stays."""
-        stored = self._store.reader().accounts()
-        known = self._found + [a for a in stored if a not in self._found]
-        rank = {account: n for n, account in enumerate(self._config.order)}
-        shown = [a for a in known if a[1] not in self._config.hidden]
-        return sorted(shown, key=lambda a: rank.get(a[1], len(rank)))
-
     def _progressed(self, progress: Progress) -> None:
-        self._progress = progress if progress.bytes_total > (8 << 20) else None
+        self._standing.progress = progress if progress.bytes_total > (8 << 20) else None
         if self._on_progress is not None:
             self._on_progress(progress)
 
     def _to_export(self) -> list[UsageSnapshot]:
         """Nothing before the first pass is through: half a history would be a wrong total on the hub."""
-        if not self._first_done:
+        if not self._standing.first_done:
             return []
         return list(self._answers.snapshots(self._config.window).values())
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def _any_folder(paths: Collection[str]) -> bool:

@@ -25,14 +25,24 @@ from starlette.routing import Route
 
 from openusage import __version__
 from openusage.daemon.answers import Answer
+from openusage.daemon.details import Asked, Told
+from openusage.daemon.standing import API_VERSION
 from openusage.errors import AlreadyRunning, ListenError, OpenUsageError, UsageError
 from openusage.providers import names
-from openusage.wire.local import DaemonStatus, ReadModelRequest, UsageReply, UsageRequest
+from openusage.wire.local import (
+    BlocksRequest,
+    DaemonStatus,
+    PaneRequest,
+    ReadModelRequest,
+    SessionsRequest,
+    TurnsRequest,
+    UsageReply,
+    UsageRequest,
+)
 from openusage.wire.rollups import Rollup
 
 T = TypeVar("T")
 
-API_VERSION = "v1"
 MAX_BODY_BYTES = 4 << 20
 
 
@@ -75,6 +85,8 @@ class Desk(Protocol):
 
     def answer(self, window: str, only: list[str]) -> Answer: ...
 
+    def detail(self, asked: Asked) -> Told: ...
+
     async def usage(self, question: UsageRequest) -> list[Rollup]: ...
 
     def status(self) -> DaemonStatus: ...
@@ -113,9 +125,13 @@ def application(desk: Desk) -> Starlette:
         asked = await _decode(request, ReadModelRequest)
         only = [a.account_id for a in asked.accounts or ()]
         answer = await run_in_threadpool(desk.answer, asked.time_window or "", only)
-        if request.headers.get("If-None-Match") == answer.etag:
-            return Response(status_code=304, headers={"ETag": answer.etag})
-        return Response(answer.body, media_type="application/json", headers={"ETag": answer.etag})
+        return _tagged(request, answer)
+
+    def detail(as_type: type[Asked]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            return _tagged(request, await run_in_threadpool(desk.detail, await _decode(request, as_type)))
+
+        return answer
 
     async def usage(request: Request) -> Response:
         return _json(UsageReply(rows=await desk.usage(await _decode(request, UsageRequest))))
@@ -139,6 +155,10 @@ def application(desk: Desk) -> Starlette:
             Route("/healthz", healthz),
             _post("/v1/read-model", read_model),
             _post("/v1/usage", usage),
+            _post("/v1/pane", detail(PaneRequest)),
+            _post("/v1/sessions", detail(SessionsRequest)),
+            _post("/v1/turns", detail(TurnsRequest)),
+            _post("/v1/blocks", detail(BlocksRequest)),
             Route("/v1/status", status),
             _post("/v1/hook/{source:path}", hook),
         ],
@@ -148,6 +168,13 @@ def application(desk: Desk) -> Starlette:
 
 def _post(path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
     return Route(path, handler, methods=["POST"])
+
+
+def _tagged(request: Request, answer: Answer | Told) -> Response:
+    """The answer, unless who asks has it already."""
+    if request.headers.get("If-None-Match") == answer.etag:
+        return Response(status_code=304, headers={"ETag": answer.etag})
+    return Response(answer.body, media_type="application/json", headers={"ETag": answer.etag})
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from openusage.hub.accounts import fold
 from openusage.hub.board import Board
 from openusage.hub.history import History
 from openusage.hub.http import match_tag
 from openusage.hub.machines import NOTHING, Kept, Roll, ask_kept
 from openusage.hub.usage import Asked, answer
+from openusage.read_model.accounts import fold
 from openusage.store import Answers, Told
 from openusage.wire.fleet import AccountsReply, AccountState, MachinesReply, MachineState
 from openusage.wire.rollups import By

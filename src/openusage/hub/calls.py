@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from openusage.hub.details import BLOCKS_ALLOWED, MOST_OFFSET, SESSIONS_ALLOWED, TURNS_ALLOWED
 from openusage.hub.ingest import MAX_BODY, MAX_NAME
 from openusage.hub.pane import ALLOWED as PANE_ALLOWED
 from openusage.hub.stream import LAST_ID
@@ -31,6 +32,16 @@ from openusage.wire.records import (
     RecordsReply,
 )
 from openusage.wire.rollups import By
+from openusage.wire.sessions import (
+    MOST_BLOCKS,
+    MOST_SESSIONS,
+    MOST_TURNS,
+    PAGE,
+    BlockList,
+    SessionOrder,
+    SessionPage,
+    TurnPage,
+)
 from openusage.wire.snapshot import UsageSnapshot
 from openusage.wire.stream import CONTENT_TYPE, StreamEvent
 
@@ -86,6 +97,7 @@ class Parameter(NamedTuple):
     is_list: bool = False
     """May be repeated; each value may be a list with commas where `commas`."""
     commas: bool = False
+    required: bool = False
 
 
 class Call(NamedTuple):
@@ -103,6 +115,10 @@ class Call(NamedTuple):
         """One a status, with those that any call may get."""
         generic = (*_ANY, *(_REFUSED if self.needs_token else ()))
         return tuple({a.status: a for a in (*generic, *self.answers)}.values())
+
+
+def _number(least: int, most: int, default: int) -> Json:
+    return {"type": "integer", "minimum": least, "maximum": most, "default": default}
 
 
 _TEXT: Json = {"type": "string"}
@@ -136,6 +152,22 @@ _PANE: dict[str, Parameter] = _USAGE | {
         "group", "What a row stands for.", {"type": "string", "enum": list(GROUPS), "default": By.MACHINE}
     ),
 }
+_SESSIONS: dict[str, Parameter] = _USAGE | {
+    "search": Parameter("search", "Only those whose name, or a project's, contains this.", _TEXT),
+    "order": Parameter(
+        "order",
+        "Which come first.",
+        {"type": "string", "enum": list(SessionOrder), "default": SessionOrder.NEWEST},
+    ),
+    "limit": Parameter("limit", "How many rows at most.", _number(1, MOST_SESSIONS, PAGE)),
+    "offset": Parameter("offset", "How many rows to pass over.", _number(0, MOST_OFFSET, 0)),
+}
+_TURNS: dict[str, Parameter] = {
+    "provider": Parameter("provider", "The provider of the session.", _TEXT, required=True),
+    "session": Parameter("session", "Its name.", _TEXT, required=True),
+    "limit": Parameter("limit", "How many turns at most.", _number(1, MOST_TURNS, PAGE)),
+    "before": Parameter("before", "`next` of the page before; without it, from the newest on.", _TEXT),
+}
 _KNOWN = Parameter("If-None-Match", "Tags of answers that the client has.", _TEXT, "header")
 _CODING = Parameter(
     "Content-Encoding", "How the body is packed.", {"type": "string", "enum": ["identity", "gzip"]}, "header"
@@ -154,6 +186,7 @@ _REFUSED = (
 _KNOWN_ALREADY = Says(304, "The client has it.", None, ("ETag",))
 _NOT_NOW = Says(503, "Too much at once, or the history cannot be used now.", Fault, ("Retry-After",))
 _NO_SPACE = Says(507, "No space is left.", Fault, ("Retry-After",))
+_BAD_QUERY = Says(400, "A parameter is wrong; `detail` names it and what is allowed.", Fault)
 _BAD_BODY = Says(400, "The body cannot be used; `detail` names the place.", Fault)
 _BAD_CODING = Says(415, "Packed in another way than gzip.", Fault, ("Accept-Encoding",))
 
@@ -247,7 +280,7 @@ CALLS: tuple[Call, ...] = (
         (
             _found("The sums.", UsageReply),
             _KNOWN_ALREADY,
-            Says(400, "A parameter is wrong; `detail` names it and what is allowed.", Fault),
+            _BAD_QUERY,
             _NOT_NOW,
         ),
         (*(_USAGE[name] for name in ALLOWED), _KNOWN),
@@ -259,10 +292,31 @@ CALLS: tuple[Call, ...] = (
         (
             _found("The pane.", Pane),
             _KNOWN_ALREADY,
-            Says(400, "A parameter is wrong; `detail` names it and what is allowed.", Fault),
+            _BAD_QUERY,
             _NOT_NOW,
         ),
         (*(_PANE[name] for name in PANE_ALLOWED), _KNOWN),
+    ),
+    Call(
+        "GET",
+        "/v1/sessions",
+        f"Sessions with a message in a window, each with its sums; at most {MOST_SESSIONS} rows.",
+        (_found("Some of them, and how many there are.", SessionPage), _KNOWN_ALREADY, _BAD_QUERY, _NOT_NOW),
+        (*(_SESSIONS[name] for name in SESSIONS_ALLOWED), _KNOWN),
+    ),
+    Call(
+        "GET",
+        "/v1/turns",
+        f"Events of one session, the newest first, and why each cost what it did; at most {MOST_TURNS} rows.",
+        (_found("Some of them.", TurnPage), _KNOWN_ALREADY, _BAD_QUERY, _NOT_NOW),
+        (*(_TURNS[name] for name in TURNS_ALLOWED), _KNOWN),
+    ),
+    Call(
+        "GET",
+        "/v1/blocks",
+        f"5-hour blocks of each account, the newest first; at most {MOST_BLOCKS}.",
+        (_found("The blocks.", BlockList), _KNOWN_ALREADY, _BAD_QUERY, _NOT_NOW),
+        (*(_USAGE[name] for name in BLOCKS_ALLOWED), _KNOWN),
     ),
     Call("GET", "/v1/capabilities", "What this hub does.", (Says(200, "This.", Capabilities),)),
     Call(

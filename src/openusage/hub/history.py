@@ -32,6 +32,7 @@ from openusage.machine import Machine
 from openusage.read_model.windows import to_us
 from openusage.store import Answers, Met, Store
 from openusage.store.events import PriceOf
+from openusage.wire.sessions import Explain, unexplained
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ class History:
         *,
         now: Callable[[], dt.datetime],
         price: PriceOf,
+        explain: Explain = unexplained,
         retention_days: int = RETENTION_DAYS,
         tick_s: float = TICK_S,
         max_memory_events: int = MAX_MEMORY_EVENTS,
@@ -80,6 +82,8 @@ class History:
         """Its database; `None`: none."""
         self._now = now
         self._price = price
+        self.explain = explain
+        """Why a message costs what it does."""
         self._retention_days = retention_days
         self._tick_s = tick_s
         self._max_memory_events = max_memory_events
@@ -117,10 +121,11 @@ class History:
         *,
         now: Callable[[], dt.datetime],
         price: PriceOf,
+        explain: Explain = unexplained,
         retention_days: int = RETENTION_DAYS,
     ) -> History:
         """The history in `path`; `None` keeps it in memory. Never fails: see `notes`."""
-        return cls(path, now=now, price=price, retention_days=retention_days)
+        return cls(path, now=now, price=price, explain=explain, retention_days=retention_days)
 
     @property
     def notes(self) -> list[str]:

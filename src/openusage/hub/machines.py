@@ -19,7 +19,7 @@ from openusage.hub.history import OWN
 from openusage.read_model.windows import from_us, to_us
 from openusage.store import Answers, Machine, Met, Store
 from openusage.wire.envelope import aware
-from openusage.wire.fleet import AccountName, MachineState, State
+from openusage.wire.fleet import NAMED, AccountName, MachineState, State, store_id
 from openusage.wire.records import RecordBatch
 from openusage.wire.rollups import By, Window
 
@@ -29,7 +29,6 @@ TELL_US = 60_000_000
 _SAMPLES = 8
 """Messages of a machine that its clock is judged by: the quickest of them was hardly under way."""
 _MOST_HEARD = 50_000
-_NAMED = "name:"
 
 
 class Kept(NamedTuple):
@@ -110,11 +109,6 @@ def ask_kept(ask: Answers) -> Kept:
         name = AccountName(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "")
         accounts.setdefault(row.key[By.MACHINE] or "", []).append(name)
     return Kept({m.id: m for m in ask.machines() if m.id != OWN.id}, accounts)
-
-
-def store_id(machine_id: str, name: str) -> str:
-    """How the store knows a machine."""
-    return machine_id or _NAMED + name
 
 
 class Roll:
@@ -382,7 +376,7 @@ def _labels(known: Mapping[Identity, MachineInfo | None], kept: Kept) -> dict[Id
 
 def _identity(machine: Machine) -> Identity:
     """As the board knows it."""
-    named = machine.id.startswith(_NAMED)
+    named = machine.id.startswith(NAMED)
     return ("" if named else machine.id), machine.name
 
 

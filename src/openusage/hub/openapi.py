@@ -83,7 +83,7 @@ def _response(answer: Says, shape: Mapping[Any, Json]) -> Json:
 
 def _parameter(parameter: Parameter) -> Json:
     said: Json = {"name": parameter.name, "in": parameter.where, "description": parameter.what}
-    if parameter.where == "path":
+    if parameter.where == "path" or parameter.required:
         said["required"] = True
     if not parameter.is_list:
         return said | {"schema": parameter.schema}

@@ -17,13 +17,13 @@ import msgspec
 from openusage.hub.answers import FleetAnswers, Found, found
 from openusage.hub.board import Board
 from openusage.hub.history import History
-from openusage.hub.machines import Kept, Roll, store_id
+from openusage.hub.machines import Kept, Roll
 from openusage.hub.usage import BadQuestion, filter_of, find_machines, read_query, single, zone_name
 from openusage.read_model.pane import Crowd, Wanted, build, rank
 from openusage.store import Answers
 from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
-from openusage.wire.fleet import MachineState
+from openusage.wire.fleet import MachineState, store_id
 from openusage.wire.pane import GROUPS, WINDOWS, Pane, PaneRow
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.sections import Sections
@@ -88,7 +88,7 @@ class PaneAnswers:
             copies=sum(m.copies for m in shown),
             notes=self._history.notes,
         )
-        asked, now = _Remembering(ask, self), self._board.now()
+        asked, now = Remembering(ask, self), self._board.now()
         rankings = {by: rank(asked, msgspec.structs.replace(wanted, group=by), crowd, now) for by in ranked}
         return build(asked, wanted, crowd, now), rankings
 
@@ -146,8 +146,8 @@ class _Asked(NamedTuple):
     answer: Any
 
 
-class _Remembering:
-    """The questions of a pane, through the memory of `PaneAnswers`."""
+class Remembering:
+    """The questions of a pane, or of blocks, through the memory of `PaneAnswers`."""
 
     def __init__(self, ask: Answers, memory: PaneAnswers) -> None:
         self._ask, self._memory = ask, memory

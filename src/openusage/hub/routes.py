@@ -13,6 +13,7 @@ from openusage.errors import StoreError
 from openusage.hub.answers import FleetAnswers, Found, zip_tag
 from openusage.hub.auth import Gate
 from openusage.hub.board import Board
+from openusage.hub.details import DetailAnswers, parse_blocks, parse_sessions, parse_turns
 from openusage.hub.history import History, Unavailable
 from openusage.hub.http import (
     NOT_GET,
@@ -68,6 +69,7 @@ def history_routes(
     history.on_tick = roll.tell
     desk = FleetAnswers(history, board, roll)
     panes = PaneAnswers(history, board, roll, desk)
+    details = DetailAnswers(history, board, roll, desk, panes)
 
     async def machines(scope: Scope, known: bytes) -> Found:
         return await history.ask(desk.machines)
@@ -83,6 +85,18 @@ def history_routes(
         wanted = parse_pane(scope["query_string"])
         return await history.ask(partial(panes.pane, wanted, known))
 
+    async def sessions(scope: Scope, known: bytes) -> Found:
+        asked = parse_sessions(scope["query_string"], board.now())
+        return await history.ask(partial(details.answer, asked, known))
+
+    async def turns(scope: Scope, known: bytes) -> Found:
+        asked = parse_turns(scope["query_string"])
+        return await history.ask(partial(details.answer, asked, known))
+
+    async def blocks(scope: Scope, known: bytes) -> Found:
+        asked = parse_blocks(scope["query_string"], board.now())
+        return await history.ask(partial(details.answer, asked, known))
+
     async def capabilities(scope: Scope, known: bytes) -> Found:
         said = Capabilities(
             version=__version__,
@@ -91,6 +105,8 @@ def history_routes(
             machines=True,
             accounts=True,
             fleet=True,
+            sessions=True,
+            blocks=True,
             durable=not history.in_memory,
             stream=True,
             openapi=True,
@@ -107,6 +123,9 @@ def history_routes(
         "/v1/accounts": accounts,
         "/v1/usage": usage,
         "/v1/fleet": fleet,
+        "/v1/sessions": sessions,
+        "/v1/turns": turns,
+        "/v1/blocks": blocks,
         "/v1/capabilities": capabilities,
         "/openapi.json": openapi,
     }

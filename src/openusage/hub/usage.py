@@ -16,6 +16,7 @@ from openusage.wire.envelope import aware
 from openusage.wire.events import EventKind
 from openusage.wire.fleet import TokenSums, UsageReply, UsageSums, UsageWindow
 from openusage.wire.rollups import By, Filter, Questions, Rollup, Window, add
+from openusage.wire.sessions import SessionOrder
 from openusage.zone import load_zone
 
 WINDOWS = ("1d", *ROLLING_DAYS, "all")
@@ -24,11 +25,11 @@ MAX_ROWS = 50_000
 _MAX_VALUES = 500
 """Of one query, all parameters together."""
 ONCE = ("window", "from", "to", "tz")
-FILTERS = ("machine", "provider", "account", "model", "project", "kind")
+FILTERS = ("machine", "provider", "account", "model", "project", "client", "session", "kind")
 ALLOWED = (*ONCE, "by", *FILTERS)
 _MINUTE_US = 60_000_000
 _LATEST = dt.datetime(9998, 12, 31, tzinfo=dt.UTC)
-_E = TypeVar("_E", By, EventKind)
+_E = TypeVar("_E", By, EventKind, SessionOrder)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +51,8 @@ def parse(query: bytes, now: dt.datetime) -> Asked:
     given = read_query(query, ALLOWED)
     once = {name: single(name, given[name]) for name in ONCE if name in given}
     tz = zone_name(once.get("tz", "UTC"))
-    by = _words("by", (w for text in given.get("by", ()) for w in text.split(",")), By)
-    return Asked(window=_window(once, now, tz), by=by, where=filter_of(given), tz=tz)
+    by = words("by", (w for text in given.get("by", ()) for w in text.split(",")), By)
+    return Asked(window=window_of(once, now, tz), by=by, where=filter_of(given), tz=tz)
 
 
 def filter_of(given: Mapping[str, Sequence[str]]) -> Filter:
@@ -60,9 +61,11 @@ def filter_of(given: Mapping[str, Sequence[str]]) -> Filter:
         machines=tuple(given.get("machine", ())),
         providers=tuple(given.get("provider", ())),
         accounts=tuple(given.get("account", ())),
-        kinds=_words("kind", given.get("kind", ()), EventKind),
+        kinds=words("kind", given.get("kind", ()), EventKind),
         projects=tuple(given.get("project", ())),
         models=tuple(given.get("model", ())),
+        clients=tuple(given.get("client", ())),
+        sessions=tuple(given.get("session", ())),
     )
 
 
@@ -138,8 +141,8 @@ def single(name: str, values: Sequence[str]) -> str:
     return values[0]
 
 
-def _words(name: str, texts: Iterable[str], kind: type[_E]) -> tuple[_E, ...]:
-    """Each once, in the order given."""
+def words(name: str, texts: Iterable[str], kind: type[_E]) -> tuple[_E, ...]:
+    """Each once, in the order given. Raises `BadQuestion` for what is none of `kind`."""
     found: dict[_E, None] = {}
     for text in texts:
         try:
@@ -150,7 +153,8 @@ def _words(name: str, texts: Iterable[str], kind: type[_E]) -> tuple[_E, ...]:
     return tuple(found)
 
 
-def _window(once: Mapping[str, str], now: dt.datetime, tz: str) -> Window:
+def window_of(once: Mapping[str, str], now: dt.datetime, tz: str) -> Window:
+    """The span of time asked for by `window`, or `from` and `to`. Raises `BadQuestion`."""
     if "from" not in once and "to" not in once:
         name = once.get("window", DEFAULT_WINDOW)
         if name not in WINDOWS:

@@ -12,6 +12,7 @@ from openusage.pricing._rates import Match, Rates, Timeline
 from openusage.pricing._resolve import resolve
 from openusage.pricing._table import Header, Table
 from openusage.wire.events import NO_TOKENS, UsageEvent
+from openusage.wire.sessions import PriceNote
 
 MAX_KNOWN = 20_000
 """Names remembered before starting anew: a log full of invented names must not fill the memory."""
@@ -71,6 +72,11 @@ class PriceBook:
         """What a model costs at a moment, `None` when that is not known."""
         line = self._learn((model, upstream))
         return None if line is None else line.at(at_us)
+
+    def note(self, event: UsageEvent) -> PriceNote | None:
+        """Why an event costs what `price` says of it. `None`: no price is known now."""
+        rates = self.rates(event.model, event.upstream, event.at_us)
+        return None if rates is None else rates.note(event.tokens, event.web_searches or 0)
 
     @cached_property
     def _table(self) -> Table:

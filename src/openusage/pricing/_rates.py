@@ -13,10 +13,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from openusage.wire.events import TokenCounts
+from openusage.wire.sessions import Part, PriceNote, price_parts
 
 PICO_PER_USD = 10**12
 PICO_PER_USD_PER_MTOK = 10**6
 DAY_US = 86_400_000_000
+_TOKEN_PARTS = TokenCounts.__struct_fields__
+"""Named alike in a tier and in `Part`."""
 
 
 class Match(enum.StrEnum):
@@ -91,6 +94,22 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
             + web_searches * self.web_search_pico
         )
         return (pico + 500) // 1000
+
+    def note(self, tokens: TokenCounts, web_searches: int = 0) -> PriceNote:
+        """How `cost_nano` comes about."""
+        tier = self.tier(tokens.prompt)
+        products = [(Part(part), getattr(tokens, part) or 0, getattr(tier, part)) for part in _TOKEN_PARTS]
+        return PriceNote(
+            vendor=self.vendor,
+            model=self.model,
+            match=str(self.match),
+            estimated=self.match.is_estimate,
+            version=self.version,
+            since=self.since,
+            prompt_tokens=tokens.prompt,
+            tier_above=tier.above,
+            parts=price_parts([*products, (Part.WEB_SEARCH, web_searches, self.web_search_pico)]),
+        )
 
 
 class Dated(msgspec.Struct, frozen=True):

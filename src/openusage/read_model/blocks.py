@@ -2,8 +2,8 @@
 
 The first message opens a block at the full hour (UTC) before it; it lasts 5 hours. A message after its end
 opens the next. So blocks begin and end at full hours, and which hours were used tells all of them. That is an
-estimate: where the vendor says when the running block ends, that is the truth. A message without tokens
-opens nothing.
+estimate: where the vendor says when the running block ends, that is the truth. A message without tokens and
+cost opens nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import msgspec
 from openusage.read_model.windows import DAY_US, to_us
 from openusage.wire.rollups import By, Filter, Questions, Rollup, Window
 
+BLOCK_PROVIDERS = ("claude_code",)
+"""Whose plans are limited in 5-hour blocks."""
 HOUR_US = 3_600_000_000
 BLOCK_US = 5 * HOUR_US
 LOOK_BACK_US = 7 * DAY_US
@@ -46,9 +48,12 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
         return 100.0 * (now_us - self.start_us) / BLOCK_US
 
 
-def block_starts(hours_us: Iterable[int]) -> list[int]:
-    """Starts of the blocks, out of the starts of the hours in which something was used, in order of time."""
-    starts: list[int] = []
+def block_starts(hours_us: Iterable[int], first_us: int | None = None) -> list[int]:
+    """Starts of the blocks, out of the starts of the hours in which something was used, in order of time.
+
+    `first_us`: a block begins there in any case.
+    """
+    starts = [] if first_us is None else [first_us]
     for hour in hours_us:
         if not starts or hour >= starts[-1] + BLOCK_US:
             starts.append(hour)
@@ -70,7 +75,7 @@ def running_block(
         if resets_at_us is not None and resets_at_us <= now_us:
             since_us = max(since_us, resets_at_us)
         hours = ask.usage(Window("custom", since_us, now_us + 1), (By.HOUR,), messages, "UTC")
-        starts = block_starts(sorted(_hour_us(row.key[By.HOUR] or "") for row in hours if row.total_tokens))
+        starts = block_starts(sorted(hour_us(row.key[By.HOUR] or "") for row in hours if opens(row)))
         if not starts or now_us >= starts[-1] + BLOCK_US:
             return None
         start_us = max(starts[-1], since_us)
@@ -78,5 +83,11 @@ def running_block(
     return Block(start_us=start_us, used=used)
 
 
-def _hour_us(label: str) -> int:
+def opens(used: Rollup) -> bool:
+    """Whether what was used in an hour begins a block, when none runs."""
+    return used.total_tokens > 0 or used.cost_nano > 0
+
+
+def hour_us(label: str) -> int:
+    """Where an hour of an answer begins, UTC."""
     return to_us(dt.datetime.strptime(label, "%Y-%m-%dT%H").replace(tzinfo=dt.UTC))

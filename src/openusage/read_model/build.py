@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from openusage.read_model import quota
-from openusage.read_model.blocks import running_block
+from openusage.read_model.blocks import BLOCK_PROVIDERS, running_block
 from openusage.read_model.counted import model_usage, put_counted
 from openusage.read_model.draft import BLOCK, TODAY, WEEK, Draft
 from openusage.read_model.fold import Usage, fold
@@ -24,9 +24,6 @@ from openusage.wire.events import Behaviour, EventKind, QuotaReading
 from openusage.wire.keys import Family, metric
 from openusage.wire.rollups import By, Filter, Questions, Window
 from openusage.wire.snapshot import Status, UsageSnapshot
-
-BLOCK_PROVIDERS = ("claude_code",)
-"""Whose plans are limited in 5-hour blocks."""
 
 
 def build_all(

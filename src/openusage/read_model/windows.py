@@ -16,6 +16,7 @@ _US = dt.timedelta(microseconds=1)
 
 ROLLING_DAYS = {"3d": 3, "7d": 7, "30d": 30}
 DAY_US = 86_400_000_000
+_MINUTE_US = 60_000_000
 
 
 def to_us(time: dt.datetime) -> int:
@@ -49,6 +50,13 @@ def window(name: str, now: dt.datetime, tz: str) -> Window:
     if name in ROLLING_DAYS:
         return rolling(name, ROLLING_DAYS[name], now, tz)
     raise ValueError(f"no such window: {name!r} (1d, 3d, 7d, 30d, all)")
+
+
+def bounded(shown: Window, now: dt.datetime, tz: str) -> Window:
+    """A window that may be known by its name alone, as it is now, from the last whole minute on."""
+    if shown.name not in ("1d", *ROLLING_DAYS) or (shown.from_us, shown.to_us) != (None, None):
+        return shown
+    return window(shown.name, from_us(to_us(now) // _MINUTE_US * _MINUTE_US), tz)
 
 
 def today(now: dt.datetime, tz: str) -> Window:

@@ -5,13 +5,16 @@ from openusage.store.events import Priced
 from openusage.store.forget import Forgotten
 from openusage.store.numbers import Run
 from openusage.store.questions import Answers, Machine, Told
+from openusage.store.restore import Compacted, compact, restore
 from openusage.store.results import AddResult, Health, Met
 from openusage.store.retention import PruneResult
 from openusage.store.store import Reader, Store
+from openusage.store.verify import Verified, repair, verify
 
 __all__ = [
     "AddResult",
     "Answers",
+    "Compacted",
     "Forgotten",
     "Health",
     "Machine",
@@ -22,5 +25,10 @@ __all__ = [
     "Run",
     "Store",
     "Told",
+    "Verified",
     "backup",
+    "compact",
+    "repair",
+    "restore",
+    "verify",
 ]

@@ -13,7 +13,7 @@ import msgspec
 from openusage.store import levels
 from openusage.store.levels import EVER, HOUR, MODEL, OWNERS, PROJECT, SHARED, SLOT, Level
 from openusage.store.slots import BASE, DAY_US, EVENT, SLOT_US, Grain, Piece, Unit
-from openusage.store.sums import OF_EVENTS
+from openusage.store.sums import OF_EVENTS, TOKENS_SQL
 from openusage.wire.events import EventKind
 from openusage.wire.rollups import By, Filter, Rollup
 
@@ -106,6 +106,44 @@ def _base_sql(piece: Piece, grain: Grain, labels: Sequence[By], where: Filter) -
         for n, c in enumerate(names)
     ]
     return f"WITH g ({', '.join(names)}) AS ({grouped}) SELECT {', '.join(shown)} FROM g", values
+
+
+def session_sums_sql(pieces: Sequence[Piece], where: Filter, search: str) -> tuple[str, list[str | int]]:
+    """Sums by session: `session_id`, `FIGURES`, and whether the name of a project contains `search`."""
+    condition, values = condition_of(where)
+    hit = "max(instr(lower(s.project), ?) > 0)" if search else "0"
+    parts, given = [], []
+    for piece in pieces:
+        sums = _RAW_FIGURES if piece.table == EVENT else _BASE_FIGURES
+        parts.append(f"SELECT r.session_id, {sums}, {hit} {base_from(piece)} {condition} GROUP BY 1")
+        given += [*([search] if search else ()), piece.start, piece.end, *values]
+    names = ", ".join(("session_id", *FIGURES, "hit"))
+    return (
+        f"WITH p ({names}) AS ({' UNION ALL '.join(parts)}), q ({names}) AS"
+        f" (SELECT session_id, {_LEVEL_FIGURES}, max(hit) FROM p r GROUP BY 1) SELECT * FROM q",
+        given,
+    )
+
+
+def session_parts_sql(piece: Piece, sessions: int, where: Filter) -> tuple[str, list[str]]:
+    """What so many sessions are made of, by their labels; their numbers come after the piece's bounds."""
+    condition, values = condition_of(where)
+    chosen = f"r.session_id IN ({', '.join('?' * sessions)})"
+    sums = OF_EVENTS if piece.table == EVENT else {"cost_nano": "sum(cost_nano)", "events": "sum(events)"}
+    tokens = f"sum({TOKENS_SQL})"
+    source = base_from(piece)
+    if piece.table != EVENT:
+        source = source.replace(f"{piece.table} r", f"{piece.table} r INDEXED BY rollup_session", 1)
+    labels = ", ".join(f"s.{name}" for name in SESSION_LABELS)
+    return (
+        f"SELECT r.session_id, {labels}, {sums['cost_nano']}, {tokens}, {sums['events']}"
+        f" {source} AND {chosen} {condition} GROUP BY r.session_id, {labels}",
+        values,
+    )
+
+
+SESSION_LABELS = ("machine", "account", "project", "client", "model")
+"""Those that a session's parts are told apart by."""
 
 
 def _owned_sql(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import apsw
 import msgspec
 
-from openusage.store import levels, numbers, outbox, plan
+from openusage.store import levels, numbers, outbox, plan, sessions
 from openusage.store.meta import meta, meta_text
 from openusage.store.readings import VALUES, reading_of
 from openusage.store.slots import BASE, DAY_US, Grain, Piece, Unit, day_name, hour_name, pieces
@@ -21,6 +21,7 @@ from openusage.store.sums import TOKENS_SQL
 from openusage.wire.events import AccountFact, QuotaReading, Scope
 from openusage.wire.records import Outbox
 from openusage.wire.rollups import ANY, By, Filter, Moment, Rollup, Window
+from openusage.wire.sessions import PAGE, Explain, SessionOrder, SessionPage, TurnPage, unexplained
 
 Borrow: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
 """Lends a connection for one question."""
@@ -63,6 +64,11 @@ class Answers:
     def __init__(self, borrow: Borrow, own_machine: str = "") -> None:
         self._borrow = borrow
         self._own_machine = own_machine
+
+    @property
+    def own_machine(self) -> str:
+        """The id of the machine whose store this is; empty where that was not said."""
+        return self._own_machine
 
     def revision(self) -> int:
         """Rises with every change of what the other questions answer. O(1)."""
@@ -107,6 +113,34 @@ class Answers:
                 )
                 found.update(number for (number,) in db.execute(sql, (piece.start, piece.end, *wanted)))
         return len(found - {0})
+
+    def session_rows(
+        self,
+        window: Window,
+        where: Filter = ANY,
+        *,
+        search: str = "",
+        order: SessionOrder = SessionOrder.NEWEST,
+        limit: int = PAGE,
+        offset: int = 0,
+    ) -> SessionPage:
+        """Some of the sessions with a message in the window, see `sessions.page`. O(`rollup` in it)."""
+        asked = sessions.Question(where, search, order, limit, offset)
+        with self._borrow() as db:
+            return sessions.page(db, self._pieces(db, window, Grain.NONE, "UTC", BASE[-1:]), asked)
+
+    def turns(
+        self,
+        provider: str,
+        session: str,
+        *,
+        limit: int = PAGE,
+        before: str = "",
+        explain: Explain = unexplained,
+    ) -> TurnPage:
+        """Some events of a session, the newest first, see `sessions.turns`. `explain` tells of prices."""
+        with self._borrow() as db:
+            return sessions.turns(db, provider, session, limit, before, explain)
 
     def files_changed(self, window: Window, where: Filter = ANY) -> int:
         """How many different files had lines added or removed in the window. O(tool calls on files in it)."""

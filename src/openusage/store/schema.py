@@ -230,6 +230,11 @@ def m003_coarser_sums(db: apsw.Connection) -> None:
     )
 
 
+def m004_sessions(db: apsw.Connection) -> None:
+    """Where the sums of one session are: a list of sessions and the turns of one are found by it."""
+    db.execute("CREATE INDEX rollup_session ON rollup (session_id)")
+
+
 def count_copies(db: apsw.Connection) -> None:
     """Counts anew what the triggers on `copy` keep up to date. O(copies)."""
     db.execute(
@@ -251,7 +256,12 @@ SUMS = (
 )
 """Columns of a rollup, after its key and before `first_us`, `last_us`."""
 
-STEPS: tuple[Callable[[apsw.Connection], None], ...] = (m001_first_tables, m002_numbers, m003_coarser_sums)
+STEPS: tuple[Callable[[apsw.Connection], None], ...] = (
+    m001_first_tables,
+    m002_numbers,
+    m003_coarser_sums,
+    m004_sessions,
+)
 VERSION = len(STEPS)
 
 

@@ -91,10 +91,11 @@ class DashboardApp(App[None]):
         self._costs = {None: Costs.AUTO, True: Costs.HIDE, False: Costs.SHOW}[hide_costs]
         text = empty_text or (EMPTY_HUB if source.is_hub else EMPTY_LOCAL)
         self.board = Board(label=source.label, is_hub=source.is_hub, window=window, empty_text=text)
+        panes = source if source.is_hub and isinstance(source, PaneSource) else None
         self._poller = Poller(
             source,
             Decoder(decode, now),
-            panes=source if isinstance(source, PaneSource) and source.is_hub else None,
+            panes=panes,
             tz_name=tz_name,
             window=window,
             every_s=refresh_s if source.is_hub else min(refresh_s, LOCAL_REFRESH_S),
@@ -102,7 +103,7 @@ class DashboardApp(App[None]):
             broken=lambda error: self.post_message(self.Broken(error)),
         )
         self._listener = Listener(changes, self._poller.hint) if changes is not None else None
-        self._has_fleet = source.is_hub and isinstance(source, PaneSource)
+        self._has_fleet = panes is not None
         self.board.is_fleet = self._has_fleet
         self._poller.watch_fleet(self.board.group if self._has_fleet else None)
         self._own_loop: asyncio.AbstractEventLoop | None = None

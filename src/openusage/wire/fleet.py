@@ -10,6 +10,9 @@ import enum
 
 import msgspec
 
+NAMED = "name:"
+"""How the id of a machine begins that sends none."""
+
 
 class State(enum.StrEnum):
     """How long ago a machine was heard."""
@@ -50,6 +53,11 @@ class MachineState(msgspec.Struct, frozen=True, kw_only=True):
     copies: int
     """Those that it has too, but that count for another machine."""
     accounts: list[AccountName]
+
+
+def store_id(machine_id: str, name: str) -> str:
+    """How a store knows a machine: by its id, else by its name."""
+    return machine_id or NAMED + name
 
 
 class MachinesReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +211,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     accounts: bool
     fleet: bool = False
     """It answers `GET /v1/fleet`."""
+    sessions: bool = False
+    """It answers `GET /v1/sessions` and `/v1/turns`."""
+    blocks: bool = False
+    """It answers `GET /v1/blocks`."""
     durable: bool
     """What it has outlives a restart."""
     stream: bool = False

@@ -102,7 +102,9 @@ class SessionsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """Body of `POST /v1/sessions`; its answer is a `SessionPage`."""
 
     window: Window
+    """Without bounds, when its name says what it is now."""
     where: Filter = ANY
+    tz: str = "UTC"
     search: str = ""
     """Only sessions whose name, or the name of a project of theirs, contains this, in any case."""
     order: SessionOrder = SessionOrder.NEWEST
@@ -124,7 +126,9 @@ class BlocksRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Body of `POST /v1/blocks`; its answer is a `BlockList`."""
 
     window: Window
+    """Without bounds, when its name says what it is now."""
     where: Filter = ANY
+    tz: str = "UTC"
 
 
 class PaneRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,11 +7,12 @@ in records: the sums of a screen add up exactly. Numbers and names only, never t
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
-from openusage.wire.events import EventKind, Outcome, TokenCounts
+from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent
 from openusage.wire.rollups import Rollup
 
 MOST_SESSIONS = 500
@@ -20,6 +21,7 @@ MOST_TURNS = 1000
 """Of one answer."""
 MOST_MODELS = 5
 """That a row of a session names."""
+MOST_BLOCKS = 5000
 PAGE = 100
 """Rows of an answer when it is not said how many."""
 MILLION = 1_000_000
@@ -146,6 +148,15 @@ class PriceNote(msgspec.Struct, frozen=True, kw_only=True):
         return sum(part.cost_nano for part in self.parts)
 
 
+Explain: TypeAlias = Callable[[UsageEvent], PriceNote | None]
+"""Why a message costs what it does, by the prices that are known now."""
+
+
+def unexplained(event: UsageEvent) -> PriceNote | None:
+    """For a program without prices."""
+    return None
+
+
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One event of a session: an answer of a model, a call of a tool, a request of a person."""
 
@@ -208,17 +219,19 @@ class BlockRow(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: str
     account: str
+    machines: list[str]
+    """Names of those that share the account."""
     start_us: int
     end_us: int
     used: Rollup
     """Of messages, without a key; of a block that is `cut`, what lies in the window."""
     running: bool = False
     cut: bool = False
-    """It began before the window or goes on after it."""
+    """It began before the window, or went on after it."""
     burn_nano_per_h: int | None = None
     """Of the running one, since it began; `None`: too early to say, or nothing has a cost."""
     projected_tokens: int | None = None
-    """At its end at the present rate."""
+    """Of the running one, at its end at the present rate, also of what lies before the window."""
     projected_nano: int | None = None
 
 

@@ -17,7 +17,7 @@ from openusage.cli.compose.parts import (
     make_daemon,
     nothing_found,
     now,
-    prices,
+    price_book,
     target,
     targets,
 )
@@ -70,8 +70,13 @@ def run_hub(
     )
     tls = _tls(settings, paths)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
+    book = price_book(paths)
     history = History.open(
-        database, now=now, price=prices(paths), retention_days=settings.data.retention_days
+        database,
+        now=now,
+        price=book.price,
+        explain=book.note,
+        retention_days=settings.data.retention_days,
     )
     server = HubServer(
         board,
@@ -89,10 +94,12 @@ def run_hub(
         own = Own(server.own_url, server.gate.own)
         with _collecting(settings, paths, own) if collect else contextlib.nullcontext(_no_notes) as notes:
             if with_screen:
+                client = hub_source(own.url, own.token)
                 return show(
                     settings,
                     paths,
-                    HubWithNotes(hub_source(own.url, own.token), notes),
+                    HubWithNotes(client, notes),
+                    history=client,
                     interval_s=OWN_HUB_POLL_S,
                     changes=hub_changes(own.url, own.token),
                     empty_text=nothing_found() if collect else "",

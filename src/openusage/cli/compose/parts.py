@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openusage.daemon.schedule import Progress
     from openusage.exporter import Target
     from openusage.paths import Paths
-    from openusage.pricing import Price
+    from openusage.pricing import Price, PriceBook
     from openusage.providers._contract import Provider
     from openusage.settings import Settings
     from openusage.wire.events import UsageEvent
@@ -56,7 +56,8 @@ def make_daemon(
     for directory in (socket.parent, database.parent):
         ensure_private_dir(directory)
     machine = identify(paths.machine_id_file, settings.export.machine_name)
-    store = Store.open(database, machine=machine, price=prices(paths), now=now_us)
+    book = price_book(paths)
+    store = Store.open(database, machine=machine, price=book.price, now=now_us)
     config = Config(
         home=Path.home(),
         environ=os.environ,
@@ -74,7 +75,7 @@ def make_daemon(
         hidden=frozenset(p.account_id for p in settings.dashboard.providers if not p.enabled),
         base_urls={a.provider: a.base_url for a in settings.accounts if a.base_url},
     )
-    return Daemon(config, store, providers(settings), now=now, on_progress=on_progress)
+    return Daemon(config, store, providers(settings), now=now, explain=book.note, on_progress=on_progress)
 
 
 def providers(settings: Settings) -> list[Provider]:
@@ -102,9 +103,13 @@ def refuse_second(socket: Path) -> None:
 
 
 def prices(paths: Paths) -> Callable[[UsageEvent], Price | None]:
+    return price_book(paths).price
+
+
+def price_book(paths: Paths) -> PriceBook:
     from openusage.pricing import PriceBook
 
-    return PriceBook.load(paths.custom_pricing_file).price
+    return PriceBook.load(paths.custom_pricing_file)
 
 
 def targets(settings: Settings, paths: Paths) -> tuple[Target, ...]:
@@ -149,5 +154,5 @@ def nothing_found() -> str:
     return (
         "No coding tool found on this machine. Looked for:\n"
         f"{looked}\n"
-        "Use one of them, and it appears here by itself. To look around with invented data: make demo"
+        "Use one of them, and it appears here by itself. To look around with invented data: openusage demo"
     )

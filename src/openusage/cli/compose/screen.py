@@ -15,7 +15,7 @@ from openusage.cli.process import on_signals, screen_possible
 from openusage.errors import ExitCode, OpenUsageError, UsageError
 
 if TYPE_CHECKING:
-    from openusage.client import Frame, HubClient, PaneFrame, SnapshotSource
+    from openusage.client import Frame, HistorySource, HubClient, PaneFrame, SnapshotSource
     from openusage.paths import Paths
     from openusage.settings import Settings
     from openusage.tui.listener import Changes
@@ -40,7 +40,8 @@ def run_dashboard(settings: Settings, paths: Paths, *, window: str | None = None
     def notes(is_anything: bool) -> list[str]:
         return [LOOKING] if not is_anything and not client.status().first_read_done else []
 
-    return show(settings, paths, WithNotes(client, notes), window=window, empty_text=nothing_found())
+    source = WithNotes(client, notes)
+    return show(settings, paths, source, window=window, history=client, empty_text=nothing_found())
 
 
 def start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
@@ -105,9 +106,11 @@ def show(
     *,
     window: str | None = None,
     interval_s: float | None = None,
+    history: HistorySource | None = None,
     changes: Changes | None = None,
     empty_text: str = "",
 ) -> int:
+    """`history`: who answers questions beyond snapshots, where that is not `source` itself."""
     from openusage.settings import update
     from openusage.tui.app import DashboardApp
     from openusage.zone import load_zone, local_zone_name
@@ -126,6 +129,7 @@ def show(
         now=now,
         tz=load_zone(zone),
         tz_name=zone,
+        history=history,
         changes=changes,
         save_window=None if source.is_hub else save_window,
         empty_text=empty_text,

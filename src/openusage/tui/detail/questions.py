@@ -136,7 +136,8 @@ def sessions(
 ) -> Iterator[Listed]:
     """As many as come at once."""
     asked = window(span, moment)
-    yield Listed(page=source.sessions(asked, where, search=search, order=order, limit=MOST_SESSIONS))
+    page = source.sessions(asked, where, tz=moment.tz_name, search=search, order=order, limit=MOST_SESSIONS)
+    yield Listed(page=page)
 
 
 def limits(source: HistorySource, subject: Subject, span: Span, moment: Moment) -> Iterator[Limited]:
@@ -146,7 +147,9 @@ def limits(source: HistorySource, subject: Subject, span: Span, moment: Moment) 
     if span.first is None:
         least, most = (moment.bounds_us(moment.today - dt.timedelta(days=n))[0] for n in _BLOCK_DAYS)
         from_us = max(min(from_us or 0, least), most)
-    yield Limited(blocks=source.blocks(Window("custom", from_us, asked.to_us), subject.where))
+    yield Limited(
+        blocks=source.blocks(Window("custom", from_us, asked.to_us), subject.where, tz=moment.tz_name)
+    )
 
 
 def turns(source: HistorySource, session: SessionRow) -> Iterator[Turned]:

@@ -1,4 +1,4 @@
-"""`GET /v1/accounts`: one entry a real account, whatever machines it is used on. Pure.
+"""One entry a real account, whatever machines it is used on: what a hub answers at `/v1/accounts`. Pure.
 
 Machines say with the fact `account_key` which vendor account is behind theirs. Equal ones are one: what the
 vendor says of the whole account is then shown once, newest reading first. Without that fact each machine's
@@ -9,18 +9,32 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from openusage.hub.machines import store_id
 from openusage.read_model import quota
 from openusage.read_model.windows import from_us, to_us
-from openusage.store import Told
 from openusage.wire.events import AccountFact, QuotaReading, Scope
-from openusage.wire.fleet import AccountMember, AccountName, AccountState, MachineState, Quota
+from openusage.wire.fleet import AccountMember, AccountName, AccountState, MachineState, Quota, store_id
 
 KEY = "account_key"
 _AHEAD_US = 300_000_000
 """A reading further in the future than this comes from a wrong clock: any other one is believed first."""
+
+
+class Told(Protocol):
+    """What one machine said of its accounts: the newest under each key."""
+
+    @property
+    def facts(self) -> list[AccountFact]: ...
+    @property
+    def readings(self) -> list[QuotaReading]: ...
+
+
+class _Silent(NamedTuple):
+    """Of a machine that said nothing."""
+
+    facts: list[AccountFact]
+    readings: list[QuotaReading]
 
 
 class _Member(NamedTuple):
@@ -35,10 +49,10 @@ class _Member(NamedTuple):
 
 
 def fold(machines: Sequence[MachineState], told: Mapping[str, Told], now: dt.datetime) -> list[AccountState]:
-    """The accounts of all machines, by provider and name."""
+    """The accounts of all machines, by provider and name. `told`: by the machine's id in the store."""
     groups: dict[tuple[str, ...], list[_Member]] = {}
     for machine in machines:
-        for member in _members(machine, told.get(store_id(machine.id, machine.name), Told([], []))):
+        for member in _members(machine, told.get(store_id(machine.id, machine.name), _Silent([], []))):
             own = (member.name.provider, member.name.account, machine.name)
             key = member.key
             groups.setdefault((member.name.provider, key) if key else own, []).append(member)
