@@ -389,7 +389,8 @@ async def test_the_light_theme_is_light() -> None:
 async def test_the_command_palette_offers_what_the_keys_do() -> None:
     async with running(FakeSource(LOCAL)) as (app, _):
         names = {command.title for command in app.get_system_commands(app.screen)}
-        assert names == {"Window", "Costs", "Refresh", "Dark or light", "Help", "Open", "Filter", "Quit"}
+        keys = {"Window", "Costs", "Refresh", "Dark or light", "Help", "Analytics", "Open", "Filter", "Quit"}
+        assert names == keys
 
 
 async def test_names_from_outside_reach_no_terminal_as_commands() -> None:

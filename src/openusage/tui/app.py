@@ -41,7 +41,6 @@ class DashboardApp(App[None]):
 
     TITLE = "openusage"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("A", "analytics", "analytics", tooltip="all accounts and machines over any days", show=False),
         Binding("w", "window", "window", tooltip="next time window: 1d, 3d, 7d, 30d, all"),
         Binding("c", "costs", "costs", tooltip="costs: as the plan says, hidden, shown"),
         Binding("r", "refresh", "refresh", tooltip="ask for new data now"),

@@ -22,7 +22,7 @@ _LABEL = 5
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 CALENDAR_ROWS = 8
 WEEK_ROWS = 8
-_LEAST_WEEKS = 4
+_LEAST_WEEKS, _USUAL_WEEKS, _MOST_WEEKS = 4, 13, 53
 _HOURS = 24
 
 
@@ -43,7 +43,7 @@ def calendar(
     days: Mapping[str, float], today: dt.date, first: dt.date | None, width: int, palette: Palette
 ) -> list[Strip]:
     """Months above, a line a weekday, a column a week up to now. `first`: our data begin then."""
-    weeks = min(weeks_in(width), 53)
+    weeks = min(weeks_in(width), _weeks_since(first, today))
     if not weeks or not any(v > 0 for v in days.values()):
         return []
     monday = today - dt.timedelta(days=today.weekday(), weeks=weeks - 1)
@@ -59,6 +59,12 @@ def calendar(
                 parts.append(_cell(days.get(day.isoformat(), 0.0), top, palette, bright=day == today))
         lines.append(strip(_joined(parts), width))
     return lines
+
+
+def _weeks_since(first: dt.date | None, today: dt.date) -> int:
+    """Weeks from our first data on: a quarter of a year at least, a year at most."""
+    since = _MOST_WEEKS if first is None else (today - first).days // 7 + 2
+    return min(max(since, _USUAL_WEEKS), _MOST_WEEKS)
 
 
 def _months(monday: dt.date, weeks: int) -> str:

@@ -25,6 +25,7 @@ class OverviewScreen(Filtered):
         Binding(
             "slash", "filter", "filter", key_display="/", tooltip="filter: account, tool, machine, status"
         ),
+        Binding("A,tab", "app.analytics", "analytics", key_display="A", tooltip="all accounts over any days"),
         Binding("escape", "back", "all accounts, then the fleet", key_display="Esc", show=False),
     ]
 

@@ -66,7 +66,7 @@ def _figures(
     lines += [_row(*row, width, view) for row in rows]
     ranked = cuts.ranking(told.cut, measure, cuts.stacked(told.cut, measure))
     if len(ranked) > 1:
-        sheet = rank.sheet(ranked, "CLIENT", measure, width + 2, plain=True)
+        sheet = rank.sheet(ranked, str(told.cut.by).upper(), measure, width + 2, plain=True)
         drawn = [sheet.line(n, view, selected=False, focused=False) for n in range(min(len(sheet), 5))]
         lines += [blank(width), *(line.crop(2) for line in (sheet.head(view), *drawn))]
     return lines
@@ -101,7 +101,7 @@ def when(
     months = heat.calendar(by_day, local.date(), _first(by_day), room, palette)
     if months:
         note = heat.legend(max(by_day.values()), measure.figure, palette)
-        months = [heat.titled(f"{measure} by day".upper(), note, room, palette), *months]
+        months = [heat.titled("CALENDAR", note, room, palette), *months]
     week = heat.week(by_hour, (local.weekday(), local.hour), _WEEK_WIDTH if is_wide else width, palette)
     if week:
         used = min(_WEEK_WIDTH, width)

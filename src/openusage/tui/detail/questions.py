@@ -101,9 +101,12 @@ def overview(
     source: HistorySource, subject: Subject, span: Span, moment: Moment, hours: bool
 ) -> Iterator[Told]:
     """The chart first, then when it was used."""
-    where, by = subject.where, STACKED_BY[Tab.OVERVIEW]
+    where = subject.where
     oldest = cuts.oldest_us(source, moment, where)
-    cut = cuts.ask(source, span, by, moment, where, hours=hours, oldest_us=oldest)
+    for by in (By.CLIENT, By.MODEL):  # a single client would say nothing
+        cut = cuts.ask(source, span, by, moment, where, hours=hours, oldest_us=oldest)
+        if len(cut.sums) > 1:
+            break
     days = source.usage(_back(moment, CALENDAR_DAYS), (By.DAY,), where, moment.tz_name)
     week = source.usage(_back(moment, _WEEK_DAYS - 1), (By.HOUR,), where, moment.tz_name)
     yield Told(cut=cut, since=cuts.partial_since(span, moment, oldest), days=days, hours=week)

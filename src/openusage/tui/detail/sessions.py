@@ -19,7 +19,7 @@ from openusage.wire.sessions import SessionOrder, SessionPage, SessionRow
 
 _EDGE, _GAP = 2, 2
 _LEAST_NAME, _LONGEST = 12, 28
-_SHORT_ID = 8
+_SHORT_ID = 12
 
 
 class Sort(enum.StrEnum):
@@ -145,7 +145,12 @@ def _columns(rows: Sequence[SessionRow], view: View, *, money: bool) -> list[Col
         Column(title="MODEL", cells=models, priority=4, is_left=True),
         _told("CLIENT", [clean(r.client or "") for r in rows], 8),
         _told("MACHINE", machines if any("," in m for m in machines) else [], 7),
-        Column(title="SESSION", cells=[clean(r.session)[:_SHORT_ID] for r in rows], priority=9, is_left=True),
+        Column(
+            title="SESSION",
+            cells=[shortened(clean(r.session), _SHORT_ID) for r in rows],
+            priority=9,
+            is_left=True,
+        ),
         Column(
             title="LENGTH",
             cells=[fmt.duration((r.last_us - r.first_us) / 1e6) for r in rows],

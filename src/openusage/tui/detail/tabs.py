@@ -33,7 +33,6 @@ class Tab(enum.StrEnum):
 
 
 STACKED_BY = {
-    Tab.OVERVIEW: By.CLIENT,
     Tab.MODELS: By.MODEL,
     Tab.PROJECTS: By.PROJECT,
     Tab.TOOLS: By.TOOL,
