@@ -24,8 +24,8 @@ from openusage.tui.spans import Moment, Span, parse_range
 
 T = TypeVar("T")
 
-_AGAIN_S, _HOLD_S = 60.0, 2.0
-"""A window moves with time; and what changes all the time is asked again no more often."""
+_AGAIN_S, _HOLD_S, _RETRY_S = 60.0, 2.0, 5.0
+"""A window moves with time; what changes all the time, and what cannot be had, is asked again so often."""
 _PATIENCE_S = 1.0
 _MOST_KEPT = 24
 
@@ -37,6 +37,8 @@ class Kept:
         self.values: dict[Hashable, object] = {}
         self.asked: dict[Hashable, tuple[dt.datetime, object]] = {}
         """Question -> when, and what the data were then."""
+        self.told: dict[Hashable, dt.datetime] = {}
+        """Question -> when what is known was asked."""
         self.error: OpenUsageError | None = None
         """Why the newest question has no answer, or no newer one."""
 
@@ -46,6 +48,8 @@ class Kept:
             return True
         at, known = self.asked[key]
         old_s = (now - at).total_seconds()
+        if self.error is not None:
+            return old_s >= (_AGAIN_S if has_no_history(self.error) else _RETRY_S)
         return old_s >= _AGAIN_S or (known != token and old_s >= _HOLD_S)
 
     def take(self, answer: Answer) -> None:
@@ -54,10 +58,13 @@ class Kept:
         if answer.error is None:
             self.values.pop(answer.key, None)
             self.values[answer.key] = answer.value
+            if answer.key in self.asked:
+                self.told[answer.key] = self.asked[answer.key][0]
         while len(self.values) > _MOST_KEPT:
             oldest = next(iter(self.values))
             del self.values[oldest]
             self.asked.pop(oldest, None)
+            self.told.pop(oldest, None)
 
 
 class AskingScreen(Filtered):
@@ -154,7 +161,8 @@ class AskingScreen(Filtered):
         self._wanted = key
         if self._answers.is_due(key, token, now) or (is_new and key not in self._answers.values):
             self._answers.asked[key] = (now, token)
-            self._answers.error = None if is_new else self._answers.error
+            if is_new and not has_no_history(self._answers.error):
+                self._answers.error = None
             self._asker.ask(key, job)
         found = self._answers.values.get(key)
         return found if isinstance(found, kind) else None
@@ -174,13 +182,11 @@ class AskingScreen(Filtered):
 
     def trouble(self) -> str:
         """Why what is shown is not of now; empty when all is well."""
-        error = self._answers.error
-        asked = self._answers.asked.get(self._wanted)
-        if error is None or asked is None or self._wanted not in self._answers.values:
+        error, told = self._answers.error, self._answers.told.get(self._wanted)
+        if error is None or told is None:
             return ""
-        return (
-            f"{sentence(error)} Shown is what was known at {fmt.clock(asked[0], self.dashboard.view().tz)}."
-        )
+        since = fmt.clock(told, self.dashboard.view().tz)
+        return f"{sentence(error)} Shown is what was known at {since}."
 
     def on_asking_screen_answered(self, message: Answered) -> None:
         self._answers.take(message.answer)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.strip import Strip
 
 from openusage.tui import chrome, cuts, panels
 from openusage.tui.analytics import figures, page
@@ -28,7 +29,7 @@ class AnalyticsScreen(AskingScreen):
         Binding("g", "group", "group", tooltip="the chart by tool, model, project, client, account, machine"),
         Binding("m", "measure", "measure", tooltip="count cost, tokens or requests"),
         Binding("u", "unit", "hours", tooltip="draw by hour or by day"),
-        Binding("d", "days", "days", tooltip="any days: 2026-10-01..2026-10-31"),
+        Binding("d", "days", "dates", tooltip="any days: 2026-10-01..2026-10-31"),
         Binding("w", "window", "window", tooltip="next time window: 1d, 3d, 7d, 30d, all", show=False),
         Binding("slash", "filter", "filter", key_display="/", tooltip="filter: names in all rankings"),
         Binding("tab,shift+tab,A", "back", "back", key_display="Tab A", show=False),
@@ -42,7 +43,9 @@ class AnalyticsScreen(AskingScreen):
         self._hours = False
         self._search = ""
         self._window = ""
-        """Its own one on a hub; empty: the dashboard's."""
+        """Its own one; empty: the dashboard's."""
+        self._made: tuple[Analysis, object, list[Strip]] | None = None
+        """The page, and what it was made of: it is made anew when anything differs."""
 
     def compose(self) -> ComposeResult:
         yield Lines(id="tiny")
@@ -103,8 +106,11 @@ class AnalyticsScreen(AskingScreen):
         self.query_one("#said", Lines).show(below)
         note = f"g: by {page.TITLES[group].lower()}   {panels.measures_note(measure, possible)}"
         room = Room(width, height - 6)
-        lines = page.draw(found, group, measure, room, view, search=self._search, note=note.strip())
-        self.query_one(Page).show(lines)
+        made_of = (measure, room, view.palette, self._search, view.now.replace(second=0, microsecond=0))
+        if self._made is None or self._made[0] is not found or self._made[1] != made_of:
+            lines = page.draw(found, group, measure, room, view, search=self._search, note=note.strip())
+            self._made = found, made_of, lines
+        self.query_one(Page).show(self._made[2])
 
     def _draw_top(self, found: Analysis, view: View, *, money: bool) -> None:
         width, height = self.size

@@ -54,7 +54,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """Which card of the page is marked; -1: none."""
 
 
-def note(look: Look, span: Span, trouble: str) -> str:
+def note(look: Look, span: Span) -> str:
     """At the right of the tabs: what is shown."""
     if look.of is not None:
         return f"of {look.of.name} · {span.words}"
@@ -146,7 +146,7 @@ def of_snapshot(account: Account, look: Look, room: Room, view: View, said: str)
     if look.tab is Tab.LIMITS:
         return limits.laid(account.sections, None, room, view, said or sentences.WITHOUT_HISTORY)
     width = room.width - 1
-    above = _sentence(said, width, view)
+    above = _sentence(f"{said} {sentences.OF_SNAPSHOT}" if said else "", width, view)
     if look.tab is Tab.SESSIONS:
         return [said or sentences.WITHOUT_HISTORY]
     only = _CARDS.get(look.tab, frozenset())

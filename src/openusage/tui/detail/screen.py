@@ -23,12 +23,17 @@ from openusage.tui.detail.session import SessionScreen
 from openusage.tui.detail.sessions import Sort
 from openusage.tui.detail.tabs import Tab, TabBar
 from openusage.tui.fleet.rows import Rows
+from openusage.tui.lines import strip, wrapped
 from openusage.tui.panels import GAP
 from openusage.tui.rank import Sheet
 from openusage.tui.spans import Span
 from openusage.tui.view import View
 from openusage.wire.rollups import By
 
+_LOW = 16
+"""Lines below which what can be left out is."""
+_A_SENTENCE = 6
+"""Lines of the screen for each line of sentences below."""
 _WINDOWS = ("1d", "3d", "7d", "30d", "all")
 
 
@@ -54,7 +59,7 @@ class DetailScreen(AskingScreen):
         Binding("left,h", "card(-1)", "card before", key_display="← h", show=False),
         Binding("m", "measure", "measure", tooltip="count cost, tokens or requests"),
         Binding("u", "unit", "hours", tooltip="draw by hour or by day"),
-        Binding("d", "days", "days", tooltip="any days: 2026-10-01..2026-10-31"),
+        Binding("d", "days", "dates", tooltip="any days: 2026-10-01..2026-10-31"),
         Binding("w", "window", "window", tooltip="next time window: 1d, 3d, 7d, 30d, all", show=False),
         Binding("s", "sort", "sort", tooltip="sessions by the next column", show=False),
         Binding(
@@ -72,6 +77,8 @@ class DetailScreen(AskingScreen):
         self._shown_tab: Tab | None = None
         """What the widgets hold."""
         self._starts: list[int] = []
+        self._made: tuple[object, object, Laid] | None = None
+        """Of what, from which answer, and the tab: it is laid out anew when anything differs."""
 
     def compose(self) -> ComposeResult:
         yield Lines(id="tiny")
@@ -133,10 +140,12 @@ class DetailScreen(AskingScreen):
         if account is None:
             self._say(["This account is not reported any more.", "Esc goes back."], view)
             return
-        rule = chrome.rule(width, view.palette)
-        self.query_one("#top", Lines).show([rule, *cards.heading(account.sections, width, view)])
-        note = content.note(self._look, self.span, self.trouble())
-        self.query_one("#tabs", Lines).show([tabs.line(self._look.tab, note, width, view), rule])
+        rule, heading = chrome.rule(width, view.palette), cards.heading(account.sections, width, view)
+        is_low = height < _LOW
+        self.query_one("#top", Lines).show([rule, *(heading[:1] if is_low else heading)])
+        note = content.note(self._look, self.span)
+        line = tabs.line(self._look.tab, note, width, view)
+        self.query_one("#tabs", Lines).show([line] if is_low else [line, rule])
         fixed = sum(len(self.query_one(f"#{name}", Lines).lines) for name in ("bar", "top", "tabs"))
         room = Room(width, max(height - fixed - 1 - self.is_filtering - self.is_choosing_days, 1))
         found = self._laid(account, room, view)
@@ -154,11 +163,22 @@ class DetailScreen(AskingScreen):
         key, job = content.question(source, account, self._look, self.span, self.moment())
         told = self.want(key, job, object)
         if told is not None:
-            return content.of_history(account, told, self._look, self.span, room, view)
+            return self._from_answer(account, told, room, view)
         said = self.waiting()
-        if said or self._shown_tab is not self._look.tab:
-            return content.of_snapshot(account, self._look, room, view, said)
-        return []
+        return content.of_snapshot(account, self._look, room, view, said) if said else []
+
+    def _from_answer(self, account: Account, told: object, room: Room, view: View) -> Laid | list[str]:
+        """The answer laid out; what no clock changes is kept."""
+        minute = view.now.replace(second=0, microsecond=0)
+        costs = view.shows_cost(account.sections)
+        made_of = (self._look, self.span, room, view.palette, costs, minute)
+        known = self._made
+        if known is not None and known[0] == made_of and known[1] is told:
+            return known[2]
+        found = content.of_history(account, told, self._look, self.span, room, view)
+        is_still = isinstance(found, Laid) and self._look.tab not in (Tab.OVERVIEW, Tab.LIMITS)
+        self._made = (made_of, told, found) if is_still and isinstance(found, Laid) else None
+        return found
 
     def _place(self, found: Laid, room: Room) -> None:
         body, left, rows = self.query_one("#body"), self.query_one("#left"), self.query_one(Rows)
@@ -174,12 +194,19 @@ class DetailScreen(AskingScreen):
         page.show(found.page)
         rows.display = has_rows
         self._starts = found.starts
-        self.query_one("#below", Lines).show(found.below)
-        height = room.height - len(found.below)
+        below = [*self._troubles(room), *found.below][: room.height // _A_SENTENCE]
+        self.query_one("#below", Lines).show(below)
+        height = room.height - len(below)
         if has_rows:
             rows.show(found.rows, [], max(height if is_split else height - len(found.chart), 1))
         if not self.is_filtering and not self.is_choosing_days:
             self.focus_rows()
+
+    def _troubles(self, room: Room) -> list[Strip]:
+        """Why what is shown is not of now."""
+        said, palette = self.trouble(), self.dashboard.view().palette
+        rows = wrapped(said, room.width - 4, 2)
+        return [strip([(f"  {row}", palette.warn)], room.width) for row in rows]
 
     def _say(self, said: list[str], view: View) -> None:
         """Sentences in the middle."""
@@ -298,7 +325,7 @@ class DetailScreen(AskingScreen):
         rows = self.query_one(Rows)
         drawn, at = rows.rows, rows.chosen
         account = self.account
-        if not rows.display or at is None or account is None:
+        if self._shown_tab is not self._look.tab or not rows.display or at is None or account is None:
             return
         if isinstance(drawn, sessions.Sheet):
             self.app.push_screen(SessionScreen(drawn.rows[at], account.sections))

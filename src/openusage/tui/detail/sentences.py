@@ -22,4 +22,5 @@ def nothing(tab: Tab, span: Span, search: str = "") -> list[str]:
     return [said] if span.name == "all" else [said, "w asks for another window, d for any days."]
 
 
+OF_SNAPSHOT = "Shown is what the snapshot says, over its own window."
 WITHOUT_HISTORY = "Only what the snapshot says can be shown: this source keeps no history."
