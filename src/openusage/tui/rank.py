@@ -90,15 +90,16 @@ def sheet(
     *,
     tools: bool = False,
     plain: bool = False,
+    money: bool = True,
 ) -> Sheet:
-    """Rows in their order with all columns that fit. `plain`: without the kinds of tokens."""
-    columns = _tool_columns(rows) if tools else _columns(rows, measure)
+    """Rows in their order with all columns that fit. `plain`: no kinds of tokens. `money`: with costs."""
+    columns = _tool_columns(rows) if tools else _columns(rows, measure, money=money)
     columns = [c for c in columns if not plain or c.priority <= _PLAIN]
     parted = any(r.colour is not None for r in rows)
     edge = _MARK + _COLOUR * parted
     longest = min(max((cell_len(r.name) for r in rows), default=0), _LONGEST_NAME)
     longest = max(longest, cell_len(title))
-    kept = table.chosen(columns, width - edge - min(longest, _LEAST_NAME + 8))
+    kept = table.chosen(columns, width - edge - min(longest, _LEAST_NAME + 8, width // 3))
     room = width - edge - sum(c.width + c.gap for c in kept)
     name_width = max(min(longest, room), 1)
     bar = min(room - name_width - _GAP, _MOST_BAR)
@@ -142,7 +143,7 @@ def share_cells(values: Sequence[float | None]) -> list[str]:
     return [fmt.percent(None if v is None or not whole else 100 * v / whole) for v in values]
 
 
-def _columns(rows: Sequence[Ranked], measure: Measure) -> list[table.Column]:
+def _columns(rows: Sequence[Ranked], measure: Measure, *, money: bool) -> list[table.Column]:
     """The measure's own figure first, then its share; the kinds of tokens where there is much room."""
     used = [r.row for r in rows]
     main = {
@@ -162,7 +163,7 @@ def _columns(rows: Sequence[Ranked], measure: Measure) -> list[table.Column]:
     if any(cache_hit_pct(r) is not None for r in used):
         texts = [fmt.percent(cache_hit_pct(r)) for r in used]
         found.append(table.Column(title="CACHE", cells=texts, priority=11))
-    others = [m for m in Measure if m is not measure and (m is not Measure.COST or measure is not m)]
+    others = [m for m in Measure if m is not measure and (money or m is not Measure.COST)]
     for place, other in enumerate(others):
         title, texts = main[other]
         found.append(table.Column(title=title, cells=texts, priority=2 + place))

@@ -33,18 +33,26 @@ _WEEK_WIDTH = 5 + 2 * 24
 
 
 def draw(
-    found: Analysis, group: By, measure: Measure, room: Room, view: View, *, search: str, note: str
+    found: Analysis,
+    group: By,
+    measure: Measure,
+    room: Room,
+    view: View,
+    *,
+    search: str,
+    note: str,
+    money: bool,
 ) -> list[Strip]:
     """Everything below the figures, as long as it gets."""
     width = room.width - 1
-    lines = _chart(found.cuts[group], measure, room, view, search, note)
+    lines = _chart(found.cuts[group], measure, room, view, search, note, money=money)
     count = 3 if width >= _THREE_FROM else 2 if width >= _TWO_FROM else 1
     column = (width - 4 - (count - 1) * panels.GAP) // count
     others = [cut for by, cut in found.cuts.items() if by is not group and _is_worth(cut)]
-    parts = [_leaders(cut, measure, column, view, search) for cut in others]
+    parts = [_leaders(cut, measure, column, view, search, money=money) for cut in others]
     parts.append(_changed([*found.cuts.values()], measure, column, view, search))
     if By.MODEL in found.cuts:
-        parts.append(_efficiency(found.cuts[By.MODEL], column, view, search, money=measure is Measure.COST))
+        parts.append(_efficiency(found.cuts[By.MODEL], column, view, search, money=money))
     parts.append(_peak(found, measure, column, view))
     packed = panels.packed_columns([part for part in parts if part], count, column)
     return [*lines, *indented(packed, width)]
@@ -60,7 +68,9 @@ def _matching(rows: Sequence[Ranked], search: str) -> list[Ranked]:
     return [row for row in rows if all(word in row.name.casefold() for word in words)]
 
 
-def _chart(cut: Cut, measure: Measure, room: Room, view: View, search: str, note: str) -> list[Strip]:
+def _chart(
+    cut: Cut, measure: Measure, room: Room, view: View, search: str, note: str, *, money: bool
+) -> list[Strip]:
     """The chart, and its ranking beside or below it."""
     width = room.width - 1
     stack = cuts.stacked(cut, measure)
@@ -69,19 +79,19 @@ def _chart(cut: Cut, measure: Measure, room: Room, view: View, search: str, note
     right_width = room.right - 1 if room.is_split else width - 2
     rows = _matching(cuts.ranking(cut, measure, stack), search)
     most = height - 2 if room.is_split else _MOST_LEADERS
-    ranked = _rows(rows, TITLES[cut.by], measure, right_width, view, most)
+    ranked = _rows(rows, TITLES[cut.by], measure, right_width, view, most, money=money)
     if room.is_split:
         return indented(panels.beside(drawn, ranked, (room.left - 2, right_width)), width)
     return [*indented(drawn, width), *indented(ranked, width)]
 
 
 def _rows(
-    rows: Sequence[Ranked], title: str, measure: Measure, width: int, view: View, most: int
+    rows: Sequence[Ranked], title: str, measure: Measure, width: int, view: View, most: int, *, money: bool
 ) -> list[Strip]:
     """A ranking without a mark; what has no room is counted."""
     if not rows:
         return []
-    sheet = rank.sheet(rows, title, measure, width, plain=True)
+    sheet = rank.sheet(rows, title, measure, width, plain=True, money=money)
     lines = [sheet.line(n, view, selected=False, focused=False) for n in range(min(len(sheet), most))]
     head = sheet.head(view)
     more = len(rows) - most
@@ -89,9 +99,9 @@ def _rows(
     return [line.crop(2) for line in (head, *lines, *tail)]
 
 
-def _leaders(cut: Cut, measure: Measure, width: int, view: View, search: str) -> list[Strip]:
+def _leaders(cut: Cut, measure: Measure, width: int, view: View, search: str, *, money: bool) -> list[Strip]:
     rows = _matching(cuts.ranking(cut, measure), search)
-    lines = _rows(rows, TITLES[cut.by], measure, width + 2, view, _MOST_LEADERS)
+    lines = _rows(rows, TITLES[cut.by], measure, width + 2, view, _MOST_LEADERS, money=money)
     return [line.adjust_cell_length(width) for line in lines]
 
 

@@ -22,6 +22,16 @@ from openusage.tui.view import View
 from openusage.wire.rollups import By
 
 
+class _Page(Page):
+    """`g` groups, as on the fleet's screen; Home goes to the top."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "screen.group", show=False),
+        Binding("G", "scroll_end", "bottom", key_display="End G", show=False),
+        Binding("home", "scroll_home", "top", key_display="Home", show=False),
+    ]
+
+
 class AnalyticsScreen(AskingScreen):
     """All accounts and machines over any days."""
 
@@ -51,7 +61,7 @@ class AnalyticsScreen(AskingScreen):
         yield Lines(id="tiny")
         yield Lines(id="bar")
         yield Lines(id="top")
-        yield Page(id="page")
+        yield _Page(id="page")
         yield Lines(id="said")
         yield self.filter_box("model, project, tool, client, account or machine")
         yield self.days_box()
@@ -106,9 +116,19 @@ class AnalyticsScreen(AskingScreen):
         self.query_one("#said", Lines).show(below)
         note = f"g: by {page.TITLES[group].lower()}   {panels.measures_note(measure, possible)}"
         room = Room(width, height - 6)
-        made_of = (measure, room, view.palette, self._search, view.now.replace(second=0, microsecond=0))
+        money = Measure.COST in possible
+        made_of = (
+            measure,
+            money,
+            room,
+            view.palette,
+            self._search,
+            view.now.replace(second=0, microsecond=0),
+        )
         if self._made is None or self._made[0] is not found or self._made[1] != made_of:
-            lines = page.draw(found, group, measure, room, view, search=self._search, note=note.strip())
+            lines = page.draw(
+                found, group, measure, room, view, search=self._search, note=note.strip(), money=money
+            )
             self._made = found, made_of, lines
         self.query_one(Page).show(self._made[2])
 

@@ -112,7 +112,8 @@ def of_history(
     noted = panels.measures_note(measure, possible) if look.tab is not Tab.TOOLS else ""
     if isinstance(told, Told):
         return overview.laid(said, told, span, measure, room, view, noted, look.card)
-    return ranked.laid(look.tab, told, measure, room, view, noted)
+    money = Measure.COST in possible
+    return ranked.laid(look.tab, told, measure, room, view, noted, money=money)
 
 
 def _sessions(

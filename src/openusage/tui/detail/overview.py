@@ -66,7 +66,7 @@ def _figures(
     lines += [_row(*row, width, view) for row in rows]
     ranked = cuts.ranking(told.cut, measure, cuts.stacked(told.cut, measure))
     if len(ranked) > 1:
-        sheet = rank.sheet(ranked, str(told.cut.by).upper(), measure, width + 2, plain=True)
+        sheet = rank.sheet(ranked, str(told.cut.by).upper(), measure, width + 2, plain=True, money=money)
         drawn = [sheet.line(n, view, selected=False, focused=False) for n in range(min(len(sheet), 5))]
         lines += [blank(width), *(line.crop(2) for line in (sheet.head(view), *drawn))]
     return lines

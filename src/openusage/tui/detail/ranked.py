@@ -23,19 +23,19 @@ _MOST_CHART, _NARROW_CHART = 22, 12
 _LEAST_ROWS = 5
 
 
-def laid(tab: Tab, told: Used, measure: Measure, room: Room, view: View, note: str) -> Laid:
+def laid(tab: Tab, told: Used, measure: Measure, room: Room, view: View, note: str, *, money: bool) -> Laid:
     """The chart with its ranking; beside it, or below it where the screen is narrow."""
     is_tools = tab is Tab.TOOLS
     counted = Measure.REQUESTS if is_tools else measure
     stack = cuts.stacked(told.cut, counted)
     ranked = cuts.ranking(told.cut, counted, stack)
     title = str(STACKED_BY[tab]).upper()
-    sheet = rank.sheet(ranked, title, counted, max(room.right - 1, 20), tools=is_tools)
+    sheet = rank.sheet(ranked, title, counted, max(room.right - 1, 20), tools=is_tools, money=money)
     below = said(told, counted, room.width, view)
     height = _chart_rows(room, len(ranked), len(below))
     noun = "calls" if is_tools else ""
     drawn = indented(panels.chart(stack, room.left - 2, height, view, noun=noun, note=note), room.left)
-    page = _page(tab, told, ranked, counted, room, view) if room.is_split else []
+    page = _page(tab, told, ranked, counted, room, view, money=money) if room.is_split else []
     return Laid(chart=drawn, page=page, rows=sheet, below=below)
 
 
@@ -49,7 +49,9 @@ def _chart_rows(room: Room, rows: int, below: int) -> int:
 
 def indented(lines: Sequence[Strip], width: int) -> list[Strip]:
     """Two cells from the edge, and a blank line below, as everything on a screen."""
-    return [*(Strip.join([blank(2), line]) for line in lines), blank(width)] if lines else []
+    if not lines:
+        return []
+    return [*(Strip.join([blank(2), line]).adjust_cell_length(width) for line in lines), blank(width)]
 
 
 def said(told: Told | Used, measure: Measure, width: int, view: View) -> list[Strip]:
@@ -59,14 +61,21 @@ def said(told: Told | Used, measure: Measure, width: int, view: View) -> list[St
 
 
 def _page(
-    tab: Tab, told: Used, ranked: Sequence[Ranked], measure: Measure, room: Room, view: View
+    tab: Tab,
+    told: Used,
+    ranked: Sequence[Ranked],
+    measure: Measure,
+    room: Room,
+    view: View,
+    *,
+    money: bool,
 ) -> list[Strip]:
     """Below the chart, where the ranking stands beside it: every figure of every row."""
     if tab is Tab.TOOLS:
         return indented(_outcomes(told, ranked, room.left - 2, view), room.left)
     title = str(STACKED_BY[tab]).upper()
     plain = [msgspec.structs.replace(row, earlier=None) for row in ranked]
-    sheet = rank.sheet(plain, title, measure, room.left)
+    sheet = rank.sheet(plain, title, measure, room.left, money=money)
     lines = [sheet.line(n, view, selected=False, focused=False) for n in range(len(sheet))]
     return [sheet.head(view), *lines]
 

@@ -74,7 +74,7 @@ def sheet(turns: Sequence[Turn], width: int, view: View, *, money: bool) -> Shee
     time = max(map(len, times), default=4)
     longest = min(max(map(len, ("MODEL", *names))), 40)
     room = width - _EDGE - time - _GAP
-    kept = table.chosen(_columns(turns, money=money), room - min(longest, _LEAST_NAME))
+    kept = table.chosen(_columns(turns, money=money), room - min(longest, _LEAST_NAME, room // 2))
     return Sheet(
         turns=list(turns),
         times=times,
