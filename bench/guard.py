@@ -16,7 +16,10 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from bench.hub import Running, _send_each, load, push, records, running
+from bench.hub import push, running
+from bench.load import at_once, load
+from bench.process import Running
+from bench.records import records
 from bench.table import Row
 from openusage.hub.auth import Gate
 from openusage.hub.tokens import TokenBook
@@ -76,7 +79,7 @@ def metrics_rows() -> list[Row]:
     """As Prometheus asks, with a history of all those machines."""
     with running("history") as hub:
         for machine in range(MACHINES):
-            uvloop.run(_send_each(hub.port, records(machine, 80)))
+            uvloop.run(at_once(hub.port, records(machine, 80)))
         took, size = [], 0
         connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
         for _ in range(21):

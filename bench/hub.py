@@ -1,4 +1,4 @@
-"""The hub against its floors: push, `GET /v1/snapshots`, 304, memory with 200 machines; and its history.
+"""The hub against its floors: push, `GET /v1/snapshots`, 304, memory with 200 machines.
 
 A floor is another ASGI application on the very same server class: one that answers at once, one that reads
 the body and decodes it, one that sends the same bytes from a constant. Every server is a process of its own,
@@ -8,55 +8,37 @@ costs varies less, so both are shown. Only 127.0.0.1, a bounded time, 16 connect
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import gzip
 import http.client
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
 
 import msgspec
 import psutil
 import uvloop
 
+from bench.load import Load, at_once, load
+from bench.process import Running, ended
 from bench.table import Row, render
 from openusage.hub import Board, History, HubServer
 from openusage.hub.http import Receive, Scope, Send, answer, reply
 from openusage.hub.ingest import read_push
 from openusage.pricing import PriceBook
 from openusage.wire.envelope import PeerEnvelope, RemoteEnvelope
-from openusage.wire.events import EventKind, TokenCounts, UsageEvent
-from openusage.wire.records import MAX_RECORDS, RecordBatch
 from openusage.wire.snapshot import DayValue, Metric, ModelUsage, UsageSnapshot
 
-CONNECTIONS = 16
 MACHINES = 200
 MANY = 7
 ROUNDS = 3
-_SPARE_S = 10.0
-"""After the time of a run; then something hangs, and the run fails."""
 _NOW = dt.datetime(2026, 11, 22, 7, 31, 53, tzinfo=dt.UTC)
 _OK = answer(200, b'{"ok":true}')
-
-
-class Load(NamedTuple):
-    """What a server did under load."""
-
-    rate: float
-    """Requests a second."""
-    p50_ms: float
-    p99_ms: float
-    cpu_us: float
-    """CPU time of the server for one request."""
 
 
 # -- what is sent --------------------------------------------------------------------------------
@@ -125,7 +107,8 @@ async def _decoding(scope: Scope, receive: Receive, send: Send) -> None:
         chunks.append(message["body"])
         if not message.get("more_body"):
             break
-    _decode(b"".join(chunks))
+    body = b"".join(chunks)
+    _decode(zlib.decompress(body, wbits=31) if body.startswith(b"\x1f\x8b") else body)
     await reply(send, _OK)
 
 
@@ -158,104 +141,12 @@ def serve(kind: str, accounts: int) -> None:
         history.close()
 
 
-class Running(NamedTuple):
-    port: int
-    process: psutil.Process
-
-
 @contextmanager
 def running(kind: str, accounts: int = 1) -> Iterator[Running]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "bench.hub", "serve", kind, str(accounts)], stdout=subprocess.PIPE, text=True
-    )
-    try:
+    command = [sys.executable, "-m", "bench.hub", "serve", kind, str(accounts)]
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as child:
         assert child.stdout is not None
         yield Running(int(child.stdout.readline()), psutil.Process(child.pid))
-    finally:
-        child.terminate()
-        child.wait(10)
-        if child.stdout is not None:
-            child.stdout.close()
-
-
-# -- load ----------------------------------------------------------------------------------------
-
-
-class _Client(asyncio.Protocol):
-    """Sends the same request again and again, notes how long each answer took."""
-
-    def __init__(self, request: bytes, until: float, took: list[float], status: bytes) -> None:
-        self._request = request
-        self._until = until
-        self._took = took
-        self._status = status
-        self._size = 0
-        self._got = 0
-        self._sent_at = 0.0
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)
-        self._send()
-
-    def _send(self) -> None:
-        self._got = 0
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        if self._got == 0 and not data.startswith(b"HTTP/1.1 " + self._status):
-            self.done.set_exception(RuntimeError(f"unexpected answer {data[:80]!r}"))
-            self._transport.abort()
-            return
-        if self._size == 0:
-            self._size = _answer_size(data)
-        self._got += len(data)
-        if self._got < self._size:
-            return
-        now = time.perf_counter()
-        self._took.append(now - self._sent_at)
-        if now < self._until:
-            self._send()
-        else:
-            self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
-
-
-def _answer_size(data: bytes) -> int:
-    """Bytes of the whole answer, from its first piece. All answers of a run have the same size."""
-    head, _, _ = data.partition(b"\r\n\r\n")
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            return len(head) + 4 + int(line.split(b":")[1])
-    return len(head) + 4
-
-
-async def _load(port: int, request: bytes, seconds: float, status: bytes) -> list[float]:
-    took: list[float] = []
-    until = time.perf_counter() + seconds
-    loop = asyncio.get_running_loop()
-    clients = []
-    for _ in range(CONNECTIONS):
-        _, client = await loop.create_connection(
-            lambda: _Client(request, until, took, status), "127.0.0.1", port
-        )
-        clients.append(client)
-    async with asyncio.timeout(seconds + _SPARE_S):
-        await asyncio.gather(*(c.done for c in clients))
-    return took
-
-
-def load(server: Running, request: bytes, seconds: float, status: bytes = b"200") -> Load:
-    before, started = server.process.cpu_times(), time.perf_counter()
-    took = uvloop.run(_load(server.port, request, seconds, status))
-    after, elapsed = server.process.cpu_times(), time.perf_counter() - started
-    cpu_s = after.user + after.system - before.user - before.system
-    quantiles = statistics.quantiles(took, n=100)
-    return Load(len(took) / elapsed, quantiles[49] * 1e3, quantiles[98] * 1e3, cpu_s / len(took) * 1e6)
 
 
 def push(machine: str, accounts: int) -> bytes:
@@ -339,7 +230,7 @@ def get_rows(seconds: float) -> list[Row]:
 def memory_rows() -> list[Row]:
     """Pushed over HTTP, as machines do; then read once, so that the joined body is in memory too."""
     with running("hub") as hub:
-        uvloop.run(_send_each(hub.port, (push(f"machine-{i:03}", MANY) for i in range(MACHINES))))
+        uvloop.run(at_once(hub.port, (push(f"machine-{i:03}", MANY) for i in range(MACHINES))))
         pushed = hub.process.memory_info().rss / 2**20
         etag(hub)
         read = hub.process.memory_info().rss / 2**20
@@ -350,94 +241,9 @@ def memory_rows() -> list[Row]:
     ]
 
 
-async def _send_each(port: int, requests: Iterator[bytes]) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for request in requests:
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(_answer_size(head) - len(head))
-    writer.close()
-    await writer.wait_closed()
-
-
-def session(r: random.Random) -> Iterator[UsageEvent]:
-    """40 messages of one hour of the last 30 days, in one project and with one model."""
-    start_us = time.time_ns() // 1000 - r.randrange(30 * 86_400) * 1_000_000
-    project, name = f"p{r.randrange(4)}", r.randbytes(8).hex()
-    model = r.choice(("claude-opus-4-5", "claude-sonnet-4-5"))
-    for n in range(40):
-        yield UsageEvent(
-            provider="claude_code",
-            account="claude-code",
-            kind=EventKind.MESSAGE,
-            event_key=r.randbytes(16),
-            at_us=start_us + n * 90_000_000,
-            tokens=TokenCounts(r.randrange(1000), r.randrange(1000), r.randrange(10**5), r.randrange(5000)),
-            project=project,
-            session=name,
-            model=model,
-        )
-
-
-def records(machine: int, count: int) -> Iterator[bytes]:
-    """Requests with all records of a machine, in the largest batches."""
-    r = random.Random(machine)
-    events = [event for _ in range(count // 40) for event in session(r)]
-    for after in range(0, count, MAX_RECORDS):
-        part = events[after : after + MAX_RECORDS]
-        batch = RecordBatch(
-            machine=f"machine-{machine:03}",
-            machine_id=f"{machine:032x}",
-            store_id="5" * 32,
-            sent_at=dt.datetime.now(dt.UTC),
-            after=after,
-            upto=after + len(part),
-            records=list(part),
-        )
-        body = gzip.compress(msgspec.json.encode(batch), 3)
-        lines = (
-            "POST /v1/records HTTP/1.1",
-            "Host: localhost",
-            "Content-Encoding: gzip",
-            f"Content-Length: {len(body)}",
-        )
-        yield "\r\n".join((*lines, "", "")).encode() + body
-
-
-def history_rows() -> list[Row]:
-    """100,000 records, new and again; then usage of 50 more machines with 2,000 each, not asked before."""
-    rows = []
-    sent = list(records(999, 20 * MAX_RECORDS))
-    with running("history") as hub:
-        for name, target in (("new", 100_000), ("repeated", 0)):
-            began = time.perf_counter()
-            uvloop.run(_send_each(hub.port, iter(sent)))
-            rate = 20 * MAX_RECORDS / (time.perf_counter() - began)
-            target_text, met = (f">= {target}", rate >= target) if target else ("", None)
-            rows.append(Row(name=f"records, {name}", value=rate, unit="/s", target=target_text, met=met))
-        for machine in range(50):
-            uvloop.run(_send_each(hub.port, records(machine, 2000)))
-        for by in ("machine", "model", "day,machine"):
-            took_ms = _once_ms(hub.port, f"/v1/usage?window=30d&by={by}")
-            name = f"GET usage by {by}"
-            rows.append(Row(name=name, value=took_ms, unit="ms", target="<= 150", met=took_ms <= 150))
-    return rows
-
-
-def _once_ms(port: int, path: str) -> float:
-    began = time.perf_counter()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", path)
-    found = connection.getresponse()
-    found.read()
-    connection.close()
-    assert found.status == 200
-    return (time.perf_counter() - began) * 1e3
-
-
 def run(seconds: float = 2.0) -> list[Row]:
     """All rows; about 24 times `seconds`."""
-    return [*push_rows(seconds), *get_rows(seconds), *memory_rows(), *history_rows()]
+    return [*push_rows(seconds), *get_rows(seconds), *memory_rows()]
 
 
 def main() -> None:

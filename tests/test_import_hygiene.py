@@ -44,13 +44,22 @@ def test_help_and_version_load_nothing(args: list[str]) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["daily", "hub", "hub-view", "telemetry", "completion"])
+@pytest.mark.parametrize("name", ["daily", "hub", "hub-view", "integrations", "telemetry", "completion"])
 def test_the_help_of_a_command_loads_that_command_alone(name: str) -> None:
     loaded = modules_after(command(name, "--help"))
     assert "click" in loaded
     assert not loaded & (HEAVY | {"msgspec", "openusage.cli.compose", "openusage.settings"})
-    others = {"daily", "hub", "hub_view", "telemetry", "completion"} - {name.replace("-", "_")}
+    others = {"daily", "hub", "hub_view", "integrations", "telemetry", "completion"} - {
+        name.replace("-", "_")
+    }
     assert not loaded & {f"openusage.cli.{other}" for other in others}
+
+
+def test_a_hook_loads_no_command_and_no_parser() -> None:
+    """A tool waits for it."""
+    loaded = modules_after(command("telemetry", "hook", "codex", "{}"))
+    assert not loaded & (HEAVY | {"click", "msgspec", "json", "socket", "hashlib", "logging"})
+    assert not loaded & {"openusage.cli.root", "openusage.settings", "openusage.providers"}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openusage.errors import ExitCode, SettingsError
-from openusage.settings import Settings, Updated, hub_url, load, update
+from openusage.settings import Dashboard, Settings, Updated, applied, hub_url, load, update
 
 GO_FILE = Path(__file__).parent / "fixtures" / "settings" / "go_0_24_4.json"
 NAME = "~/.config/openusage/settings.json"
@@ -430,3 +430,46 @@ def test_writers_at_the_same_time_lose_nothing(file: Path) -> None:
     writers = [child(WRITER, file, 15) for _ in range(3)]
     assert [w.wait(60) for w in writers] == [0, 0, 0]
     assert json.loads(file.read_text())["count"] == 45
+
+
+def test_a_change_can_be_tried_without_a_file() -> None:
+    before = Settings(dashboard=Dashboard(view="tabs"))
+    after = applied(before, {"data.time_window": "7d"})
+    assert (after.dashboard.view, after.data.time_window) == ("tabs", "7d")
+    assert before.data.time_window == "30d"
+    with pytest.raises(SettingsError, match=r"dashboard\.view must be"):
+        applied(before, {"dashboard.view": "spiral"})
+
+
+def test_sections_are_read_in_their_order(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(
+        '{"dashboard": {"widget_sections": [{"id": "model_burn"}, {"id": "header", "enabled": false}],'
+        ' "detail_sections": null}}'
+    )
+    dashboard = load(file).dashboard
+    assert [(s.id, s.enabled) for s in dashboard.widget_sections] == [("model_burn", True), ("header", False)]
+    assert dashboard.detail_sections == []
+    file.write_text('{"dashboard": {"widget_sections": [{"enabled": true}]}}')
+    with pytest.raises(SettingsError, match=r"widget_sections\[0\]\.id must be text, found nothing"):
+        load(file)
+
+
+@pytest.mark.parametrize("version", [2, 2.5, 999_999_999])
+def test_a_file_of_a_newer_form_is_refused_and_not_touched(version: float, file: Path) -> None:
+    """Before its fields are looked at, which may be of any kind."""
+    text = json.dumps({"settings_version": version, "ui": "of another kind"})
+    error = refusal(file, text)
+    assert error.message == (
+        f"{NAME}: was written by a newer openusage (settings version {version:g}, this one knows 1)"
+    )
+    assert error.hint == "Update openusage on this machine."
+    with pytest.raises(SettingsError, match="by a newer openusage"):
+        update(file, {"data.time_window": "7d"}, NAME)
+    assert file.read_text() == text
+
+
+def test_a_file_of_this_form_is_read_and_kept(file: Path) -> None:
+    assert load(written(file, {"settings_version": 1})).settings_version == 1
+    assert load(written(file, {"settings_version": None})).settings_version == 1
+    assert "settings_version must be a whole number" in refusal(file, {"settings_version": "1"}).message

@@ -22,8 +22,9 @@ import msgspec
 from openusage.cli.compose.demo import invented, wait_until_told
 from openusage.cli.compose.parts import now
 from openusage.client import DaemonClient, HubClient, SnapshotSource
+from openusage.settings import Dashboard, Settings
+from openusage.tui import drawing
 from openusage.tui.app import DashboardApp
-from tools import drawing
 from tools.png import smaller
 
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures" / "hub"
@@ -95,7 +96,8 @@ def _picture(chromium: str, source: SnapshotSource, size: tuple[int, int], name:
 
 
 async def _drawn(source: SnapshotSource, size: tuple[int, int], keys: tuple[str, ...]) -> str:
-    app = DashboardApp(source, window="7d", refresh_s=60, hide_costs=False, now=now, tz=dt.UTC)
+    settings = Settings(dashboard=Dashboard(hide_costs=False))
+    app = DashboardApp(source, settings=settings, window="7d", refresh_s=60, now=now, tz=dt.UTC)
     async with app.run_test(size=size) as pilot:
         while app.board.frame is None and app.board.pane is None:
             await pilot.pause(0.02)

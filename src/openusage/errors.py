@@ -3,9 +3,11 @@
 OpenUsageError            message, hint, exit code
 ├── UsageError            the command line or a request was wrong
 ├── SettingsError         settings.json cannot be used: file, field, found, allowed
+├── IntegrationError      a tool's own file cannot be changed as it is
 ├── StoreError            the database cannot be read or written
 ├── AlreadyRunning        another process holds what this one needs
 ├── ListenError           an address cannot be listened on
+├── ServiceError          a service cannot be installed, asked or removed
 ├── SourceError           one tool's files or API; never stops the others
 │   ├── SourceUnavailable   absent, unreadable or locked: try again later
 │   ├── SourceChanged       the tool changed its format: file, line, key
@@ -54,6 +56,10 @@ class SettingsError(OpenUsageError):
     exit_code = ExitCode.USAGE
 
 
+class IntegrationError(OpenUsageError):
+    """A tool's own file cannot be changed as it is; nothing was."""
+
+
 class StoreError(OpenUsageError):
     """The database cannot be read or written."""
 
@@ -64,6 +70,10 @@ class AlreadyRunning(OpenUsageError):
 
 class ListenError(OpenUsageError):
     """An address cannot, or must not, be listened on."""
+
+
+class ServiceError(OpenUsageError):
+    """A service cannot be installed, asked or removed."""
 
 
 class SourceError(OpenUsageError):

@@ -6,7 +6,6 @@ milliseconds (a status line, a hook) need the socket's path and nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
@@ -38,6 +37,7 @@ class Paths(NamedTuple):
     """Where a daemon listens: the same place as the Go program's, so that either finds the other."""
     machine_id_file: Path
     hook_spool: Path
+    """Where tools' hooks leave payloads for the daemon. Hooks hear of another place by the same variable."""
     cache_dir: Path
     log_file: Path
 
@@ -48,6 +48,7 @@ class Paths(NamedTuple):
         state = _xdg(environ, "XDG_STATE_HOME", home / ".local" / "state") / "openusage"
         custom_pricing = environ.get("OPENUSAGE_CUSTOM_PRICING", "")
         socket = environ.get("OPENUSAGE_TELEMETRY_SOCKET", "")
+        hook_spool = environ.get("OPENUSAGE_HOOK_SPOOL", "")
         return cls(
             home=home,
             config_dir=config,
@@ -62,7 +63,7 @@ class Paths(NamedTuple):
             hub_database=state / "hub.db",
             socket=socket_path(expand(socket, home) if socket else state / "telemetry.sock", environ),
             machine_id_file=state / "machine-id",
-            hook_spool=state / "hook-spool",
+            hook_spool=expand(hook_spool, home) if hook_spool else state / "hook-spool",
             cache_dir=_xdg(environ, "XDG_CACHE_HOME", home / ".cache") / "openusage",
             log_file=state / "daemon.log",
         )
@@ -87,6 +88,8 @@ def socket_path(wanted: Path, environ: Mapping[str, str], uid: int | None = None
     """
     if len(os.fsencode(wanted)) <= SOCKET_PATH_MAX_BYTES:
         return wanted
+    import hashlib  # two milliseconds that a hook has no need of
+
     name = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:16] + ".sock"
     user = os.getuid() if uid is None else uid
     short = Path(f"/tmp/openusage-{user}") / name

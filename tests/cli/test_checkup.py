@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from openusage.cli.checkup import Checkup, Level, ToolCheck, as_text, findings, needs_somebody
+from openusage.cli.checkup import Checkup, HookCheck, Level, ToolCheck, as_text, findings, needs_somebody
 from openusage.wire.local import DaemonStatus, ExporterStatus
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
@@ -47,8 +47,21 @@ def checkup(**more: Any) -> Checkup:
     return Checkup(**(fields | more))
 
 
+def test_requests_of_two_sessions_are_a_note() -> None:
+    for count, said in (
+        (1, "1 request stands in two sessions (resumed or forked): it counts once"),
+        (1234, "1,234 requests stand in two sessions (resumed or forked): each counts once"),
+    ):
+        [found] = [f for f in findings(checkup(tools=[tool(repeated=count)])) if f.level is Level.NOTE]
+        assert (found.about, found.what) == ("Codex", said)
+
+
 def hub(**more: Any) -> list[ExporterStatus]:
     return [ExporterStatus(**({"target": "http://hub", "state": "ok"} | more))]
+
+
+def hook(state: str) -> HookCheck:
+    return HookCheck(name="Codex notify", state=state, summary=f"it is {state}")
 
 
 def test_all_well_is_said_and_needs_nobody() -> None:
@@ -96,6 +109,7 @@ def test_what_somebody_has_to_do_is_said(changed: dict[str, Any], about: str, sa
         ({"tools": [tool(requests=0)]}, "2 files, but nothing in them was counted"),
         ({"tools": [tool(advice=["it deletes"])]}, "it deletes"),
         ({"daemon": daemon(problems=["/x: line 3"])}, "/x: line 3"),
+        ({"hooks": [hook("ready"), hook("outdated")]}, "it is outdated"),
         ({"daemon": daemon(exporters=hub(records_waiting=1200))}, "http://hub: 1.2k records still wait"),
     ],
 )

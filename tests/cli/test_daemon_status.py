@@ -13,7 +13,7 @@ import pytest
 from openusage.cli import compose, daemon_status
 from openusage.cli.__main__ import main
 from openusage.errors import PeerUnreachable
-from openusage.wire.local import DaemonStatus, ExporterStatus
+from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus, Unassigned
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 STATUS = DaemonStatus(
@@ -41,7 +41,24 @@ FAILING = ExporterStatus(
 
 
 def text(details: bool = False, **changes: Any) -> str:
-    return daemon_status.as_text(msgspec.structs.replace(STATUS, **changes), now=NOW, details=details)
+    status = msgspec.structs.replace(STATUS, **changes)
+    return daemon_status.as_text(status, [], now=NOW, details=details, own_version="0.1.0")
+
+
+def test_a_daemon_of_another_version_is_told_how_to_be_of_this_one() -> None:
+    assert "Version:  0.0.9 (API v1); this program is 0.1.0: openusage telemetry daemon restart" in text(
+        version="0.0.9"
+    )
+
+
+def test_lines_of_the_service_follow_the_first() -> None:
+    rows = [("Service", "systemd, active (running)")]
+    shown = daemon_status.as_text(STATUS, rows, now=NOW, details=False, own_version="0.1.0").splitlines()
+    assert shown[2] == "  Service:  systemd, active (running)"
+    assert (
+        daemon_status.not_running(Path("/s"), rows).splitlines()[2].strip()
+        == "Service: systemd, active (running)"
+    )
 
 
 def test_for_people() -> None:
@@ -143,7 +160,45 @@ def test_when_none_runs(
     assert main(args) == 3
     out, err = capsys.readouterr()
     if as_json:
-        assert json.loads(out) == {"running": False, "socket": "/x.sock"}
+        said = json.loads(out)
+        assert said.pop("service")["state"] == {
+            "installed": False,
+            "running": False,
+            "pid": None,
+            "detail": "",
+            "restarts": None,
+        }
+        assert said == {"running": False, "socket": "/x.sock"}
     else:
         assert "Running: no" in out
     assert err == "openusage: No daemon answers at /x.sock.\nStart one: openusage\n"
+
+
+def test_what_is_unassigned_is_told_and_with_details_the_setting() -> None:
+    found = Unassigned(
+        provider="opencode",
+        account="opencode",
+        upstream="anthropic",
+        requests=1200,
+        tokens=5,
+        cost_usd=None,
+        last_at=None,
+        hint="Set this.",
+    )
+    said = (
+        "  Unassigned: 1.2k requests of OpenCode, answered by anthropic: no account is known to pay for that."
+    )
+    assert said in text(unassigned=[found]).splitlines()
+    assert "  To assign:  Set this." in text(details=True, unassigned=[found]).splitlines()
+
+
+def test_hooks_are_told_when_there_are_any_and_what_went_wrong_with_them() -> None:
+    assert "Hooks" not in text(hooks=SpoolStatus())
+    assert "  Hooks:    1.2k payloads taken in" in text(hooks=SpoolStatus(taken=1200)).splitlines()
+    bad = SpoolStatus(
+        taken=3, waiting=2, waiting_bytes=4_000_000, dropped=5, dropped_why="older than 14 days", set_aside=1
+    )
+    assert text(hooks=bad).splitlines()[-2] == (
+        "  Hooks:    3 payloads taken in, 2 waiting (4 MB), 5 dropped (older than 14 days), "
+        "1 not understood, set aside"
+    )

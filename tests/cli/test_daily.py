@@ -218,3 +218,21 @@ def test_progress_is_one_line_that_is_gone_at_the_end(
 
 def test_no_progress_without_a_terminal() -> None:
     assert daily.ProgressLine().show is None
+
+
+def test_models_are_those_meant_for_people_and_those_named_for_programs(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = ("claude-4.6-opus-high-thinking", "claude-opus-4-6")
+    source.rows = [
+        Rollup(key={By.DAY: "2026-05-31", By.MODEL: name, By.PROVIDER: "cursor"}, events=1, input=7)
+        for name in named
+    ]
+    assert main(["daily", "-b"]) == 0
+    assert capsys.readouterr().out.count("opus-4-6") == 2  # of the day, and of the total
+    assert main(["daily", "-b", "--json"]) == 0
+    [day] = json.loads(capsys.readouterr().out)["rows"]
+    assert day["models"] == [part["key"] for part in day["model_breakdown"]] == list(named)
+    assert {part["lineage"] for part in day["model_breakdown"]} == {"claude-opus-4-6"}
+    assert main(["daily", "-b", "--csv"]) == 0
+    assert [row["model"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))] == list(named)

@@ -37,10 +37,12 @@ def printed(hub: Fleet, capsys: Output, *args: str) -> str:
 
 
 @pytest.mark.parametrize("window", ["1d", "3d", "7d", "30d", "all"])
-@pytest.mark.parametrize("by", ["machine", "model"])
-def test_the_figures_are_those_of_the_screen(hub: Fleet, capsys: Output, window: str, by: str) -> None:
+@pytest.mark.parametrize(("by", "group"), [("machine", "machine"), ("lineage", "model")])
+def test_the_figures_are_those_of_the_screen(
+    hub: Fleet, capsys: Output, window: str, by: str, group: str
+) -> None:
     report = json.loads(printed(hub, capsys, "--json", "--window", window, "--by", by))
-    screen = hub.get("/v1/fleet", window=window, group=by)
+    screen = hub.get("/v1/fleet", window=window, group=group)
     used = [row for row in screen["rows"] if row["window"]["requests"]]
     assert {row["key"]: row["total_tokens"] for row in report["rows"]} == {
         row["label"]: row["window"]["tokens"] for row in used
@@ -51,6 +53,49 @@ def test_the_figures_are_those_of_the_screen(hub: Fleet, capsys: Output, window:
 def test_what_two_machines_have_is_counted_once_and_told(hub: Fleet, capsys: Output) -> None:
     assert main(["fleet", hub.server.url]) == 0
     assert "1 event was on more than one machine and is counted once." in capsys.readouterr().err
+
+
+def test_names_of_one_model_are_one_line_with_the_names_below_it(
+    hub: Fleet, tmp_path: Path, capsys: Output
+) -> None:
+    """An alias of ours too; by model, and for programs, the names stay as the tools give them."""
+    settings = tmp_path / ".config" / "openusage" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"models": {"lineages": {"my-alias": "claude-opus"}}}')
+    records = [
+        message("x", hub.now_us - HOUR_US, 7, model="gw/my-alias"),
+        message("y", hub.now_us - HOUR_US, 5, model="gpt-4o-2024-08-06"),
+    ]
+    hub.send(records, LAPTOP, after=2, machine="laptop")
+    text = printed(hub, capsys, "--window", "7d", "--by", "lineage", "--breakdown").splitlines()
+    names = [line.split()[0] for line in text[1 : text.index(next(x for x in text if x.startswith("─")))]]
+    assert names == ["claude-opus", "opus", "gw/my-alias", "gpt-4o", "gpt-4o-2024-08-06"]
+    for args in (("--by", "model"), ("--by", "machine", "-b")):
+        said = json.loads(printed(hub, capsys, "--json", "--window", "7d", *args))
+        rows = said["rows"] if "model" in args else said["totals"]["model_breakdown"]
+        assert {row["key"]: row["lineage"] for row in rows} == {
+            "opus": "claude-opus",
+            "gw/my-alias": "claude-opus",
+            "gpt-4o-2024-08-06": "gpt-4o",
+        }
+
+
+def test_what_no_account_is_known_to_pay_for_is_told_and_counted(hub: Fleet, capsys: Output) -> None:
+    owner = {"provider": "opencode", "account": "opencode"}
+    hub.send(
+        [message("x", hub.now_us - HOUR_US, 7, upstream="anthropic", **owner)], after=2, machine="laptop"
+    )
+    assert main(["fleet", hub.server.url, "--by", "provider", "--json"]) == 0
+    out, err = capsys.readouterr()
+    said = json.loads(out)
+    assert {row["key"] for row in said["rows"]} == {"claude_code", "opencode"}
+    assert [(u["provider"], u["upstream"], u["requests"], u["tokens"]) for u in said["unassigned"]] == [
+        ("opencode", "anthropic", 1, 17)
+    ]
+    assert (
+        "Unassigned: 1 request of OpenCode, answered by anthropic: no account is known to pay for that."
+        ' Set telemetry.provider_links {"anthropic": "claude_code"} to count them for Claude Code,'
+    ) in err
 
 
 def test_csv_has_a_line_a_machine(hub: Fleet, capsys: Output) -> None:

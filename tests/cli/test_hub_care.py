@@ -11,7 +11,7 @@ import pytest
 
 from openusage.cli.__main__ import main
 from openusage.hub import Role, TokenFile
-from openusage.hub.history import OWN
+from openusage.hub.opener import OWN
 from openusage.paths import Paths
 from openusage.store import Met, Run, Store
 from tests.cli.conftest import Calls

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ import pytest
 
 import openusage
 from openusage.cli.__main__ import main
+from openusage.cli.telemetry import daemon
+from openusage.store.schema import VERSION
 
 
 def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +33,23 @@ def run(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_the_version(args: list[str]) -> None:
     found = run(*args)
     assert (found.returncode, found.stdout, found.stderr) == (0, f"openusage {openusage.__version__}\n", "")
+
+
+def test_the_version_as_json_has_what_a_report_of_a_fault_needs() -> None:
+    found = run("version", "--json")
+    assert (found.returncode, found.stderr) == (0, "")
+    told = json.loads(found.stdout)
+    assert told.pop("prices")["version"].startswith("genai-prices/")
+    assert told == {
+        "version": openusage.__version__,
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "api_version": "v1",
+        "schema_version": VERSION,
+        "settings_version": 1,
+    }
 
 
 @pytest.mark.parametrize("args", [["--help"], ["-h"], ["help"]])
@@ -148,7 +169,7 @@ def test_completion_knows_commands_and_options() -> None:
     options = run(**asked | {"COMP_CWORD": "2"}, COMP_WORDS="openusage daily --br").stdout
     assert "plain,--breakdown" in options.splitlines()
     below = run(**asked | {"COMP_CWORD": "3"}, COMP_WORDS="openusage telemetry daemon ").stdout
-    assert below.splitlines() == ["plain,run", "plain,status"]
+    assert below.splitlines() == [f"plain,{name}" for name in sorted(daemon.commands)]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from pytest_httpserver import HTTPServer
 
 from openusage.client import DaemonClient, HistorySource, HubClient
 from openusage.daemon.config import Config
@@ -81,6 +84,7 @@ def a_daemon(folder: Path, records: list[Record]) -> Iterator[DaemonClient]:
         environ={},
         socket=folder / "d.sock",
         database=folder / "d.db",
+        spool=folder / "spool",
         machine="laptop",
         tz="UTC",
         offline=True,
@@ -173,8 +177,8 @@ def test_blocks_are_alike_and_add_up(both: Both, window: Window) -> None:
 
 @pytest.mark.parametrize("name", WINDOWS)
 def test_the_pane_is_that_of_a_fleet_of_one(both: Both, name: str) -> None:
-    for group in GROUPS:
-        ours, theirs = (s.pane(name, group, TZ).pane for s in (both.daemon, both.hub))
+    for group, where in ((g, w) for g in GROUPS for w in WHERE):
+        ours, theirs = (s.pane(name, group, TZ, where).pane for s in (both.daemon, both.hub))
         assert (ours.labels, ours.totals) == (theirs.labels, theirs.totals)
         assert (ours.accounts, ours.machines, ours.active) == (theirs.accounts, 1, 1)
         plain = [[msgspec.structs.replace(row, machine=None) for row in p.rows] for p in (ours, theirs)]
@@ -189,3 +193,71 @@ def test_what_cannot_be_understood_is_refused_in_words(both: Both) -> None:
             source.turns("claude_code", "s1", before="x")
         with pytest.raises(PeerRefused, match="Nowhere"):
             source.sessions(Window("1d"), tz="Nowhere/Land")
+
+
+ASKED = [
+    lambda s: s.sessions(Window("7d")),
+    lambda s: s.turns("claude_code", "s1"),
+    lambda s: s.blocks(Window("7d")),
+]
+
+
+@pytest.mark.parametrize("ask", [*ASKED, lambda s: s.usage(Window("7d"), (By.MODEL,))])
+@pytest.mark.parametrize(
+    ("capabilities", "said"), [(404, "keeps no history"), (200, "is an older hub and cannot tell this")]
+)
+def test_a_hub_without_these_calls_is_a_sentence(
+    httpserver: HTTPServer, ask: Callable[[HistorySource], object], capabilities: int, said: str
+) -> None:
+    httpserver.expect_request("/v1/capabilities").respond_with_data("{}", capabilities)
+    for path in ("/v1/sessions", "/v1/turns", "/v1/blocks", "/v1/usage"):
+        httpserver.expect_request(path).respond_with_data("404 page not found", 404)
+    with (
+        closing(
+            HubClient(httpserver.url_for("/"), token="", now=Clock().now, timeout_s=PATIENCE_S)
+        ) as client,
+        pytest.raises(PeerRefused, match=said) as refused,
+    ):
+        ask(client)
+    assert refused.value.status == 404
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("ask", [*ASKED, lambda s: s.pane("7d", By.MACHINE, "UTC")])
+def test_an_older_daemon_without_these_calls_is_a_sentence(
+    tmp_path: Path, ask: Callable[[HistorySource], object]
+) -> None:
+    with (
+        _older_daemon(tmp_path / "d.sock"),
+        closing(DaemonClient(tmp_path / "d.sock", now=Clock().now, timeout_s=PATIENCE_S)) as client,
+        pytest.raises(PeerRefused, match="is older than this program") as refused,
+    ):
+        ask(client)
+    assert refused.value.status == 404
+    assert "openusage telemetry daemon" in refused.value.hint
+
+
+class _OlderDaemon(BaseHTTPRequestHandler):
+    """Knows none of it."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(404)
+        self.send_header("Content-Length", "21")
+        self.end_headers()
+        self.wfile.write(b'{"error":"not found"}')
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass  # a Unix socket has no address to log
+
+
+@contextmanager
+def _older_daemon(path: Path) -> Iterator[None]:
+    with socketserver.ThreadingUnixStreamServer(str(path), _OlderDaemon) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join(PATIENCE_S)

@@ -28,7 +28,9 @@ def start(home: Path, tmp_path: Path) -> Iterator[Start]:
     """Call it to have a daemon that reads `home` and answers at `tmp_path/d.sock`."""
     running: list[tuple[Daemon, threading.Thread]] = []
 
-    def started(*, targets: tuple[Target, ...] = (), collect_s: float = 30.0) -> Daemon:
+    def started(
+        *, targets: tuple[Target, ...] = (), collect_s: float = 30.0, hidden: frozenset[str] = frozenset()
+    ) -> Daemon:
         store = Store.open(
             tmp_path / "d.db",
             machine=Machine("ab" * 16, "laptop"),
@@ -40,10 +42,12 @@ def start(home: Path, tmp_path: Path) -> Iterator[Start]:
             environ={},
             socket=tmp_path / "d.sock",
             database=tmp_path / "d.db",
+            spool=tmp_path / "hook-spool",
             machine="laptop",
             tz="UTC",
             collect_s=collect_s,
             targets=targets,
+            hidden=hidden,
             offline=True,
         )
         daemon = Daemon(config, store, [load(n) for n in names()], now=lambda: NOW)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -46,6 +46,7 @@ class Fake:
         self.fails = fails
         self.bytes_to_read = bytes_to_read
         self.yielded = 0
+        self.polled_us: list[int | None] = []
 
     def discover(self, env: Env) -> Iterator[Account]:
         yield Account(id=self.SPEC.id, provider=self.SPEC.id, roots=("/nowhere",))
@@ -63,6 +64,7 @@ class Fake:
             raise self.fails
 
     def poll(self, account: Account, env: Env) -> Iterator[Record]:
+        self.polled_us.append(env.polled_us)
         if self.fails is not None:
             raise self.fails
         yield from self.chunks[0].records
@@ -161,9 +163,68 @@ def test_progress_counts_over_all_providers(
 def test_polling_gathers_records_and_failures(store: Store, tmp_path: Path) -> None:
     refused = Fake("a", [], fails=AuthRequired("log in"))
     fine = Fake("b", [Chunk(records=[event("1", "b")])])
-    records, errors = collector(store, tmp_path, refused, fine).poll()
-    assert records == [event("1", "b")]
-    assert [e.message for e in errors] == ["log in"]
+    answers = collector(store, tmp_path, refused, fine).poll()
+    assert [(p.provider, p.records, p.error and p.error.message) for p in answers] == [
+        ("a", [], "log in"),
+        ("b", [event("1", "b")], None),
+    ]
+
+
+def test_a_poll_knows_until_when_it_is_stored_what_was_told(store: Store, tmp_path: Path) -> None:
+    """Not before it is stored, and not of an account that failed."""
+    fine, refused = Fake("a", [Chunk()]), Fake("b", [], fails=AuthRequired("log in"))
+    collects = collector(store, tmp_path, fine, refused)
+    collects.poll()
+    collects.kept(collects.poll())
+    collects.poll()
+    assert fine.polled_us == [None, None, NOW_US]
+    assert refused.polled_us == [None, None, None]
+
+
+def test_places_that_only_the_tools_own_file_tells_are_watched(store: Store, tmp_path: Path) -> None:
+    looks: list[str] = []
+
+    class Scattered(Fake):
+        def watched(self, account: Account) -> Iterator[str]:
+            looks.append(account.id)
+            yield "/elsewhere"
+
+    collects = collector(store, tmp_path, Scattered("a", [Chunk(records=[event("1", "a")])]))
+    [(_, account)] = collects.accounts()
+    assert (account.roots, account.flat_roots) == (("/nowhere",), ("/elsewhere",))
+    assert collects.run({"/somewhere/else"}).inserted == 0
+    assert collects.run({"/elsewhere/crush.db-wal"}).inserted == 1
+    assert looks == ["a"], "a burst does not look them up again"
+    collects.run()
+    assert looks == ["a", "a"]
+
+
+def test_only_those_are_polled_who_are_to_be_asked(store: Store, tmp_path: Path) -> None:
+    collects = collector(store, tmp_path, Fake("a", [Chunk()]), Fake("b", [Chunk()]))
+    assert [p.provider for p in collects.poll(lambda provider, account: provider == "b")] == ["b"]
+
+
+def test_only_the_first_read_of_an_account_is_planned(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan looks at every file. One that could not be read to its end is planned again."""
+    planned: list[str] = []
+    fine = Fake("a", [Chunk(records=[event("1", "a")])], bytes_to_read=5)
+    broken = Fake("b", [], bytes_to_read=5, fails=SourceUnavailable("no"))
+    for fake in (fine, broken):
+        monkeypatch.setattr(fake, "plan", _counting(planned, fake.SPEC.id))
+    collects = collector(store, tmp_path, fine, broken)
+    for _ in range(3):
+        collects.run()
+    assert planned == ["a", "b", "b", "b"]
+
+
+def _counting(planned: list[str], name: str) -> Callable[..., Plan]:
+    def plan(*_: object) -> Plan:
+        planned.append(name)
+        return Plan(files=1, bytes_to_read=5)
+
+    return plan
 
 
 def test_impossible_records_are_told_and_the_others_are_stored(store: Store, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from openusage.wire.events import UsageEvent
 from openusage.wire.local import DaemonStatus
 from openusage.wire.records import MAX_RECORDS, RecordBatch, RecordsReply
 from tests.daemon.conftest import NOW, Start
-from tests.support.homes import claude_line, write_claude
+from tests.support.homes import claude_line, write_claude, write_codex
 from tests.support.processes import until
 
 AT = "2026-11-22T10:00:00.000Z"
@@ -134,3 +134,18 @@ def test_a_back_fill_can_be_followed_and_holds_up_no_new_turn(
     until(lambda: daemon.status().exporters[0].records_state == "ok", "and it says so")
     (exporter,) = status(tmp_path).exporters
     assert (exporter.records_waiting, exporter.records_left_s) == (0, None)
+
+
+def test_an_account_that_is_switched_off_is_answered_to_screens_and_pushed_to_nobody(
+    start: Start, home: Path, tmp_path: Path, hub: Hub
+) -> None:
+    """So that a dashboard can switch it on again without a restart of the daemon."""
+    write_claude(home, claude_line("1", at=AT))
+    write_codex(home, at=AT)
+    start(targets=(hub.target(),), hidden=frozenset({"claude-code"}))
+    until(lambda: hub.pushes, "a push arrives")
+    pushed = msgspec.json.decode(hub.pushes[-1], type=PeerEnvelope)
+    assert [s.account_id for s in pushed.snapshots or [] if s] == ["codex-cli"]
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(tmp_path / "d.sock")), timeout=60) as client:
+        shown = client.post("http://x/v1/read-model", json={}).json()["snapshots"]
+    assert set(shown) == {"claude-code", "codex-cli"}

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 KILLS = 10
 STATE = ".local/state/openusage"
-CLEAN = ["machine-id", "openusage.db", "openusage.db.lock"]
+CLEAN = ["hook-spool", "machine-id", "openusage.db", "openusage.db.lock"]
 """What is left in the state folder of a daemon that ended in order."""
 CHILD_FROM_MB = 48
 """From here on a first read has a process of its own."""

@@ -15,7 +15,16 @@ import httpx
 
 from openusage.errors import StoreError
 from openusage.hub.history import History
-from openusage.hub.jobs import MOST_TOGETHER, MOST_WEIGHT, Job, Jobs
+from openusage.hub.jobs import (
+    CROWD,
+    CROWD_S,
+    GATHER_S,
+    MOST_TOGETHER,
+    MOST_WEIGHT,
+    SMALL_WEIGHT,
+    Job,
+    Jobs,
+)
 from openusage.store import Store
 from openusage.wire.rollups import Window
 from tests.hub.conftest import Clock
@@ -176,6 +185,17 @@ def test_a_transaction_takes_so_many_writes() -> None:
     jobs = jobs_of(*[0] * (MOST_TOGETHER + 1))
     assert gathered(jobs) == [0] * MOST_TOGETHER
     assert gathered(jobs) == [0]
+
+
+def test_writes_wait_longer_for_each_other_in_a_crowd_only() -> None:
+    jobs = jobs_of(*[1] * CROWD, 1)
+    jobs.pause_s = 0.0
+    assert gathered(jobs) == [1] * (CROWD + 1)
+    assert jobs.pause_s == CROWD_S
+    jobs = jobs_of(SMALL_WEIGHT + 1)
+    jobs.pause_s = float("inf")
+    assert gathered(jobs) == [SMALL_WEIGHT + 1]
+    assert jobs.pause_s == GATHER_S
 
 
 def test_the_end_is_not_overlooked() -> None:

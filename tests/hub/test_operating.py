@@ -1,4 +1,4 @@
-"""docs/operating.md, as it is copied: its proxies before a real hub, its rules and dashboard, its unit."""
+"""docs/operating.md, as it is copied: its proxies before a real hub, its rules and dashboard."""
 
 from __future__ import annotations
 
@@ -340,21 +340,6 @@ def test_the_dashboard_is_made_of_figures_that_there_are(metric_names: set[str])
 
 
 # -- the rest of the page --------------------------------------------------------------------------
-
-
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed here")
-    unit = tmp_path / "openusage-hub.service"
-    text = block(PAGE, "ini")
-    assert "/opt/openusage/bin/openusage hub --headless" in text
-    unit.write_text(text.replace("/opt/openusage/bin/openusage", "/bin/sh"))
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, timeout=60
-    )
-    if "Failed to" in done.stderr and str(unit) not in done.stderr:
-        pytest.skip(f"systemd-analyze does not work here: {done.stderr.splitlines()[0]}")
-    assert unit.name not in done.stderr, done.stderr
 
 
 def test_every_example_of_settings_is_one(tmp_path: Path) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openusage.client import HubClient
+from openusage.lineage import Lineages
 from openusage.read_model.pane import Crowd, Wanted, build, rank
 from openusage.wire.pane import GROUPS, WINDOWS
 from openusage.wire.rollups import By, Window
 from tests.hub.conftest import TOKEN, running
 from tests.hub.fleet import DESKTOP, LAPTOP, SERVER, Fleet, fleet
 from tests.hub.test_fleet import three_machines
-from tests.store.samples import DAY_US, HOUR_US, fact, message, open_store, reading
+from tests.store.samples import DAY_US, HOUR_US, fact, message, open_store, reading, tool
 
 GO_PUSH = Path(__file__).parent.parent / "fixtures" / "hub" / "push-latest.body.json"
 KEY = "f" * 64
@@ -98,7 +100,7 @@ def test_a_machine_has_state_top_model_and_its_nearest_limit(hub: Fleet) -> None
     pane = hub.get("/v1/fleet", window="7d")
     first, second, idle = pane["rows"]
     assert [r["label"] for r in pane["rows"]] == ["desktop", "laptop", "server"]
-    assert (first["machine"]["state"], first["top"]) == ("fresh", "opus")
+    assert (first["machine"]["state"], first["top"]) == ("fresh", "claude-opus")
     assert (first["limit"]["name"], first["limit"]["gauge"]["used_pct"]) == ("Codex", 20.0)
     assert second["limit"] == first["limit"]
     assert (idle["window"], idle["limit"]) == ({"cost_usd": 0.0, "tokens": 0, "requests": 0}, None)
@@ -119,7 +121,53 @@ def test_a_go_worker_stands_beside_machines_with_records(hub: Fleet) -> None:
     assert pane["totals"]["window"]["tokens"] == go["window"]["tokens"] + rows["laptop"]["window"]["tokens"]
     assert pane["snapshots"] == 2
     by_model = hub.get("/v1/fleet", window="30d", group="model")["rows"]
-    assert {r["label"] for r in by_model} > {"opus"}
+    assert {r["label"] for r in by_model} > {"claude-opus"}
+
+
+def test_a_model_is_one_row_with_all_its_names_and_can_be_asked_for_by_either(tmp_path: Path) -> None:
+    own = {"lineages": Lineages({"my-alias": "claude-opus-4-6"})}
+    with fleet(tmp_path / "hub.db", serves=own) as hub:
+        named = {
+            "claude-opus-4-6": 10,
+            "claude-4.6-opus-high-thinking": 300,
+            "us.anthropic.claude-opus-4-6-v1": 20,
+            "my-alias": 40,
+            "gpt-4o-2024-08-06": 5,
+        }
+        at_us = hub.now_us - HOUR_US
+        hub.send([message(name, at_us, tokens, model=name) for name, tokens in named.items()])
+        rows = hub.get("/v1/fleet", window="7d", group="model")["rows"]
+        assert [(r["label"], r["models"], r["window"]["requests"]) for r in rows] == [
+            ("claude-opus-4-6", sorted(named, key=lambda n: -named[n])[:4], 4),
+            ("gpt-4o", ["gpt-4o-2024-08-06"], 1),
+        ]
+        assert sum(rows[0]["tokens"]) == rows[0]["window"]["tokens"] == 370 + 4 * 10
+        for asked, requests in (("claude-opus-4-6", 4), ("my-alias", 1), ("nobody", 0)):
+            pane = hub.get("/v1/fleet", window="7d", group="model", model=asked)
+            assert pane["totals"]["window"]["requests"] == requests
+        [machine] = hub.get("/v1/fleet", window="7d")["rows"]
+        assert (machine["top"], machine["models"]) == ("claude-opus-4-6", [])
+        usage = hub.get("/v1/usage", window="7d", by="lineage")
+        assert {r["key"]["lineage"]: r["requests"] for r in usage["rows"]} == {
+            "claude-opus-4-6": 4,
+            "gpt-4o": 1,
+        }
+        both = hub.get("/v1/usage", window="7d", by="lineage,model")
+        assert {r["key"]["model"] for r in both["rows"]} == set(named)
+        assert both["totals"] == usage["totals"]
+
+
+def test_what_no_account_is_known_to_pay_for_is_told_until_the_hubs_settings_say_it(tmp_path: Path) -> None:
+    owner: dict[str, Any] = {"provider": "opencode", "account": "opencode", "upstream": "anthropic"}
+    for links, told in (({}, [("opencode", "anthropic", 2, 220)]), ({"anthropic": "claude_code"}, [])):
+        with fleet(tmp_path / f"{len(links)}.db", serves={"links": links}) as hub:
+            at_us = hub.now_us - HOUR_US
+            hub.send([message(n, at_us, **owner) for n in "ab"] + [message("c", at_us), tool("d", **owner)])
+            pane = hub.get("/v1/fleet", window="7d")
+            found = [(u["provider"], u["upstream"], u["requests"], u["tokens"]) for u in pane["unassigned"]]
+            assert found == told
+            assert hub.get("/v1/fleet", window="7d", provider="claude_code")["unassigned"] == []
+            assert pane["totals"]["window"]["requests"] == 3
 
 
 def test_an_unchanged_pane_is_not_sent_again(hub: Fleet) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from openusage.lineage.names import barest, forms, nearest
 from openusage.pricing import Match, PriceBook
-from openusage.pricing._names import barest, forms, nearest
 
 BOOK = PriceBook.load()
 NOW_US = 1_795_000_000_000_000
@@ -172,3 +172,16 @@ def test_of_several_versions_the_nearest_older_one_is_taken() -> None:
     assert nearest("acme-pro-2.8", known) == "acme-pro-2.1"
     assert nearest("acme-pro-1.5", known) == "acme-pro-2.1"
     assert nearest("acme-ultra-3.1", known) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("deepseek-v3", "deepseek-v4"),
+        ("mistral-medium", "mistral-small"),
+        ("nemotron-9b-v1", "nemotron-9b-v2"),
+    ],
+)
+def test_a_version_or_a_size_at_the_end_of_a_name_is_another_model(one: str, other: str) -> None:
+    """A price for one of them must not be that of the other."""
+    assert barest(one) != barest(other)

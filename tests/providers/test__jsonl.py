@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from openusage.errors import SourceUnavailable
 from openusage.providers import _jsonl
-from openusage.providers._jsonl import Block, FileState, blocks, is_continued, stat
+from openusage.providers._jsonl import Block, FileState, Mark, blocks, is_continued, stat
 
 small = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -99,6 +100,18 @@ def test_packed_files_are_read_by_unpacked_offsets(tmp_path: Path) -> None:
     path.write_bytes(zstandard.compress(b"one\ntwo\n") + zstandard.compress(b"three\n"))
     assert read(path) == ([b"one", b"two", b"three"], 14)
     assert read(path, 8) == ([b"three"], 14)
+
+
+def test_a_packed_file_goes_on_at_an_offset_beyond_its_size(tmp_path: Path) -> None:
+    """Its offsets are those of its content. It is written once: the same size and time is the same file."""
+    path = tmp_path / "a.jsonl.zst"
+    path.write_bytes(zstandard.compress(b"line\n" * 100))
+    state = stat(path)
+    assert state is not None
+    assert state.start(state.cursor(200, whole=False)) == 200 > state.size
+    assert state.start(state.cursor(500)) is None
+    assert state.start(msgspec.structs.replace(state.cursor(500), inode=state.inode + 1)) == 0
+    assert is_continued(path, 200, Mark(size=5, crc=1))
 
 
 def test_a_broken_archive_is_unavailable(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from openusage.providers import _jsonl, _walk
-from openusage.providers._contract import Env
+from openusage.providers._contract import Env, Plan
 
 
 def env(home: Path, **environ: str) -> Env:
@@ -105,3 +105,23 @@ def test_what_is_gone_is_told_but_not_while_the_whole_root_is_away(tmp_path: Pat
     assert _walk.gone(cursors, [], [str(root)], {a}) == [a]
     root.rename(tmp_path / "away")
     assert _walk.gone(cursors, [], [str(root)], None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "again"), [("a.jsonl", 3), ("server.log", 3), ("a.json", 8), ("a.jsonl.zst", 8)]
+)
+def test_of_a_log_what_was_appended_is_planned_and_of_anything_else_all(
+    tmp_path: Path, name: str, again: int
+) -> None:
+    path = tmp_path / name
+    path.write_text("12345")
+    before = _jsonl.stat(path)
+    assert before is not None
+    assert _walk.plan([before], {}) == Plan(files=1, bytes_to_read=5)
+    cursors = {str(path): before.cursor(5)}
+    assert _walk.plan([before], cursors) == Plan(files=0, bytes_to_read=0)
+    with path.open("a") as file:
+        file.write("678")
+    after = _jsonl.stat(path)
+    assert after is not None
+    assert _walk.plan([after], cursors) == Plan(files=1, bytes_to_read=again)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 
 from openusage.errors import SourceChanged
@@ -318,3 +319,16 @@ def test_where_the_registry_is_looked_for(home: Path) -> None:
     assert found() == []
     assert found(XDG_DATA_HOME=str(home / "xdg")) == [(str(home / "xdg/crush"),)]
     assert found(CRUSH_GLOBAL_DATA=str(home / "global")) == [(str(home / "global"),)]
+
+
+def test_the_folders_of_projects_are_watched_too(machine: Machine) -> None:
+    """Only the registry tells them; a project that was deleted is not watched, and no registry of its own."""
+    gone = machine.home / "work/gone"
+    machine.register({"path": str(machine.project)}, {"path": str(gone)})
+    [account] = crush.discover(Env(home=machine.home, environ=MappingProxyType({}), now=NOW))
+    folder = str(machine.project / ".crush")
+    assert list(crush.watched(account)) == [folder]
+    foreign = machine.project / ".crush/projects.json"
+    foreign.write_text(json.dumps({"projects": [{"path": str(machine.home)}]}))
+    with_watched = msgspec.structs.replace(account, flat_roots=(*account.flat_roots, folder))
+    assert crush.projects(with_watched) == crush.projects(account)

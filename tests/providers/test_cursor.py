@@ -129,9 +129,14 @@ class Machine:
                 self.cursors.update((c.path, c) for c in chunk.cursors)
         return new
 
-    def poll(self, http: httpx.Client, base: str) -> list[UsageEvent]:
+    def poll(self, http: httpx.Client, base: str, polled_us: int | None = None) -> list[UsageEvent]:
         env = Env(
-            home=self.home, environ=MappingProxyType({}), now=NOW, http=http, base_urls={"cursor": base}
+            home=self.home,
+            environ=MappingProxyType({}),
+            now=NOW,
+            http=http,
+            base_urls={"cursor": base},
+            polled_us=polled_us,
         )
         return self.take(r for account in cursor.discover(env) for r in cursor.poll(account, env))
 
@@ -499,6 +504,18 @@ def test_requests_come_page_by_page(
         machine.poll(http, httpserver.url_for("").rstrip("/"))
     assert len(machine.events(EventKind.MESSAGE)) == 4
     assert [body["page"] for body in asked] == [1, 2, 3]
+
+
+def test_requests_that_are_stored_are_asked_for_again_for_a_day_only(
+    machine: Machine, httpserver: HTTPServer
+) -> None:
+    machine.sign_in()
+    asked = serve(httpserver, row())
+    polled = NOW - dt.timedelta(minutes=5)
+    with httpx.Client() as http:
+        machine.poll(http, httpserver.url_for("").rstrip("/"), round(polled.timestamp() * 1e6))
+    since = polled - dt.timedelta(days=1)
+    assert asked[0]["startDate"] == str(round(since.timestamp() * 1000))
 
 
 def test_a_refused_login_is_told_without_it(machine: Machine, httpserver: HTTPServer) -> None:

@@ -30,9 +30,15 @@ def documents(name: str, home: Path) -> list[Path]:
     provider = providers.load(name)
     cursors: dict[str, FileCursor] = {}
     read(provider, home, cursors)
-    roots = [Path(root) for a in provider.discover(env_of(home)) for root in a.roots]
+    accounts = list(provider.discover(env_of(home)))
+    roots = [Path(root) for a in accounts for root in a.roots]
+    # Of a flat root, what lies in it are the tool's settings; a document has a folder of its own.
+    flat = [Path(root) for a in accounts for root in a.flat_roots]
     return sorted(
-        Path(p) for p in cursors if p.endswith(".json") and any(Path(p).is_relative_to(r) for r in roots)
+        path
+        for path in map(Path, cursors)
+        if path.suffix == ".json"
+        and (any(path.is_relative_to(r) for r in roots) or path.parent.parent in flat)
     )
 
 

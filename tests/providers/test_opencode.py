@@ -19,13 +19,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
+from openusage.providers import _opencode_messages as messages
 from openusage.providers import opencode
 from openusage.providers._contract import Env, Problem
+from openusage.providers._opencode_messages import Session, tool_name
 from openusage.providers._touched import file_key
-from openusage.providers.opencode import _messages as messages
-from openusage.providers.opencode._messages import Session, tool_name
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import (
+    Account,
     AccountFact,
     EventKind,
     Outcome,
@@ -42,6 +43,7 @@ T = 1772445600_000
 """2026-03-02 10:00:00, in milliseconds."""
 US = T * 1000
 Json = dict[str, Any]
+ACCOUNT = Account(id="opencode", provider="opencode")
 SES = Session("ses_1", "/home/ann/shop", None, US)
 
 
@@ -82,7 +84,7 @@ def parsed(
     found = messages.message_of(json.dumps(message).encode(), role)
     assert found is not None
     pieces = [messages.part_of(json.dumps(p).encode()) for p in parts]
-    return list(messages.events("opencode", found, session, [p for p in pieces if p], final=final))
+    return list(messages.events(ACCOUNT, found, session, [p for p in pieces if p], final=final))
 
 
 def answers(*args: Any, **kwargs: Any) -> list[tuple[TokenCounts, int | None]]:
@@ -221,7 +223,7 @@ def test_an_answer_of_2_x_is_one_step_with_its_calls_inside() -> None:
     }
     found = messages.message_of(json.dumps(message).encode(), "assistant")
     assert found is not None
-    answer_, tool = messages.events("opencode", found, SES, found.content or [], final=False)
+    answer_, tool = messages.events(ACCOUNT, found, SES, found.content or [], final=False)
     old_answer, old_tool = parsed(
         answer(tokens(5, 5), 0.5), call("write", {"filePath": "a.ts", "content": "a\nb"})
     )
@@ -548,3 +550,68 @@ def test_a_refusal_is_told_without_the_key(
     with httpx.Client() as http, pytest.raises(error) as told:
         poll(home, http, httpserver.url_for(""), OPENCODE_API_KEY="made-up")
     assert "made-up" not in str(told.value)
+
+
+# --- the plugin ------------------------------------------------------------------------------------------
+
+
+def hooked(payload: Any) -> list[Any]:
+    return opencode.parse_hook(json.dumps(payload).encode(), "opencode", US + 9_000_000)
+
+
+def told(part: Json, **more: Any) -> Json:
+    """As our plugin tells it: a message that still goes on, and what of it has ended."""
+    message = answer(None, at=T, sessionID="ses_1", id="msg_1") | more
+    message["time"] = {"created": T}
+    return {"openusage": 1, "message": message, "part": part}
+
+
+def test_a_step_of_the_plugin_is_the_same_event_as_the_databases() -> None:
+    used, cost = tokens(100, 20, 3, 4, 500), 0.02
+    [event] = hooked(told(step(used, cost)))
+    [logged] = [e for e in parsed(answer(used, cost), step(used, cost)) if e.kind is EventKind.MESSAGE]
+    assert event.event_key == logged.event_key
+    assert merge(event, logged) == logged == merge(logged, event)
+
+
+def test_a_tool_call_of_the_plugin_is_the_databases_which_knows_more_of_it() -> None:
+    """The plugin sends no input, so neither language nor lines; the sub-agent is the database's, too."""
+    ended = call("edit", {"filePath": "/home/ann/shop/a.py", "oldString": "a", "newString": "b\nc"})
+    sub_agent = Session("ses_1", "/home/ann/shop", "ses_0", US)
+    [logged] = [e for e in parsed(answer(tokens(0, 0)), ended, session=sub_agent) if e.kind is EventKind.TOOL]
+    state = {key: value for key, value in ended["state"].items() if key != "input"}
+    [event] = hooked(told(ended | {"state": state}))
+    assert (event.tool, event.outcome, event.language) == ("edit", Outcome.OK, None)
+    assert merge(event, logged) == logged == merge(logged, event)
+    assert (logged.language, logged.agent) == ("python", "build")
+
+
+def test_a_message_that_is_told_to_be_complete_beside_a_tool_call_counts_nothing() -> None:
+    payload = told(call("bash", {}), tokens=tokens(5, 5), cost=1.0)
+    payload["message"]["time"]["completed"] = T + 1
+    assert [e.kind for e in hooked(payload)] == [EventKind.TOOL]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"event": {"type": "message.updated", "properties": {"info": answer(tokens(1, 1))}}},
+        {"hook": "chat.message", "input": {"sessionID": "s", "messageID": "m"}, "timestamp": T},
+        {"hook": "tool.execute.after", "input": {"tool": "bash", "callID": "call_1"}},
+        {"openusage": 1, "message": [], "part": "x"},
+        told({"type": "text", "text": "hunter2"}),
+        told({"type": "step-finish"}),
+    ],
+)
+def test_what_says_only_that_something_happened_is_no_record(payload: Json) -> None:
+    assert hooked(payload) == []
+
+
+def test_a_tool_call_of_the_go_programs_plugin_is_the_databases() -> None:
+    given = {"tool": "github_list_issues", "sessionID": "ses_1", "callID": "toolu_0123456789abcdef"}
+    [event] = hooked({"hook": "tool.execute.after", "timestamp": T, "input": given, "output": {"title": "x"}})
+    ended = call("github_list_issues", {})
+    [logged] = [e for e in parsed(answer(tokens(0, 0)), ended) if e.kind is EventKind.TOOL]
+    assert event.event_key == logged.event_key
+    assert (event.at_us, event.tool) == (US, "mcp__github__list_issues")

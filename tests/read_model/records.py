@@ -71,10 +71,9 @@ def snapshot_of(
     now: dt.datetime = NOW,
     provider: str = "claude_code",
     account: str = "claude-code",
-    links: dict[str, str] | None = None,
 ) -> UsageSnapshot:
     store = FakeStore(events, readings, facts)
-    return build(store, provider, account, window=window(shown, now, BERLIN), now=now, tz=BERLIN, links=links)
+    return build(store, provider, account, window=window(shown, now, BERLIN), now=now, tz=BERLIN)
 
 
 def used(snapshot: UsageSnapshot, *keys: str) -> list[float | None]:

@@ -186,9 +186,8 @@ def test_the_only_client_has_not_the_sessions_of_messages_that_name_none() -> No
 def test_projects_and_the_vendors_that_answered() -> None:
     snapshot = snapshot_of(
         message("2026-11-22T07:00", TokenCounts(1, 2), project="api-server", upstream="anthropic"),
-        message("2026-11-18T07:00", TokenCounts(10, 20), project="api-server", upstream="some-source"),
+        message("2026-11-18T07:00", TokenCounts(10, 20), project="api-server", upstream="openrouter"),
         message("2026-11-18T07:00", project="notes"),
-        links={"some-source": "openrouter"},
     )
     assert used(snapshot, "project_api_server_requests", "project_api_server_requests_today") == [2, 1]
     assert used(snapshot, "project_notes_requests", "project_notes_requests_today") == [1, None]
@@ -298,3 +297,19 @@ def test_names_that_a_slug_cannot_show_travel_beside_it() -> None:
         message("2026-11-22T07:00", project="проект", client="cli"), tool("2026-11-22T07:00", "TodoWrite")
     )
     assert snapshot.attributes["raw_names"] == '{"project_unknown":"проект","tool_todowrite":"TodoWrite"}'
+
+
+def test_a_model_row_keeps_its_raw_name_and_says_which_model_it_means() -> None:
+    snapshot = snapshot_of(
+        message("2026-11-22T07:00", model="claude-4.6-opus-high-thinking"),
+        message("2026-11-22T07:00", model="claude-opus-4-6"),
+        message("2026-11-22T07:00", model="house-model"),
+    )
+    assert {
+        m.raw_model_id: (m.canonical_lineage_id, m.canonical_vendor, m.confidence, m.reason)
+        for m in snapshot.model_usage
+    } == {
+        "claude-4.6-opus-high-thinking": ("claude-opus-4-6", "anthropic", 0.9, "normalised"),
+        "claude-opus-4-6": ("claude-opus-4-6", "anthropic", 1.0, "exact"),
+        "house-model": ("house-model", "", 0.0, "unknown"),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openusage.reports import grouped
+from openusage.reports.table import ModelNames
 from openusage.wire.rollups import By, Rollup
 
 
@@ -50,3 +51,49 @@ def test_an_empty_answer_is_an_empty_table() -> None:
     table = grouped.build([], by=By.PROJECT, timezone="UTC", breakdown=True)
     assert table.rows == []
     assert table.totals.total_tokens == 0
+
+
+MEANT = {"gpt-4o-2024-08-06": "gpt-4o", "azure/gpt-4o": "gpt-4o"}
+
+
+def meant(name: str) -> str:
+    return MEANT.get(name, name)
+
+
+def test_names_of_one_model_are_one_part_for_people() -> None:
+    rows = [row("build", name, 1, 5) for name in ("gpt-4o-2024-08-06", "azure/gpt-4o", "haiku")]
+    table = grouped.build(
+        rows, by=By.MACHINE, timezone="UTC", breakdown=True, names=ModelNames(meant, raw=False)
+    )
+    [line] = table.rows
+    assert line.models == ["gpt-4o", "haiku"]
+    assert [(part.key, part.output, part.lineage) for part in line.breakdown] == [
+        ("gpt-4o", 10, ""),
+        ("haiku", 5, ""),
+    ]
+
+
+def test_programs_get_the_names_of_the_tools_and_what_is_meant() -> None:
+    rows = [row("build", name, 1, 5) for name in ("gpt-4o-2024-08-06", "azure/gpt-4o")]
+    table = grouped.build(rows, by=By.MACHINE, timezone="UTC", breakdown=True, names=ModelNames(meant))
+    assert table.rows[0].models == ["azure/gpt-4o", "gpt-4o-2024-08-06"]
+    assert [(part.key, part.lineage) for part in table.rows[0].breakdown] == [
+        ("azure/gpt-4o", "gpt-4o"),
+        ("gpt-4o-2024-08-06", "gpt-4o"),
+    ]
+    [first, _] = grouped.build(rows, by=By.MODEL, timezone="UTC", names=ModelNames(meant)).rows
+    assert (first.key, first.lineage) == ("azure/gpt-4o", "gpt-4o")
+
+
+def test_a_lineage_is_broken_down_by_the_names_of_the_tools() -> None:
+    rows = [
+        Rollup(
+            key={"lineage": "gpt-4o", "model": name, "provider": "codex"}, events=1, output=5, cost_nano=cost
+        )
+        for name, cost in (("gpt-4o-2024-08-06", 1), ("azure/gpt-4o", 9))
+    ]
+    names = ModelNames(meant, raw=False)
+    table = grouped.build(rows, by=By.LINEAGE, timezone="UTC", breakdown=True, names=names)
+    [line] = table.rows
+    assert (line.key, line.output) == ("gpt-4o", 10)
+    assert [part.key for part in line.breakdown] == ["azure/gpt-4o", "gpt-4o-2024-08-06"]

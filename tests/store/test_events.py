@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from openusage.wire.events import Record, Scope, TokenCounts, UsageEvent
 from openusage.wire.rollups import By, Filter, Window
 from tests.store.samples import (
     ALL,
+    LAPTOP,
     NOW_US,
     Name,
     Price,
@@ -280,3 +283,29 @@ def test_keys_are_sixteen_bytes(store: Store) -> None:
         provider="p", account="a", at_us=NOW_US, kind=message("a").kind, event_key=key("a")[:8]
     )
     assert store.add([short]).refused == 1
+
+
+def test_what_a_resumed_session_repeats_is_counted_and_told_however_often_it_is_read(store: Store) -> None:
+    """In one batch or in two, in any order; not what is read again, grows, or another machine has."""
+    owner = (LAPTOP.id, "claude_code", "claude-code")
+    first, grown = message("a", output=5, session="s1"), message("a", output=50, session="s1")
+    copy, other = message("a", output=5, session="s2"), message("b", session="s1")
+    store.add([first, other])
+    store.add([first, grown, message("c", session=None), message("c", session="s3")])
+    store.add([copy], machine="zz" * 16)
+    assert store.repeated() == {}
+    for _ in range(2):
+        store.add([copy])
+        assert store.repeated() == {owner: 1}
+    store.add([message("d", session="s2"), message("d", session="s1"), message("e", session="s1")])
+    assert store.repeated() == {owner: 2}
+    assert store.usage(Window("all"))[0].events == 5
+
+
+def test_which_events_are_repeated_is_kept_when_they_change(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    with contextlib.closing(open_store(path)) as store:
+        store.add([message("a", output=5, session="s1"), message("a", output=5, session="s2")])
+        store.add([message("a", output=90, session="s1")])
+    with contextlib.closing(Store.open_readonly(path)) as reader:
+        assert list(reader.repeated().values()) == [1]

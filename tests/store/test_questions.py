@@ -212,7 +212,7 @@ def test_what_each_machine_said_is_one_question(store: Store) -> None:
         [reading(NOW_US + 5, 20.0), reading(NOW_US, 1.0, scope=Scope.MACHINE, key="load")], machine="m2"
     )
     store.add([fact("free", NOW_US - 1)], machine="m2")
-    said = store.told()
+    upto, said = store.told()
     assert sorted(said) == ["m-laptop", "m2"]
     assert [f.value for f in said["m-laptop"].facts] == ["max"]
     assert [r.used for r in said["m-laptop"].readings] == [15.0]
@@ -221,3 +221,9 @@ def test_what_each_machine_said_is_one_question(store: Store) -> None:
     for machine, told in said.items():
         where = Filter(machines=(machine,))
         assert (told.facts, told.readings) == (store.facts(where), store.readings(where))
+    assert store.told(upto) == (upto, {})
+    store.add([reading(NOW_US + 9, 16.0), fact("max", NOW_US + 1)])
+    later, news = store.told(upto)
+    assert later > upto
+    assert [r.used for r in news.pop("m-laptop").readings] == [16.0]
+    assert not news

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.certificates import Authority
 from tests.support.homes import write_settings
 from tests.support.processes import PATIENCE_S, Process, until
 from tools.ports import free_port
@@ -88,11 +90,30 @@ class Hub:
         count: int = self.get(f"/v1/usage?{query}")["totals"]["requests"]
         return count
 
+    def _context(self) -> ssl.SSLContext | None:
+        return None
+
     def _request(self, method: str, path: str, body: bytes | None) -> Any:
         request = urllib.request.Request(self.url + path, data=body, method=method)
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
-        return urllib.request.urlopen(request, timeout=PATIENCE_S)
+        return urllib.request.urlopen(request, timeout=PATIENCE_S, context=self._context())
+
+
+class TlsHub(Hub):
+    """The same, speaking HTTPS with a certificate of this authority."""
+
+    def __init__(self, home: Path, authority: Authority, *args: str, token: str = TOKEN) -> None:
+        self.authority = authority
+        pair = authority.issue()
+        super().__init__(home, "--tls-cert", str(pair.cert), "--tls-key", str(pair.key), *args, token=token)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def _context(self) -> ssl.SSLContext:
+        return self.authority.context
 
 
 def worker(folder: Path, name: str, url: str, **settings: Any) -> Path:

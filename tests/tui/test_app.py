@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from textual import events
-from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input
 
 from openusage.client import Frame
-from openusage.errors import PeerRefused, PeerUnreachable
-from openusage.tui.app import DashboardApp
-from openusage.tui.canvas import Lines, Page, Wall
+from openusage.errors import PeerRefused, PeerUnreachable, SettingsError
+from openusage.settings import Change, Dashboard, DashboardProvider, Settings
+from openusage.tui.canvas import Lines, Page
 from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.frame import HelpScreen
 from openusage.tui.screens import OverviewScreen
+from openusage.tui.views.wall import Wall
 from openusage.wire.sections import Sections
+from tests.tui.pilots import KeptSettings, app_for, running, screen_text, until
 from tests.tui.sample import CLAUDE, CODEX, FLEET, LOCAL, NOW, FakeSource, key_of, later, on
 
-
-def app_for(source: FakeSource, **options: object) -> DashboardApp:
-    given: dict[str, object] = {"now": lambda: NOW, "tz": dt.UTC, "decode": source.decode, "refresh_s": 60}
-    return DashboardApp(source, **(given | options))  # type: ignore[arg-type]
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Wait until it is so; the test's time limit ends what never comes."""
-    while not condition():
-        await pilot.pause(0.005)
-    await pilot.pause()
-
-
-@asynccontextmanager
-async def running(
-    source: FakeSource, size: tuple[int, int] = (120, 40), **options: object
-) -> AsyncIterator[tuple[DashboardApp, Pilot[None]]]:
-    """The app after its first answer."""
-    app = app_for(source, **options)
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.board.frame is not None or app.board.error is not None)
-        yield app, pilot
-
-
-def screen_text(app: DashboardApp) -> str:
-    """The screen as characters."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+HIDDEN_COSTS = Settings(dashboard=Dashboard(hide_costs=True))
 
 
 async def test_the_first_answer_is_on_the_screen() -> None:
@@ -113,13 +85,13 @@ async def test_an_account_that_vanishes_while_it_is_open_is_said() -> None:
 
 async def test_w_asks_the_source_for_the_next_window_and_saves_it() -> None:
     source = FakeSource(LOCAL)
-    saved: list[str] = []
-    async with running(source, save_window=saved.append) as (app, pilot):
+    kept = KeptSettings()
+    async with running(source, save=kept.save) as (app, pilot):
         await pilot.press("w")
         await until(pilot, lambda: "all" in source.windows)
         await pilot.press("w")
         await until(pilot, lambda: "1d" in source.windows)
-        assert saved == ["all", "1d"]
+        assert [s.data.time_window for s in kept.saved] == ["all", "1d"]
         assert "[1d]" in screen_text(app)
 
 
@@ -132,21 +104,52 @@ async def test_on_a_hub_w_says_that_the_machines_chose() -> None:
         assert set(source.windows) == {"30d"}
 
 
-async def test_c_goes_through_auto_hide_show() -> None:
-    async with running(FakeSource([CODEX, CLAUDE])) as (app, pilot):
+async def test_c_takes_one_account_through_auto_hide_show_and_saves_it() -> None:
+    kept = KeptSettings()
+    async with running(FakeSource([CODEX, CLAUDE]), save=kept.save) as (app, pilot):
         assert "Costs hidden" in screen_text(app)
         await pilot.press("c")
         await pilot.pause()
-        assert "$" not in screen_text(app)
+        assert "Costs hidden" not in screen_text(app)
+        assert "costs: hide" in screen_text(app)
+        assert "$161.75" not in screen_text(app)
+        assert "$402.77" in screen_text(app)  # the other account's
         await pilot.press("c")
         await pilot.pause()
         assert "$161.75" in screen_text(app)
         assert "costs: show" in screen_text(app)
+        await pilot.press("c")
+        await pilot.pause()
+        assert "Costs hidden" in screen_text(app)
+        providers = [s.dashboard.providers for s in kept.saved]
+        assert [[(p.account_id, p.hide_costs) for p in saved] for saved in providers] == [
+            [("codex-cli", hidden), ("claude-code", None)] for hidden in (True, False, None)
+        ]
 
 
 async def test_a_setting_hides_costs_from_the_start() -> None:
-    async with running(FakeSource(LOCAL), hide_costs=True) as (app, _):
+    async with running(FakeSource(LOCAL), settings=HIDDEN_COSTS) as (app, _):
         assert "$18.20" not in screen_text(app)
+
+
+async def test_an_account_can_show_its_costs_though_all_others_hide_theirs() -> None:
+    providers = [DashboardProvider(account_id="claude-code", hide_costs=False)]
+    settings = Settings(dashboard=Dashboard(hide_costs=True, providers=providers))
+    async with running(FakeSource(LOCAL), settings=settings) as (app, _):
+        assert "$402.77" in screen_text(app)
+        assert "$16.53" not in screen_text(app)
+
+
+async def test_what_cannot_be_saved_is_said_and_not_shown_as_if_it_were() -> None:
+    def refuse(change: Change) -> Settings:
+        raise SettingsError("~/.config/openusage/settings.json: cannot be written: Permission denied")
+
+    async with running(FakeSource(LOCAL), save=refuse) as (app, pilot):
+        await pilot.press("v")
+        await pilot.pause()
+        flat = " ".join(screen_text(app).split())
+        assert "Not saved: ~/.config/openusage/settings.json: cannot be written" in flat
+        assert app.settings.dashboard.view == "grid"
 
 
 async def test_the_filter_narrows_while_typing_enter_keeps_escape_clears() -> None:
@@ -346,10 +349,10 @@ async def test_a_terminal_that_is_too_small_says_so_and_comes_back() -> None:
 
 
 async def test_nothing_found_shows_the_callers_words() -> None:
-    text = "No coding tool found on this machine. Looked for 22 tools.\nTo look around: make demo"
+    text = "No coding tool found on this machine. Looked for 22 tools.\nTo look around: `openusage demo`."
     async with running(FakeSource([]), empty_text=text) as (app, _):
         assert "No coding tool found on this machine. Looked for 22 tools." in screen_text(app)
-        assert "To look around: make demo" in screen_text(app)
+        assert "To look around: `openusage demo`." in screen_text(app)
 
 
 async def test_the_first_read_is_told_while_nothing_is_known() -> None:
@@ -389,8 +392,10 @@ async def test_the_light_theme_is_light() -> None:
 async def test_the_command_palette_offers_what_the_keys_do() -> None:
     async with running(FakeSource(LOCAL)) as (app, _):
         names = {command.title for command in app.get_system_commands(app.screen)}
-        keys = {"Window", "Costs", "Refresh", "Dark or light", "Help", "Analytics", "Open", "Filter", "Quit"}
-        assert names == keys
+        assert names == {
+            *("Window", "Costs", "Refresh", "Theme", "Settings", "Help", "Quit"),
+            *("Open", "Filter", "View", "Analytics"),
+        }
 
 
 async def test_names_from_outside_reach_no_terminal_as_commands() -> None:
@@ -423,7 +428,7 @@ async def test_the_days_stand_below_the_tiles_when_there_is_room_for_them() -> N
 
 
 async def test_hidden_costs_leave_no_money_below_the_tiles() -> None:
-    async with running(FakeSource(LOCAL), size=(200, 60), hide_costs=True) as (app, _):
+    async with running(FakeSource(LOCAL), size=(200, 60), settings=HIDDEN_COSTS) as (app, _):
         assert "TOKENS BY DAY" in screen_text(app)
         assert "$" not in screen_text(app).replace("$7.02 left", "").replace("$12.98 used  of $20.00", "")
 
@@ -499,3 +504,34 @@ async def test_a_first_read_is_looked_at_more_often() -> None:
     source = FakeSource([], notes=["Reading history: 1 MB of 2 MB"])
     async with running(source, refresh_s=60) as (_, pilot):
         await until(pilot, lambda: len(source.windows) >= 3)
+
+
+async def test_what_is_waited_for_is_said_until_the_first_answer() -> None:
+    source = FakeSource(LOCAL)
+    release = threading.Event()
+    answer = source.fetch
+
+    def slow(window: str) -> Frame:
+        release.wait(60)
+        return answer(window)
+
+    source.fetch = slow  # type: ignore[method-assign]
+    app = app_for(source, waiting_text="Starting the daemon …")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Starting the daemon …" in screen_text(app))
+        release.set()
+        await until(pilot, lambda: "Claude Code" in screen_text(app))
+        assert "Starting the daemon" not in screen_text(app)
+
+
+async def test_t_goes_through_the_themes_and_remembers_the_last() -> None:
+    kept = KeptSettings()
+    async with running(FakeSource(LOCAL), save=kept.save) as (app, pilot):
+        names = list(app.schemes.names)
+        for _ in names:
+            await pilot.press("t")
+        assert [s.theme for s in kept.saved] == [*names[1:], names[0]]
+    async with running(FakeSource(LOCAL), settings=Settings(theme=names[1])) as (again, _):
+        assert again.theme == names[1]
+    async with running(FakeSource(LOCAL), settings=Settings(theme="Nobody's")) as (other, _):
+        assert other.theme == names[0]

@@ -9,6 +9,7 @@ import pytest
 
 from openusage.client import Frame
 from openusage.errors import PeerRefused, PeerUnreachable
+from openusage.settings import DashboardProvider
 from openusage.tui.board import Account, Board, Decoder, Outcome, Scope, matches
 from openusage.wire.rollups import By
 from openusage.wire.sections import Sections
@@ -135,6 +136,10 @@ def test_the_selection_survives_a_refresh_and_a_filter() -> None:
         (Scope(by=By.PROVIDER, label="Claude Code", key="claude_code"), {"claude_code"}),
         (Scope(by=By.ACCOUNT, label="personal", key="personal"), {"claude_code"}),
         (Scope(by=By.MODEL, label="gemini-3-pro", key="gemini-3-pro"), {"gemini_cli"}),
+        (
+            Scope(by=By.MODEL, label="gemini-3", key="gemini-3", models=("gemini-3-pro", "x")),
+            {"gemini_cli"},
+        ),
         (Scope(by=By.PROJECT, label="api", key="api"), {"codex"}),
         (Scope(by=By.CLIENT, label="vscode", key="vscode"), {"claude_code"}),
         (
@@ -218,3 +223,56 @@ def test_the_answer_to_a_key_goes_away_by_itself() -> None:
     found.say("Each machine chose its own window.", NOW)
     assert found.notes(later(seconds=7)) == ["Each machine chose its own window."]
     assert found.notes(later(seconds=9)) == []
+
+
+def shown(found: Board) -> list[str]:
+    return [a.key for a in found.visible()]
+
+
+def test_accounts_stand_in_the_order_of_the_settings_and_the_others_behind_them() -> None:
+    found = board()
+    found.arrange([DashboardProvider(account_id="openrouter"), DashboardProvider(account_id="nobody")])
+    keys = [key_of(a) for a in LOCAL]
+    assert shown(found) == [keys[3], *keys[:3]]
+    found.arrange([])
+    assert shown(found) == keys
+
+
+def test_accounts_that_are_switched_off_are_not_shown_and_stay_known() -> None:
+    found = board()
+    found.arrange([DashboardProvider(account_id=a.account_id, enabled=False) for a in LOCAL[:3]])
+    assert shown(found) == [key_of(LOCAL[3])]
+    assert len(found.accounts) == 4
+    found.arrange([DashboardProvider(account_id=a.account_id, enabled=False) for a in LOCAL])
+    assert found.nothing(NOW, dt.UTC) == [
+        "All accounts are switched off.",
+        "Press , to switch them on in the settings.",
+    ]
+
+
+def test_an_answer_that_says_nothing_new_is_told_apart() -> None:
+    found = board()
+    again = Outcome(window="30d", frame=found.frame, accounts=list(found.accounts))
+    assert not found.take(again, NOW)
+    assert found.take(Outcome(window="30d", error=PeerUnreachable("x")), NOW)
+    assert found.take(again, NOW)  # the error is gone
+    assert not found.take(again, NOW)
+    assert found.frame is not None
+    noted = msgspec.structs.replace(again, frame=msgspec.structs.replace(found.frame, notes=["new"]))
+    assert found.take(noted, NOW)
+    assert not found.take(noted, NOW)
+    fewer = msgspec.structs.replace(again, accounts=again.accounts[:2])
+    assert found.take(fewer, NOW)
+    nobody = msgspec.structs.replace(again, accounts=[])
+    assert found.take(nobody, NOW)
+    assert found.take(nobody, NOW)  # what stands there instead of tiles may be another sentence
+
+
+def test_what_is_waited_for_can_be_said() -> None:
+    found = Board(label="this machine", is_hub=False, window="30d", empty_text="")
+    found.waiting = "Starting the daemon …"
+    assert found.nothing(NOW, dt.UTC) == found.nothing_of_fleet(NOW, dt.UTC) == ["Starting the daemon …"]
+
+
+def test_a_brief_status_leaves_out_how_many() -> None:
+    assert board(FLEET, hub=True).status(NOW, dt.UTC, brief=True) == "hub http://hub.lan:9190 · 4 s ago"

@@ -9,7 +9,7 @@ from openusage.tui.poller import HINT_GAP_S
 from openusage.wire.stream import StreamEvent, UsageChanged
 from tests.tui.fleet.sample import FakeFleet, pane, row
 from tests.tui.fleet.test_screen import until
-from tests.tui.test_app import app_for, screen_text
+from tests.tui.pilots import app_for, screen_text
 
 
 class FakeChanges:

@@ -8,9 +8,23 @@ import msgspec
 import pytest
 
 from openusage.tui import overview
+from openusage.tui.board import Account
 from openusage.tui.view import Costs
 from openusage.wire.sections import Gauge, Sections, Totals
-from tests.tui.sample import BROKEN, CLAUDE, CODEX, FLEET, GEMINI, LOCAL, NOW, VIEW, later, on
+from tests.tui.sample import (
+    BROKEN,
+    CLAUDE,
+    CODEX,
+    FLEET,
+    GEMINI,
+    LOCAL,
+    NOW,
+    VIEW,
+    key_of,
+    later,
+    on,
+    snapshot,
+)
 
 
 def text(accounts: list[Sections], width: int, rows: int) -> str:
@@ -26,7 +40,7 @@ def test_a_fleet_at_120() -> None:
   TODAY                LAST 30 DAYS          BURN NOW          NEAREST LIMIT  Gemini CLI, 1 d pro, home
   $38.76               $824.03               $4.80/h           ██████████████████████████████████████▊┤  97 %
   15.6M tokens         489.9M tokens         4 of 7 live       full in 35 m, resets in 5 h
-  2 flat plans not in the costs, c shows them · 12 requests unpriced"""
+  2 flat plans not in the costs, c on a tile shows it · 12 requests unpriced"""
     )
 
 
@@ -132,3 +146,16 @@ def test_tokens_are_compared_where_tokens_are_shown() -> None:
     days = [(date, 1e6 * value) for date, value in daily(15, 1.0, 1.5)]
     flat = on(CODEX, "a", daily_tokens=days, totals=Totals(window="7d", window_tokens=9e6))
     assert "9.0M tokens  ▲ 50 %" in text([flat], 120, 3)
+
+
+def test_sums_are_worked_out_once_for_the_same_accounts_and_seconds() -> None:
+    accounts = [Account(key_of(a), snapshot(a), a) for a in LOCAL]
+    sums = overview.Sums()
+    first = sums.of(accounts, VIEW)
+    assert first == overview.summed(LOCAL, VIEW)
+    assert sums.of(accounts, VIEW) is first
+    assert sums.of(list(accounts), VIEW) is not first
+    hidden = msgspec.structs.replace(VIEW, costs=Costs.HIDE)
+    assert sums.of(accounts, hidden).today_usd is None
+    old = msgspec.structs.replace(VIEW, now=later(minutes=10))
+    assert sums.of(accounts, old).live == 0

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from openusage.settings import Dashboard, Settings
 from openusage.tui.app import DashboardApp
 from tests.tui.fleet.sample import FakeFleet, pane
 from tests.tui.sample import FLEET, LOCAL, NOW, FakeSource
@@ -45,8 +46,9 @@ def settled(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     return run
 
 
-def dashboard(source: FakeSource) -> DashboardApp:
-    return DashboardApp(source, now=lambda: NOW, tz=dt.UTC, decode=source.decode)
+def dashboard(source: FakeSource, view: str = "grid") -> DashboardApp:
+    settings = Settings(dashboard=Dashboard(view=view))  # type: ignore[arg-type]
+    return DashboardApp(source, settings=settings, now=lambda: NOW, tz=dt.UTC, decode=source.decode)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +70,19 @@ def test_fleet(snap_compare: Any, size: tuple[int, int]) -> None:
 
 def test_detail(snap_compare: Any) -> None:
     assert snap_compare(dashboard(FakeSource(LOCAL)), terminal_size=(120, 40), run_before=settled("enter"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
+@pytest.mark.parametrize("view", ["stacked", "tabs", "split", "compare"])
+def test_view(snap_compare: Any, view: str, size: tuple[int, int]) -> None:
+    """The second account, of this machine or of a hub."""
+    is_hub = size != (80, 24)
+    source = FakeSource(FLEET if is_hub else LOCAL, hub=is_hub)
+    key = "down" if view in ("split", "stacked") else "right"
+    assert snap_compare(dashboard(source, view), terminal_size=size, run_before=settled(key))
+
+
+@pytest.mark.parametrize(("size", "tab"), [((80, 24), "1"), ((120, 40), "2"), ((200, 60), "6")])
+def test_settings(snap_compare: Any, size: tuple[int, int], tab: str) -> None:
+    keys = ("comma", tab, "down")
+    assert snap_compare(dashboard(FakeSource(LOCAL)), terminal_size=size, run_before=settled(*keys))

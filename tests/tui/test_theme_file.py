@@ -11,7 +11,7 @@ from rich.style import Style
 from textual.color import Color
 
 from openusage.tui.colours import READABLE, contrast, luminance
-from openusage.tui.look import Look, Looks
+from openusage.tui.scheme import Scheme, Schemes
 from openusage.tui.theme_file import REQUIRED, ThemeFault, built_in, read_theme
 
 GO = json.loads(
@@ -22,12 +22,12 @@ GO = json.loads(
     '"rosewater":"#f0d0c8","lavender":"#b0b0ff","sky":"#70d0f0","maroon":"#d07080","mauve":"#c090f0"}'
 )
 LEAST = {"name": "Least"} | {name: GO[name] for name in REQUIRED}
-ALL = [*Looks(built_in())]
+ALL = [*Schemes(built_in())]
 TEXTS = ("text", "strong", "dim", "fill", "accent", "good", "warn", "crit")
 """Roles that figures and words are written in."""
 
 
-def theme(**given: Any) -> Look:
+def theme(**given: Any) -> Scheme:
     return read_theme(json.dumps({k: v for k, v in given.items() if v is not None}).encode())
 
 
@@ -37,7 +37,7 @@ def colour(style: Style) -> Color:
 
 
 def test_the_go_programs_themes_are_all_there() -> None:
-    names = {look.name for look in ALL}
+    names = {scheme.name for scheme in ALL}
     assert names > {
         "Ayu Dark", "Catppuccin Frappé", "Catppuccin Mocha", "Deep Space", "Dracula", "Everforest",
         "Grayscale", "Gruvbox", "Kanagawa", "Midnight Iris", "Monokai", "Neon Dusk", "Nightfox", "Nord",
@@ -46,38 +46,38 @@ def test_the_go_programs_themes_are_all_there() -> None:
     assert names > {"openusage-light", "Solarized Light", "High Contrast", "High Contrast Light"}
 
 
-@pytest.mark.parametrize("look", ALL, ids=lambda look: look.name)
+@pytest.mark.parametrize("scheme", ALL, ids=lambda scheme: scheme.name)
 @pytest.mark.parametrize("role", TEXTS)
-def test_text_of_every_theme_can_be_read(look: Look, role: str) -> None:
-    base = Color.parse(look.theme.background)
-    assert contrast(colour(getattr(look.palette, role)), base) >= READABLE
+def test_text_of_every_theme_can_be_read(scheme: Scheme, role: str) -> None:
+    base = Color.parse(scheme.theme.background)
+    assert contrast(colour(getattr(scheme.palette, role)), base) >= READABLE
 
 
-@pytest.mark.parametrize("look", ALL, ids=lambda look: look.name)
-def test_what_is_no_text_is_seen_at_least(look: Look) -> None:
-    base = Color.parse(look.theme.background)
-    assert contrast(colour(look.palette.faint), base) >= 1.5
-    assert contrast(colour(look.palette.bar), base) >= 1.5
+@pytest.mark.parametrize("scheme", ALL, ids=lambda scheme: scheme.name)
+def test_what_is_no_text_is_seen_at_least(scheme: Scheme) -> None:
+    base = Color.parse(scheme.theme.background)
+    assert contrast(colour(scheme.palette.faint), base) >= 1.5
+    assert contrast(colour(scheme.palette.bar), base) >= 1.5
 
 
-@pytest.mark.parametrize("look", built_in(), ids=lambda look: look.name)
-def test_parts_of_a_chart_differ_in_shades_of_grey(look: Look) -> None:
-    levels = sorted(luminance(colour(style)) for style in look.palette.series)
+@pytest.mark.parametrize("scheme", built_in(), ids=lambda scheme: scheme.name)
+def test_parts_of_a_chart_differ_in_shades_of_grey(scheme: Scheme) -> None:
+    levels = sorted(luminance(colour(style)) for style in scheme.palette.series)
     assert all(b - a > 0.03 for a, b in pairwise(levels))
 
 
-@pytest.mark.parametrize("look", ALL, ids=lambda look: look.name)
-def test_textuals_own_parts_have_the_same_colours(look: Look) -> None:
-    assert look.theme.name == look.name
-    assert look.theme.dark is look.palette.dark
-    assert look.theme.accent is not None
-    assert Color.parse(look.theme.accent) == colour(look.palette.accent)
+@pytest.mark.parametrize("scheme", ALL, ids=lambda scheme: scheme.name)
+def test_textuals_own_parts_have_the_same_colours(scheme: Scheme) -> None:
+    assert scheme.theme.name == scheme.name
+    assert scheme.theme.dark is scheme.palette.dark
+    assert scheme.theme.accent is not None
+    assert Color.parse(scheme.theme.accent) == colour(scheme.palette.accent)
 
 
 def test_a_file_of_the_go_program_is_read() -> None:
-    look = theme(**GO)
-    assert (look.name, look.icon) == ("Demo Night", "🌙")
-    assert colour(look.palette.text) == Color.parse("#e0e0f0")
+    scheme = theme(**GO)
+    assert (scheme.name, scheme.icon) == ("Demo Night", "🌙")
+    assert colour(scheme.palette.text) == Color.parse("#e0e0f0")
 
 
 def test_six_colours_are_enough() -> None:
@@ -115,6 +115,6 @@ def test_what_is_no_theme_at_all_is_a_fault_too(data: bytes) -> None:
 
 
 def test_a_person_that_chooses_grey_on_grey_can_read_it_all_the_same() -> None:
-    look = theme(**LEAST | {"base": "#808080", "text": "#858585", "accent": "#7f7f7f"})
-    base = Color.parse(look.theme.background)
-    assert all(contrast(colour(getattr(look.palette, role)), base) >= READABLE for role in TEXTS)
+    scheme = theme(**LEAST | {"base": "#808080", "text": "#858585", "accent": "#7f7f7f"})
+    base = Color.parse(scheme.theme.background)
+    assert all(contrast(colour(getattr(scheme.palette, role)), base) >= READABLE for role in TEXTS)

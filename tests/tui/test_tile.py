@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openusage.tui import tile
-from openusage.tui.view import Costs
+from openusage.settings import DashboardSection
+from openusage.tui import choice, tile
+from openusage.tui.view import Costs, View
 from openusage.wire.sections import Gauge, ModelRow, Sections, Share, Totals
-from tests.tui.sample import BROKEN, CLAUDE, CODEX, FLEET, GEMINI, OPENROUTER, VIEW, on
+from tests.tui.sample import BROKEN, CLAUDE, CODEX, FLEET, GEMINI, OPENROUTER, VIEW, later, on
 
 
 def text(account: Sections, width: int, height: int, selected: bool = False) -> str:
@@ -160,3 +161,90 @@ def test_names_from_outside_cannot_break_a_tile() -> None:
     assert {line.cell_length for line in lines} == {60}
     assert all(char.isprintable() for line in lines for char in line.text)
     assert "[red]" in "".join(line.text for line in lines)
+
+
+def with_sections(*ids: str, off: tuple[str, ...] = (), hides_empty: bool = True) -> View:
+    listed = [DashboardSection(id=id_, enabled=id_ not in off) for id_ in ids]
+    return msgspec.structs.replace(VIEW, tile_sections=choice.drawn(listed), hides_empty=hides_empty)
+
+
+def lines(account: Sections, width: int, height: int, view: View) -> list[str]:
+    return [line.text for line in tile.draw(account, width, height, view, False)]
+
+
+def starts(found: list[str]) -> list[str]:
+    """The first word of every line inside."""
+    return [word.split()[0] for line in found[1:-1] if (word := line.strip("│ "))]
+
+
+def test_sections_stand_in_the_order_that_was_chosen() -> None:
+    view = with_sections("daily_usage", "code_stats", "header", "top_usage_progress")
+    found = starts(lines(CLAUDE, 58, 20, view))
+    places = [found.index(word) for word in ("DAILY", "CODE", "$18.20", "5", "MODEL", "TOOLS")]
+    assert places == sorted(places)
+
+
+def test_a_section_that_was_moved_up_is_in_the_smallest_tile() -> None:
+    usual = starts(lines(CLAUDE, 58, 7, VIEW))
+    assert "MCP" not in usual
+    chosen = starts(lines(CLAUDE, 58, 7, with_sections("mcp_usage", "project_breakdown")))
+    assert chosen[:2] == ["MCP", "PROJECTS"]
+
+
+def test_what_is_switched_off_gives_its_room_to_others() -> None:
+    off = with_sections("model_burn", off=("model_burn",))
+    found = starts(lines(CLAUDE, 58, 12, off))
+    assert "MODEL" not in found
+    assert {"PROJECTS", "TOOLS", "MCP"} <= set(found)
+    assert tile.heights(CLAUDE, off).most < tile.heights(CLAUDE, VIEW).most
+
+
+def test_sections_without_data_are_named_when_that_is_wanted_and_there_is_room() -> None:
+    named = with_sections(hides_empty=False)
+    found = lines(OPENROUTER, 58, 20, named)
+    assert any(line.startswith("│ PROJECTS  –  ") for line in found)
+    assert starts(found).count("PROJECTS") == 1
+    assert "PROJECTS" not in "".join(lines(OPENROUTER, 58, 20, VIEW))
+    small = starts(lines(OPENROUTER, 58, 6, named))
+    assert small[0] == "<$0.01"
+
+
+def test_a_tile_without_any_section_still_says_who_it_is() -> None:
+    every = tuple(kind.id for kind in choice.TILE)
+    found = lines(CLAUDE, 58, 8, with_sections(*every, off=every))
+    assert "Claude Code" in found[0]
+    assert starts(found) == []
+
+
+@given(
+    st.permutations([kind.id for kind in choice.TILE]),
+    st.sets(st.sampled_from([kind.id for kind in choice.TILE])),
+    st.booleans(),
+    st.integers(tile.LEAST_WIDTH, 110),
+    st.integers(3, 50),
+)
+@settings(max_examples=40)
+def test_every_choice_of_sections_fills_its_tile_exactly(
+    order: list[str], off: set[str], hides_empty: bool, width: int, height: int
+) -> None:
+    view = with_sections(*order, off=tuple(off), hides_empty=hides_empty)
+    for account in (CLAUDE, OPENROUTER, BROKEN):
+        found = tile.draw(account, width, height, view, False)
+        assert len(found) == height
+        assert {line.cell_length for line in found} == {width}
+
+
+def test_heights_are_worked_out_anew_when_the_way_of_drawing_changes() -> None:
+    sizes = tile.Sizes()
+    usual = sizes.of([CLAUDE, CODEX], VIEW)
+    assert sizes.of([CLAUDE, CODEX], VIEW)[0] is usual[0]
+    off = with_sections("model_burn", off=("model_burn",))
+    assert sizes.of([CLAUDE, CODEX], off)[0].good < usual[0].good
+    own = msgspec.structs.replace(VIEW, own_costs={"codex-cli": Costs.SHOW})
+    assert sizes.of([CLAUDE, CODEX], own)[1] != usual[1]
+
+
+def test_a_clock_that_runs_ahead_is_said_instead_of_the_age() -> None:
+    early = on(CLAUDE, "build-1", timestamp=later(minutes=6, seconds=2))
+    assert "build-1 ─ clock 6 m ahead" in lines(early, 80, 8, VIEW)[0]
+    assert "build-1 ─ 0 s" in lines(on(CLAUDE, "build-1", timestamp=later(seconds=90)), 80, 8, VIEW)[0]

@@ -24,6 +24,7 @@ from openusage.daemon.run import Daemon
 from openusage.demo import MACHINES, InventedTool
 from openusage.hub import Board, History, HubServer
 from openusage.machine import Machine
+from openusage.settings import Dashboard, Settings
 from openusage.store import Store
 from openusage.tui.app import DashboardApp
 from openusage.wire.envelope import RemoteEnvelope
@@ -35,6 +36,7 @@ from tools.genfleet import Invented, send
 
 DAYS = 75
 """Of history: two windows of thirty days and something more."""
+SHOWN_COSTS = Settings(dashboard=Dashboard(hide_costs=False))
 UNPRICED = "claude-haiku-4-5"
 _RATES = {"claude-opus-4-6": (5, 25), "claude-sonnet-4-5": (3, 15)}
 """USD for a million tokens read and written."""
@@ -108,6 +110,7 @@ def daemon(path: Path) -> Iterator[DaemonClient]:
         retention_days=DAYS + 10,
         window="30d",
         offline=True,
+        spool=path / "hook-spool",
     )
     tools: list[Any] = list(_tools(path, 0))
     running = Daemon(config, store, tools, now=lambda: NOW, explain=note)
@@ -188,7 +191,7 @@ async def shown(
 ) -> AsyncIterator[Pilot[None]]:
     """The application on a source that outlives it, after its first answer and these keys."""
     given: dict[str, Any] = {"window": "30d", "refresh_s": 600.0, "now": lambda: NOW, "tz": dt.UTC}
-    given |= {"hide_costs": False, "history": source}
+    given |= {"history": source, "settings": SHOWN_COSTS}
     app = DashboardApp(_Lent(source) if not source.is_hub else _LentHub(source), **(given | options))
     async with app.run_test(size=size) as pilot:
         await wait(pilot, lambda: app.board.frame is not None or app.board.pane is not None)

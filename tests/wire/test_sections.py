@@ -209,6 +209,7 @@ def test_what_goes_in_as_records_comes_out_as_sections() -> None:
     assert s.models == [
         ModelRow(
             name="claude-opus-4-6",
+            raw_names=["claude-opus-4-6"],
             input_tokens=1,
             output_tokens=20,
             cache_read_tokens=300,
@@ -220,6 +221,7 @@ def test_what_goes_in_as_records_comes_out_as_sections() -> None:
         ),
         ModelRow(
             name="gpt-5.1",
+            raw_names=["gpt-5.1"],
             input_tokens=7,
             output_tokens=0,
             reasoning_tokens=None,
@@ -230,6 +232,7 @@ def test_what_goes_in_as_records_comes_out_as_sections() -> None:
         ),
         ModelRow(
             name="no-price-1",
+            raw_names=["no-price-1"],
             input_tokens=70,
             output_tokens=0,
             reasoning_tokens=None,
@@ -413,3 +416,38 @@ def test_raw_names_that_cannot_be_read_are_ignored(text: str) -> None:
 def test_a_partial_mark_that_is_no_time_is_ignored() -> None:
     marked = snapshot(attributes={"window_partial_since": "yesterday"})
     assert decode(marked).totals.partial_since is None
+
+
+def test_several_names_of_one_model_are_one_row_that_has_them() -> None:
+    """Also two names that share a slug, and so the figures of the metrics and a daily series."""
+    rows = [
+        ModelUsage(
+            raw_model_id=name,
+            canonical_lineage_id="gpt-4.1",
+            input_tokens=tokens,
+            cost_usd=cost,
+            requests=1,
+        )
+        for name, tokens, cost in (("gpt-4.1", 1, None), ("gpt-4-1", 10, 2.0), ("azure/gpt-4.1", 100, 1.0))
+    ]
+    found = decode(
+        snapshot(
+            {"model_gpt_4_1_input_tokens": Metric(used=11, unit="tokens", window="7d")},
+            model_usage=[*rows, ModelUsage(raw_model_id="other", input_tokens=5, requests=1)],
+            daily_series={
+                "usage_model_gpt_4_1": [DayValue("2026-11-21", 2)],
+                "usage_model_azure_gpt_4_1": [DayValue("2026-11-21", 1), DayValue("2026-11-22", 4)],
+            },
+        )
+    )
+    assert found.models == [
+        ModelRow(
+            name="gpt-4.1",
+            raw_names=["gpt-4-1", "azure/gpt-4.1", "gpt-4.1"],
+            input_tokens=111,
+            cost_usd=3.0,
+            requests=3,
+            daily=[("2026-11-21", 3), ("2026-11-22", 4)],
+        ),
+        ModelRow(name="other", raw_names=["other"], input_tokens=5, requests=1),
+    ]

@@ -1,4 +1,4 @@
-"""The program. `version` and `--help` are answered here, before anything is imported."""
+"""The program. `version`, `--help` and hooks are answered here, before anything is imported."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 _VERSION = (["version"], ["--version"], ["-v"])
 _HELP = (["help"], ["--help"], ["-h"])
+_HOOK = ["telemetry", "hook"]
 COMPLETE_VAR = "_OPENUSAGE_COMPLETE"
 """Set by the scripts of `openusage completion`."""
 
@@ -19,13 +20,13 @@ def main(argv: list[str] | None = None) -> int:
         code = _run(args)
         if sys.stdout is not None:
             sys.stdout.flush()
-        return code
     except SystemExit:
         raise
     except BaseException as error:  # the last one who can say what went wrong
         from openusage.cli.diagnostics import report
 
-        return report(error, os.environ)
+        code = report(error, os.environ)
+    return 0 if args[:2] == _HOOK else code  # a tool must not fail because we do
 
 
 def _run(args: list[str]) -> int:
@@ -40,6 +41,10 @@ def _run(args: list[str]) -> int:
 
             print(help_text())
             return 0
+        if args[:2] == _HOOK and 3 <= len(args) <= 4 and not any(a.startswith("-") for a in args):
+            from openusage.cli.hook import main as deliver
+
+            return deliver(args[2:])
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a box rule must not stop a report on a Latin-1 terminal

@@ -6,11 +6,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "daily": ("openusage.cli.daily", "Tokens and cost by day."),
     "fleet": ("openusage.cli.fleet", "Tokens and cost of all machines, from their hub."),
     "hub": ("openusage.cli.hub", "Gather the usage of many machines, and show it."),
+    "join": ("openusage.cli.join", "Have this machine push to the hub at URL."),
+    "leave": ("openusage.cli.leave", "Undo a join: this machine pushes nowhere."),
     "hub-view": ("openusage.cli.hub_view", "Show a hub's machines; needs no daemon here."),
     "detect": ("openusage.cli.detect", "Which coding tools and keys are on this machine."),
     "doctor": ("openusage.cli.doctor", "Check that every tool is read, priced and sent."),
+    "integrations": ("openusage.cli.integrations", "Have tools tell the daemon at once what they did."),
     "demo": ("openusage.cli.demo", "Look around with invented data."),
-    "telemetry": ("openusage.cli.telemetry", "The daemon that reads this machine's tools."),
+    "telemetry": (
+        "openusage.cli.telemetry",
+        "The daemon that reads this machine's tools, and what their hooks hand to it.",
+    ),
     "completion": ("openusage.cli.completion", "Print a script that completes commands in your shell."),
     "version": ("openusage.cli.version", "Print the version."),
 }

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from openusage import format
-from openusage.wire.local import DaemonStatus, ExporterStatus
+from openusage.read_model.assign import sentence
+from openusage.wire.keys import provider_name
+from openusage.wire.local import DaemonStatus, ExporterStatus, Unassigned
 
 
 class Level(enum.StrEnum):
@@ -48,10 +50,20 @@ class ToolCheck(msgspec.Struct, frozen=True, kw_only=True):
     """In our store."""
     tool_calls: int = 0
     last_used: dt.datetime | None = None
+    repeated: int = 0
+    """Of the requests: those that a second session has too; they count once."""
     unpriced: dict[str, int] = {}
     """Model without a known price -> requests."""
     advice: list[str] = []
     """What the tool's own settings mean for its history."""
+
+
+class HookCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How our entry in a tool's own settings stands."""
+
+    name: str
+    state: str
+    summary: str
 
 
 class Checkup(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +78,10 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     hub_error: str = ""
     """Why the hub of the settings does not answer; empty: it does, or there is none."""
     hub: str = ""
+    unassigned: list[Unassigned] = []
+    """What vendors answered to tools, while no account is known to pay for it."""
+    hooks: list[HookCheck] = []
+    """Those that are installed, wholly or in part."""
 
 
 def findings(checkup: Checkup) -> list[Finding]:
@@ -73,8 +89,10 @@ def findings(checkup: Checkup) -> list[Finding]:
     return [
         *(f for tool in checkup.tools for f in _of_tool(tool, checkup.daemon)),
         *_of_tools(checkup.tools),
+        *(_of_unassigned(found) for found in checkup.unassigned),
         *_of_store(checkup),
         *_of_daemon(checkup.daemon),
+        *_of_hooks(checkup.hooks),
         *_of_hub(checkup),
     ]
 
@@ -153,12 +171,26 @@ def _of_tool(tool: ToolCheck, daemon: DaemonStatus | None) -> Iterator[Finding]:
         yield Finding(
             level=Level.NOTE, about=tool.name, what=f"{tool.files} files, but nothing in them was counted"
         )
-    for sentence in tool.advice:
-        yield Finding(level=Level.NOTE, about=tool.name, what=sentence)
+    if tool.repeated:
+        yield Finding(level=Level.NOTE, about=tool.name, what=_repeated(tool.repeated))
+    for advice in tool.advice:
+        yield Finding(level=Level.NOTE, about=tool.name, what=advice)
+
+
+def _repeated(count: int) -> str:
+    if count == 1:
+        return "1 request stands in two sessions (resumed or forked): it counts once"
+    return f"{count:,} requests stand in two sessions (resumed or forked): each counts once"
 
 
 def _requests(count: int) -> str:
     return "request" if count == 1 else "requests"
+
+
+def _of_unassigned(found: Unassigned) -> Finding:
+    """The numbers are whole: it counts for the tool."""
+    name = provider_name(found.provider)
+    return Finding(level=Level.NOTE, about=name, what=f"unassigned: {sentence(found)}", hint=found.hint)
 
 
 def _of_store(checkup: Checkup) -> Iterator[Finding]:
@@ -181,6 +213,15 @@ def _of_daemon(daemon: DaemonStatus | None) -> Iterator[Finding]:
     yield Finding(level=Level.OK, about="daemon", what=f"runs as process {daemon.pid}, {reading}")
     for problem in daemon.problems:
         yield Finding(level=Level.NOTE, about="daemon", what=problem)
+
+
+def _of_hooks(hooks: Sequence[HookCheck]) -> Iterator[Finding]:
+    """Numbers are right without them: none of this needs anybody."""
+    for hook in hooks:
+        if hook.state == "ready":
+            continue
+        hint = "" if hook.state == "broken" else "Put it right: openusage integrations upgrade"
+        yield Finding(level=Level.NOTE, about=hook.name, what=hook.summary, hint=hint)
 
 
 def _of_hub(checkup: Checkup) -> Iterator[Finding]:

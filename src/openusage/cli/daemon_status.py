@@ -10,59 +10,97 @@ from typing import Any
 import msgspec
 
 from openusage import format
-from openusage.wire.local import DaemonStatus, ExporterStatus
+from openusage.read_model.assign import sentence
+from openusage.service import Told
+from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus
+
+Row = tuple[str, str]
+_TITLE = "Telemetry daemon"
 
 
-def as_text(status: DaemonStatus, *, now: dt.datetime, details: bool) -> str:
-    """For people, one fact a line."""
+def as_text(
+    status: DaemonStatus, service: list[Row], *, now: dt.datetime, details: bool, own_version: str
+) -> str:
+    """For people, one fact a line; `service` are those of its service, `own_version` that of who asks."""
     rows = [
         ("Running", f"yes, for {format.duration(_since(status.started_at, now))} (process {status.pid})"),
-        ("Version", f"{status.version} (API {status.api_version})"),
+        *service,
+        ("Version", _version(status, own_version)),
         ("Machine", status.machine),
         ("Socket", status.socket),
         ("Database", f"{status.database} ({format.size_bytes(status.size_bytes)})"),
         ("Records", "; ".join([format.count(status.events), *_sent(status.exporters)])),
         ("Accounts", ", ".join(account for _, account in status.accounts) or "none found"),
         ("Reading", _reading(status, now)),
+        *[("Hooks", text) for text in _hooks(status.hooks)],
         *[("Hub", text) for text in _hubs(status.exporters, now)],
         *[("Note", note) for note in status.notes],
+        *[("Unassigned", sentence(found)) for found in status.unassigned],
     ]
     if details:
         rows += [("Account", f"{account} ({provider})") for provider, account in status.accounts]
+        rows += [("To assign", found.hint) for found in status.unassigned]
         rows += [("Problem", problem) for problem in status.problems]
     elif status.problems:
         count = len(status.problems)
         rows.append(
             ("Problems", f"{count} {'place' if count == 1 else 'places'} not readable, see --details")
         )
-    return _titled(rows)
+    return titled(_TITLE, rows)
 
 
-def not_running(socket: Path) -> str:
+def not_running(socket: Path, service: list[Row]) -> str:
     """The same when nothing answers."""
-    return _titled([("Running", "no"), ("Socket", str(socket))])
+    return titled(_TITLE, [("Running", "no"), *service, ("Socket", str(socket))])
 
 
-def as_json(status: DaemonStatus | None, socket: Path) -> str:
+def as_json(status: DaemonStatus | None, socket: Path, service: Told) -> str:
     """For programs; None: not running."""
     document: dict[str, Any] = {"running": status is not None}
     document |= {"socket": str(socket)} if status is None else msgspec.to_builtins(status)
     if status is not None:
         document["accounts"] = [{"provider": p, "account": a} for p, a in status.accounts]
+    document["service"] = msgspec.to_builtins(service)
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def _titled(rows: list[tuple[str, str]]) -> str:
+def titled(title: str, rows: list[Row]) -> str:
+    """Facts below a title, one a line."""
     width = max(len(name) for name, _ in rows) + 1
-    return "\n".join(["Telemetry daemon", *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
+    return "\n".join([title, *(f"  {name + ':':<{width}} {value}" for name, value in rows)])
+
+
+def _version(status: DaemonStatus, own_version: str) -> str:
+    text = f"{status.version} (API {status.api_version})"
+    if status.version != own_version:  # it was started before an upgrade
+        text += f"; this program is {own_version}: openusage telemetry daemon restart"
+    return text
 
 
 def _reading(status: DaemonStatus, now: dt.datetime) -> str:
+    if status.paused:
+        until = f" until {status.paused_until.astimezone():%d %b %H:%M}" if status.paused_until else ""
+        return f"paused{until}; to go on: openusage telemetry daemon resume"
     if status.collecting:
         return status.collecting
     if status.last_collected_at is None:
         return "not yet"
-    return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago"
+    rarer = ", more rarely while on battery" if status.on_battery else ""
+    return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago{rarer}"
+
+
+def _hooks(hooks: SpoolStatus | None) -> list[str]:
+    """What tools' hooks told; nothing where there are none."""
+    if hooks is None or not (hooks.taken or hooks.waiting or hooks.dropped or hooks.set_aside):
+        return []
+    parts = [f"{format.count(hooks.taken)} payloads taken in"]
+    if hooks.waiting:
+        parts.append(f"{format.count(hooks.waiting)} waiting ({format.size_bytes(hooks.waiting_bytes)})")
+    if hooks.dropped:
+        parts.append(f"{format.count(hooks.dropped)} dropped ({hooks.dropped_why})")
+    if hooks.set_aside:
+        parts.append(f"{format.count(hooks.set_aside)} not understood, set aside")
+    return [", ".join(parts)]
 
 
 def _hubs(exporters: Sequence[ExporterStatus], now: dt.datetime) -> list[str]:

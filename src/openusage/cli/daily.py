@@ -14,14 +14,15 @@ import click
 from openusage.cli.params import Day
 
 if TYPE_CHECKING:
-    from openusage.reports.table import Table
+    from openusage.reports.table import ModelNames, Table
+    from openusage.settings import Settings
     from openusage.wire.rollups import Window
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the exact figures.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV; with --breakdown one line a day and model.")
-@click.option("-b", "--breakdown", is_flag=True, help="Each day also by model.")
+@click.option("-b", "--breakdown", is_flag=True, help="Each day also by model; JSON and CSV by raw name.")
 @click.option("--since", type=Day(), help="From this day on.")
 @click.option("--until", type=Day(), help="Up to this day, itself included.")
 @click.option("--tz", "--timezone", "tz", metavar="ZONE", help="Zone of the days. Default: this machine's.")
@@ -65,9 +66,19 @@ def command(
     with progress, compose.usage_source(here.settings, here.paths, progress=progress.show) as source:
         where = Filter(kinds=(EventKind.MESSAGE,), providers=providers, projects=projects)
         rows = source.usage(window, by=daily.BY, where=where, tz=zone)
-    table = daily.build(rows, timezone=zone, breakdown=breakdown, top_models=top_models)
+    names = model_names(here.settings, raw=as_json or as_csv)
+    table = daily.build(rows, timezone=zone, breakdown=breakdown, top_models=top_models, names=names)
     emit(table, as_json=as_json, as_csv=as_csv)
     return 0
+
+
+def model_names(settings: Settings, *, raw: bool) -> ModelNames:
+    """How a report names models: for people the model that is meant, for programs what the tools say."""
+    from openusage.lineage import Lineages
+    from openusage.reports.table import ModelNames
+
+    lineages = Lineages(settings.models.lineages)
+    return ModelNames(lambda name: lineages.of(name).id, raw)
 
 
 def refuse_contradictions(as_json: bool, as_csv: bool, since: dt.date | None, until: dt.date | None) -> None:

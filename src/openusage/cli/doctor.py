@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from openusage.cli.checkup import ToolCheck
+    from openusage.cli.checkup import HookCheck, ToolCheck
     from openusage.cli.surroundings import Surroundings
     from openusage.providers._contract import Env
+    from openusage.settings import Settings
     from openusage.store.store import Reader
-    from openusage.wire.local import DaemonStatus
+    from openusage.wire.local import DaemonStatus, Unassigned
 
 
 @click.command()
@@ -36,6 +37,7 @@ def command(as_json: bool) -> int:
     env = Env(home=Path.home(), environ=os.environ, now=now())
     with _store(here) as (store, error):
         tools = list(_tools(env, store))
+        unassigned = _unassigned(here.settings, tools, store)
     found = checkup.Checkup(
         version=__version__,
         daemon=_daemon(here),
@@ -43,6 +45,8 @@ def command(as_json: bool) -> int:
         store_error=error,
         hub=here.settings.export.target,
         hub_error=_hub_error(here),
+        unassigned=unassigned,
+        hooks=_hooks(here),
     )
     said = checkup.findings(found)
     click.echo(checkup.as_json(found, said) if as_json else checkup.as_text(found, said, env.now))
@@ -76,6 +80,9 @@ def _tools(env: Env, store: Reader | None) -> Iterator[ToolCheck]:
     from openusage.wire.events import EventKind
     from openusage.wire.rollups import By, Filter, Window
 
+    repeated: dict[tuple[str, str], int] = {}
+    for (_, tool, owner), number in (store.repeated() if store is not None else {}).items():
+        repeated[tool, owner] = repeated.get((tool, owner), 0) + number
     for name in names():
         provider = load(name)
         for account in provider.discover(env):
@@ -98,8 +105,23 @@ def _tools(env: Env, store: Reader | None) -> Iterator[ToolCheck]:
                     for row in messages
                     if row.unpriced_events
                 },
+                repeated=repeated.get((account.provider, account.id), 0),
                 advice=list(provider.advise(env)) if isinstance(provider, Advises) else [],
             )
+
+
+def _unassigned(settings: Settings, tools: list[ToolCheck], store: Reader | None) -> list[Unassigned]:
+    """What no account of this machine is known to pay for."""
+    from openusage.read_model.assign import BY, MESSAGES, Links, unassigned
+    from openusage.wire.rollups import Window
+
+    if store is None:
+        return []
+    hidden = {tile.account_id for tile in settings.dashboard.providers if not tile.enabled}
+    accounts = [*((tool.provider, tool.account) for tool in tools), *store.accounts()]
+    shown = [account for account in dict.fromkeys(accounts) if account[1] not in hidden]
+    links = Links(settings.telemetry.provider_links, shown)
+    return unassigned(store.usage(Window("all"), BY, MESSAGES), links)
 
 
 def _daemon(here: Surroundings) -> DaemonStatus | None:
@@ -110,6 +132,16 @@ def _daemon(here: Surroundings) -> DaemonStatus | None:
         return compose.daemon_status(here.settings, here.paths)
     except PeerError:  # none runs, or a Go program's, which has no such answer
         return None
+
+
+def _hooks(here: Surroundings) -> list[HookCheck]:
+    from openusage.cli.checkup import HookCheck
+    from openusage.integrations import State, integrations
+
+    found = [i.status() for i in integrations(here.paths, here.environ)]
+    # A file that cannot be understood is of interest only where something of ours should be in it.
+    installed = [s for s in found if s.version or s.state not in (State.MISSING, State.BROKEN)]
+    return [HookCheck(name=s.name, state=s.state, summary=s.summary) for s in installed]
 
 
 def _hub_error(here: Surroundings) -> str:

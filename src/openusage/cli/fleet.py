@@ -9,7 +9,7 @@ import click
 from openusage.cli.params import Day
 
 WINDOWS = ("1d", "3d", "7d", "30d", "all")
-LABELS = ("machine", "provider", "account", "model", "project", "client", "day", "hour")
+LABELS = ("machine", "provider", "account", "lineage", "model", "project", "client", "day", "hour")
 
 
 @click.command()
@@ -19,7 +19,7 @@ LABELS = ("machine", "provider", "account", "model", "project", "client", "day",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the exact figures.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV; with --breakdown one line a label and model.")
-@click.option("-b", "--breakdown", is_flag=True, help="Each line also by model.")
+@click.option("-b", "--breakdown", is_flag=True, help="Each line also by model; JSON and CSV by raw name.")
 @click.option("--window", type=click.Choice(WINDOWS), help="As on the fleet screen: 1d is since midnight.")
 @click.option("--since", type=Day(), help="From this day on.")
 @click.option("--until", type=Day(), help="Up to this day, itself included.")
@@ -50,14 +50,21 @@ def command(
 
     Each message counts once, also when several machines have a copy of it. Asks the hub at URL; without one,
     the hub that this machine pushes to (export.target), else the one on this machine.
+
+    A lineage is the model that several names mean, whatever gateway, date or effort they carry; `--by model`
+    has the names as the tools say them.
     """
     import contextlib
 
+    from msgspec import structs
+
     from openusage.cli.compose.parts import now
-    from openusage.cli.daily import emit, refuse_contradictions, window_of
+    from openusage.cli.daily import emit, model_names, refuse_contradictions, window_of
     from openusage.cli.diagnostics import say
     from openusage.cli.surroundings import surroundings
     from openusage.client import HubClient, rollups
+    from openusage.lineage import Lineages
+    from openusage.read_model.assign import BORROWERS, BY, Links, sentence, unassigned
     from openusage.reports import grouped
     from openusage.wire.events import EventKind
     from openusage.wire.rollups import By, Filter, Window
@@ -71,14 +78,20 @@ def command(
     asked = Window(window) if window else window_of(since, until, zone)
     hub = url or here.settings.export.target or "http://127.0.0.1:9190"
     where = Filter(kinds=(EventKind.MESSAGE,), machines=machines, providers=providers, projects=projects)
+    lineages = Lineages(here.settings.models.lineages)
     with contextlib.closing(HubClient(hub, token=token or here.token, now=now)) as client:
-        reply = client.fleet(asked, grouped.asked_by(By(by)), where, zone)
-    emit(
-        grouped.build(rollups(reply), by=By(by), timezone=zone, breakdown=breakdown),
-        as_json=as_json,
-        as_csv=as_csv,
-    )
+        reply = client.fleet(asked, lineages.asked(grouped.asked_by(By(by))), where, zone)
+        rows = lineages.grouped(rollups(reply), grouped.asked_by(By(by)))
+        borrows = any(row.key[By.PROVIDER] in BORROWERS for row in rows)
+        owners = rollups(client.fleet(asked, BY, where, zone)) if borrows else []
+    names = model_names(here.settings, raw=as_json or as_csv or by == "model")
+    accounts = [(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "") for row in owners]
+    nobodys = unassigned(owners, Links(here.settings.telemetry.provider_links, accounts))
+    table = grouped.build(rows, by=By(by), timezone=zone, breakdown=breakdown, names=names)
+    emit(structs.replace(table, unassigned=nobodys), as_json=as_json, as_csv=as_csv)
     if reply.copies:
         were, are = ("1 event was", "is") if reply.copies == 1 else (f"{reply.copies:,} events were", "are")
         say(f"{were} on more than one machine and {are} counted once.")
+    for found in nobodys:
+        say(f"Unassigned: {sentence(found)} {found.hint}")
     return 0

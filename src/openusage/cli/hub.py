@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from openusage.cli.hub_care import backup, forget
+from openusage.cli.hub_service import install, logs, restart, status, uninstall
 from openusage.cli.hub_tokens import token
 from openusage.cli.params import FilePath
 
@@ -60,6 +61,11 @@ from openusage.cli.params import FilePath
             show_default=True,
             help="Lines for people, or JSON lines with one a minute that sums up what was served.",
         ),
+        click.Option(
+            ["--env-file"],
+            type=FilePath(exists=True),
+            help="Variables that are not set yet are read from it, such as OPENUSAGE_HUB_TOKEN.",
+        ),
     ],
 )
 @click.pass_context
@@ -73,6 +79,7 @@ def command(
     tls_cert: Path | None,
     tls_key: Path | None,
     log_format: str,
+    env_file: Path | None,
 ) -> int | None:
     """Gather the usage of many machines, and show it.
 
@@ -85,8 +92,10 @@ def command(
     import msgspec
 
     from openusage.cli import compose
-    from openusage.cli.surroundings import surroundings
+    from openusage.cli.surroundings import adopt, surroundings
 
+    if env_file is not None:
+        adopt(env_file)
     here = surroundings()
     hub = here.settings.hub
     if database is not None:
@@ -115,5 +124,5 @@ def _refuse_options(ctx: click.Context) -> None:
             raise click.UsageError(f"{param.opts[0]} is an option of the hub itself", ctx)
 
 
-for each in (token, backup, forget):
+for each in (token, backup, forget, install, uninstall, restart, status, logs):
     command.add_command(each)

@@ -104,7 +104,14 @@ class FilePath(click.ParamType[Path]):
 
     name = "path"
 
+    def __init__(self, *, exists: bool = False) -> None:
+        self.exists = exists
+        """A file has to be there."""
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         from openusage.paths import expand
 
-        return value if isinstance(value, Path) else expand(value, Path.home())
+        path = value if isinstance(value, Path) else expand(value, Path.home())
+        if self.exists and not path.is_file():
+            self.fail(f"there is no file {path}.", param, ctx)
+        return path

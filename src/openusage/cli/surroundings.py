@@ -11,6 +11,9 @@ from openusage.errors import OpenUsageError
 from openusage.paths import Paths
 from openusage.settings import HUB_TOKEN_ENV, Settings, load
 
+DAEMON_ENV = "daemon.env"
+"""In the state folder: variables of the daemon, the hub's token among them."""
+
 
 class Surroundings(NamedTuple):
     """Of this process, at its start."""
@@ -22,14 +25,38 @@ class Surroundings(NamedTuple):
     """Of the hub, from the environment; empty: none."""
 
 
+def adopt(env_file: Path | None = None) -> None:
+    """Sets the variables of a service's environment file that are not set, for all of this process.
+
+    `None`: that of this machine's daemon, if there is one. So a daemon that was started by hand, or by a
+    manager that reads no such file, has what its service has. Lines that mean nothing are told by number.
+
+    Raises:
+        ServiceError: it cannot be read.
+    """
+    from openusage.cli.diagnostics import say
+    from openusage.service import EnvFile
+
+    file = env_file or Paths.from_env(os.environ, _home()).state_dir / DAEMON_ENV
+    found = EnvFile(file).read()
+    for name, value in found.variables.items():
+        os.environ.setdefault(name, value)
+    for number in found.passed_over:
+        say(f'openusage: {file}: line {number} is passed over; it should be NAME="value"')
+
+
 def surroundings() -> Surroundings:
     """Reads the environment and settings.json, once a command. Raises `SettingsError`."""
+    paths = Paths.from_env(os.environ, _home())
+    settings = load(paths.settings_file, paths.shown(paths.settings_file))
+    return Surroundings(os.environ, paths, settings, os.environ.get(HUB_TOKEN_ENV, "").strip())
+
+
+def _home() -> Path:
     try:
         home = Path.home()
     except RuntimeError as e:
         raise OpenUsageError("Your home folder is not known.", "Set HOME.") from e
     if not os.environ.get("HOME", str(home)).startswith("/"):
         raise OpenUsageError(f'HOME is "{os.environ["HOME"]}", which is no whole path.', "Set HOME.")
-    paths = Paths.from_env(os.environ, home)
-    settings = load(paths.settings_file, paths.shown(paths.settings_file))
-    return Surroundings(os.environ, paths, settings, os.environ.get(HUB_TOKEN_ENV, "").strip())
+    return home

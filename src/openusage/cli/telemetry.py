@@ -1,4 +1,4 @@
-"""`openusage telemetry`: the daemon that runs or is asked. Care of its database is in `store_care`."""
+"""`openusage telemetry`: the daemon, run or asked, what tools' hooks hand to it, care of its database."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from openusage.cli.params import Duration, FilePath
+from openusage.cli.pause import pause, resume
+from openusage.cli.service import install, logs, restart, uninstall
 from openusage.cli.store_care import backup, compact, restore, verify
 
 
@@ -29,7 +31,7 @@ def socket_option(help_text: str) -> click.Option:
 
 @click.group()
 def command() -> None:
-    """The daemon that reads this machine's tools."""
+    """The daemon that reads this machine's tools, and what their hooks hand to it."""
 
 
 for care in (backup, restore, compact, verify):
@@ -71,6 +73,12 @@ def daemon(socket_path: Path | None) -> None:
             type=Duration(1, or_zero=True),
             help="The same for asking vendors alone; 0: --interval, else the daemon's own pace.",
         ),
+        click.Option(
+            ["--env-file"],
+            type=FilePath(exists=True),
+            help="Variables that are not set yet are read from it. Default: daemon.env in the state folder, "
+            "if it is there.",
+        ),
         click.Option(["--verbose"], is_flag=True, help="Log every round, not only what goes wrong."),
     ]
 )
@@ -83,12 +91,14 @@ def run(
     interval: float | None,
     collect_interval: float | None,
     poll_interval: float | None,
+    env_file: Path | None,
     verbose: bool,
 ) -> int:
     """Read this machine's tools until SIGTERM or Ctrl-C."""
     from openusage.cli import compose
-    from openusage.cli.surroundings import surroundings
+    from openusage.cli.surroundings import adopt, surroundings
 
+    adopt(env_file)
     here = surroundings()
     return compose.run_daemon(
         here.settings,
@@ -113,31 +123,95 @@ def run(
 )
 @click.pass_context
 def status(ctx: click.Context, socket_path: Path | None, as_json: bool, details: bool) -> int:
-    """Ask the running daemon how it is.
+    """Ask the running daemon how it is, and the service manager how the daemon's service is.
 
     Exit status 3 when none runs.
     """
     import datetime as dt
 
+    from openusage import __version__
     from openusage.cli import compose, daemon_status
+    from openusage.cli.compose import service
     from openusage.cli.surroundings import surroundings
     from openusage.errors import PeerUnreachable
 
     here = surroundings()
     socket = socket_path or _of_group(ctx)
+    kept = service.daemon_keeper(here.paths, here.environ).told()
+    lines = service.rows(kept, details=details)
     try:
         found = compose.daemon_status(here.settings, here.paths, socket_path=socket)
     except PeerUnreachable as e:
         if as_json:
-            click.echo(daemon_status.as_json(None, socket or here.paths.socket))
+            click.echo(daemon_status.as_json(None, socket or here.paths.socket, kept))
         else:
-            click.echo(daemon_status.not_running(socket or here.paths.socket))
+            click.echo(daemon_status.not_running(socket or here.paths.socket, lines))
         raise e
     if as_json:
-        click.echo(daemon_status.as_json(found, socket or here.paths.socket))
+        click.echo(daemon_status.as_json(found, socket or here.paths.socket, kept))
     else:
-        click.echo(daemon_status.as_text(found, now=dt.datetime.now(dt.UTC), details=details))
+        now = dt.datetime.now(dt.UTC)
+        click.echo(daemon_status.as_text(found, lines, now=now, details=details, own_version=__version__))
     return 0
+
+
+@command.command(
+    params=[
+        click.Argument(["source"]),
+        click.Argument(["payload"], required=False),
+        socket_option("The daemon's Unix socket."),
+        click.Option(
+            ["--account-id"],
+            default="",
+            help="Account it counts for. Default: OPENUSAGE_TELEMETRY_ACCOUNT_ID.",
+        ),
+        click.Option(
+            ["--db-path"], type=FilePath(), help="Accepted for older callers; only a daemon writes there."
+        ),
+        click.Option(["--spool-dir"], type=FilePath(), help="Folder to leave it in. Default: the daemon's."),
+        click.Option(["--spool-only"], is_flag=True, help="Do not ask the daemon first."),
+        click.Option(["--verbose"], is_flag=True, help="Say on stderr where it went."),
+    ]
+)
+def hook(
+    source: str,
+    payload: str | None,
+    socket_path: Path | None,
+    account_id: str,
+    db_path: Path | None,
+    spool_dir: Path | None,
+    spool_only: bool,
+    verbose: bool,
+) -> int:
+    """Hand what a tool's hook says to the daemon, or leave it for the next one.
+
+    SOURCE is claude_code, codex or opencode; PAYLOAD is its JSON, read from stdin when it is not said. Waits
+    for nothing and always ends with exit status 0. What `openusage integrations` installs does the same
+    without starting this program.
+    """
+    from openusage.cli.diagnostics import say
+    from openusage.cli.hook import NotDelivered, deliver, read_stdin
+
+    data = read_stdin() if payload in (None, "-") else payload.encode("utf-8", "surrogateescape")
+    try:
+        where = deliver(
+            source,
+            data,
+            account=account_id,
+            socket_path=socket_path,
+            spool_dir=spool_dir,
+            spool_only=spool_only,
+        )
+    except (NotDelivered, OSError, RuntimeError) as e:
+        say(f"openusage: the hook's payload is lost: {e}")
+    else:
+        if verbose:
+            say(f"To the {where}." if where != "off" else "OPENUSAGE_TELEMETRY_ENABLED is off.")
+    return 0
+
+
+for each in (install, uninstall, restart, logs, pause, resume):
+    daemon.add_command(each)
 
 
 def _of_group(ctx: click.Context) -> Path | None:

@@ -16,6 +16,7 @@ from openusage.wire.local import (
     BlocksRequest,
     DaemonStatus,
     PaneRequest,
+    PauseRequest,
     ReadModelReply,
     ReadModelRequest,
     SessionsRequest,
@@ -100,6 +101,15 @@ class DaemonClient:
 
     def status(self) -> DaemonStatus:
         return decoded(self._ask("GET", "/v1/status"), DaemonStatus, self._who)
+
+    def pause(self, seconds: float | None) -> DaemonStatus:
+        """Have it read nothing for so long; `None`: until `resume`."""
+        body = msgspec.json.encode(PauseRequest(seconds=seconds))
+        return decoded(self._ask("POST", "/v1/pause", body), DaemonStatus, self._who)
+
+    def resume(self) -> DaemonStatus:
+        """Have it go on."""
+        return decoded(self._ask("POST", "/v1/resume"), DaemonStatus, self._who)
 
     def healthy(self) -> bool:
         """Whether anything speaks our protocol there."""

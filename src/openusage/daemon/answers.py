@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from openusage.lineage import Lineages
 from openusage.read_model import build_all, window
+from openusage.read_model.assign import BORROWERS, BY, MESSAGES, Links, unassigned
 from openusage.store import Store
-from openusage.wire.local import ReadModelReply
+from openusage.wire.local import ReadModelReply, Unassigned
+from openusage.wire.rollups import Window
 from openusage.wire.snapshot import UsageSnapshot
 
 WINDOWS = ("1d", "3d", "7d", "30d", "all")
@@ -42,6 +45,7 @@ class Answers:
         links: dict[str, str],
         now: Callable[[], dt.datetime],
         tz: str,
+        lineages: Lineages | None = None,
         notes: Callable[[], list[str]] = list,
     ) -> None:
         """`accounts` gives (provider, account id) in the order of the tiles, also those without data."""
@@ -50,10 +54,12 @@ class Answers:
         self._links = links
         self._now = now
         self._tz = tz
+        self._lineages = lineages or Lineages()
         self._notes = notes
         self._lock = threading.Lock()
         self._made: dict[str, tuple[object, dict[str, UsageSnapshot]]] = {}
         self._sent: dict[str, tuple[object, Answer]] = {}
+        self._unassigned: tuple[object, list[Unassigned]] = None, []
 
     def snapshots(self, name: str) -> dict[str, UsageSnapshot]:
         """Account id -> snapshot for one of `WINDOWS` (an unknown name counts as `30d`)."""
@@ -73,10 +79,23 @@ class Answers:
                         now=now,
                         tz=self._tz,
                         links=self._links,
+                        lineages=self._lineages,
                     ),
                 )
                 self._made[name] = made
             return made[1]
+
+    def unassigned(self) -> list[Unassigned]:
+        """What no account is known to pay for, of all time. Asked anew only when something changed."""
+        with self._lock:
+            accounts = tuple(self._accounts())
+            state = (self._store.revision(), accounts)
+            if self._unassigned[0] != state:
+                borrowers = tuple({provider for provider, _ in accounts} & BORROWERS)
+                where = msgspec.structs.replace(MESSAGES, providers=borrowers)
+                rows = self._store.reader().usage(Window("all"), BY, where) if borrowers else []
+                self._unassigned = state, unassigned(rows, Links(self._links, accounts))
+            return self._unassigned[1]
 
     def answer(self, name: str, only: Sequence[str] = ()) -> Answer:
         """The reply to `POST /v1/read-model`; `only` these account ids when given."""

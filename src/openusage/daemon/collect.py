@@ -18,7 +18,7 @@ from openusage.daemon.ahead import FROM_BYTES, chunks_ahead
 from openusage.daemon.schedule import Progress
 from openusage.errors import SourceError, StoreError
 from openusage.format import printable
-from openusage.providers._contract import Chunk, Env, Provider
+from openusage.providers._contract import Chunk, Env, Provider, Watches
 from openusage.store import AddResult, Store
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
@@ -44,6 +44,16 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.inserted or self.updated)
 
 
+class Polled(msgspec.Struct, frozen=True, kw_only=True):
+    """What one account's vendor answered."""
+
+    provider: str
+    account: str
+    records: list[Record]
+    asked_us: int
+    error: SourceError | None = None
+
+
 class Collector:
     """Reads every account of every provider into one store. Not thread-safe: one pass at a time."""
 
@@ -66,14 +76,21 @@ class Collector:
         self._now_s = now_s
         self._ahead_from_bytes = ahead_from_bytes
         self._cursors: dict[tuple[str, str], dict[str, FileCursor]] = {}
+        self._watched: dict[tuple[str, str], tuple[str, ...]] = {}
+        """What providers had to look up to know what to watch."""
+        self._polled_us: dict[tuple[str, str], int] = {}
+        """Until when it is stored what an account's vendor told."""
+        self._read_once: set[tuple[str, str]] = set()
+        """Accounts that were read to their end since we started."""
 
-    def accounts(self) -> list[tuple[Provider, Account]]:
-        """Everything found on this machine now. A provider that fails to look is skipped, and said so."""
+    def accounts(self, *, woken: bool = False) -> list[tuple[Provider, Account]]:
+        """Everything found on this machine now, with all directories to watch. A provider that fails to look
+        is skipped, and said so. `woken` by one of these directories: they are what they were."""
         env = self._env()
         found: list[tuple[Provider, Account]] = []
         for provider in self._providers:
             try:
-                found += [(provider, account) for account in provider.discover(env)]
+                found += [(provider, self._watched_too(provider, a, woken)) for a in provider.discover(env)]
             except (SourceError, OSError) as e:
                 log.warning("%s: cannot be looked for: %s", provider.SPEC.id, e)
         return found
@@ -87,9 +104,9 @@ class Collector:
         started = self._now_s()
         env = self._env()
         done = Pass()
-        work = [(p, a, self._known(p, a)) for p, a in self.accounts() if _concerns(a, changed)]
-        # A burst is small: to plan it would cost more than to read it.
-        sizes = [_size(p, a, c, env) if changed is None else 0 for p, a, c in work]
+        work = [(p, a, self._known(p, a)) for p, a in self._concerned(changed)]
+        # What is new since the last pass is small: to plan it, every file is looked at once more.
+        sizes = [_size(p, a, c, env) if self._is_unread(p, a, changed) else 0 for p, a, c in work]
         total, before = sum(sizes), 0
         with contextlib.ExitStack() as children:
             reads: list[Iterator[Chunk]] = []
@@ -106,6 +123,17 @@ class Collector:
                 before += size
         return msgspec.structs.replace(done, elapsed_s=self._now_s() - started)
 
+    def _concerned(self, changed: Collection[str] | None) -> list[tuple[Provider, Account]]:
+        return [(p, a) for p, a in self.accounts(woken=changed is not None) if _concerns(a, changed)]
+
+    def _watched_too(self, provider: Provider, account: Account, woken: bool) -> Account:
+        if not isinstance(provider, Watches):
+            return account
+        key = (provider.SPEC.id, account.id)
+        if not woken or key not in self._watched:
+            self._watched[key] = tuple(provider.watched(account))
+        return msgspec.structs.replace(account, flat_roots=(*account.flat_roots, *self._watched[key]))
+
     def _teller(self, name: str, before: int, total: int, started: float) -> Callable[[int], None]:
         def tell(bytes_read: int) -> None:
             if self._on_progress is not None:
@@ -119,6 +147,9 @@ class Collector:
                 )
 
         return tell
+
+    def _is_unread(self, provider: Provider, account: Account, changed: Collection[str] | None) -> bool:
+        return changed is None and (provider.SPEC.id, account.id) not in self._read_once
 
     def _known(self, provider: Provider, account: Account) -> dict[str, FileCursor]:
         """The account's cursors, read from the store once and then kept here as they are stored."""
@@ -149,6 +180,8 @@ class Collector:
                 tell(bytes_read)
                 if self._should_stop():
                     break
+            else:
+                self._read_once.add((provider.SPEC.id, account.id))
         except SourceError as e:
             problems.append(e.message)
         except StoreError:
@@ -174,20 +207,39 @@ class Collector:
             known.pop(path, None)
         return added
 
-    def poll(self) -> tuple[list[Record], list[SourceError]]:
-        """Ask the vendors' APIs. Writes nothing: network time must not hold the writer."""
+    def poll(self, asks: Callable[[str, str], bool] = lambda provider, account: True) -> list[Polled]:
+        """Ask the vendors' APIs, of the accounts that `asks` says. Writes nothing: network time must not hold
+        the writer."""
         env = self._env()
+        return [
+            self._polled(provider, account, env)
+            for provider, account in self.accounts()
+            if asks(provider.SPEC.id, account.id)
+        ]
+
+    def kept(self, polled: Sequence[Polled]) -> None:
+        """These answers are stored: the next polls need not ask for it again."""
+        self._polled_us |= {(p.provider, p.account): p.asked_us for p in polled if p.error is None}
+
+    def _polled(self, provider: Provider, account: Account, env: Env) -> Polled:
+        polled_us = self._polled_us.get((provider.SPEC.id, account.id))
+        env = msgspec.structs.replace(env, polled_us=polled_us)
         records: list[Record] = []
-        errors: list[SourceError] = []
-        for provider, account in self.accounts():
-            try:
-                records += provider.poll(account, env)
-            except SourceError as e:
-                errors.append(e)
-            except Exception as e:  # one vendor's surprise must not stop the others; it is logged in full
-                log.exception("%s: polling failed", provider.SPEC.id)
-                errors.append(SourceError(f"{provider.SPEC.name}: {type(e).__name__}: {e}"))
-        return records, errors
+        error: SourceError | None = None
+        try:
+            records += provider.poll(account, env)
+        except SourceError as e:
+            error = e
+        except Exception as e:  # one vendor's surprise must not stop the others; it is logged in full
+            log.exception("%s: polling failed", provider.SPEC.id)
+            error = SourceError(f"{provider.SPEC.name}: {type(e).__name__}: {e}")
+        return Polled(
+            provider=provider.SPEC.id,
+            account=account.id,
+            records=records,
+            asked_us=round(env.now.timestamp() * 1_000_000),
+            error=error,
+        )
 
 
 def _size(provider: Provider, account: Account, cursors: dict[str, FileCursor], env: Env) -> int:

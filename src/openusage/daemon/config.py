@@ -17,6 +17,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     socket: Path
     database: Path
+    spool: Path
+    """Where tools' hooks leave their payloads."""
     machine: str
     tz: str
     collect_s: float = 30.0
@@ -24,12 +26,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int = 90
     window: str = "30d"
     links: dict[str, str] = {}
+    lineages: dict[str, str] = {}
+    """`models.lineages` of the settings."""
     targets: tuple[Target, ...] = ()
     """Hubs to push to."""
     order: tuple[str, ...] = ()
     """Account ids whose tiles come first, in this order."""
     hidden: frozenset[str] = frozenset()
-    """Account ids that are read but not shown, nor pushed."""
+    """Account ids that are read but not pushed; screens leave them out by themselves."""
     offline: bool = False
     """Ask no vendor."""
     base_urls: dict[str, str] = {}

@@ -10,17 +10,18 @@ import datetime as dt
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
 
 from openusage import __version__
 from openusage.errors import UsageError
+from openusage.lineage import Lineages
 from openusage.read_model.accounts import fold
 from openusage.read_model.block_list import block_list
 from openusage.read_model.pane import Crowd, Wanted, build
-from openusage.read_model.windows import bounded, from_us
+from openusage.read_model.windows import bounded, from_us, whole_minute
 from openusage.store import Machine, Store
 from openusage.wire.fleet import AccountName, AccountState, MachineState, State
 from openusage.wire.local import BlocksRequest, PaneRequest, SessionsRequest, TurnsRequest
@@ -55,6 +56,8 @@ class Details:
         hidden: frozenset[str],
         now: Callable[[], dt.datetime],
         explain: Explain,
+        lineages: Lineages,
+        links: Mapping[str, str],
         notes: Callable[[], list[str]] = list,
         backlog: Callable[[], int | None] = lambda: None,
     ) -> None:
@@ -64,6 +67,8 @@ class Details:
         self._hidden = hidden
         self._now = now
         self._explain = explain
+        self._lineages = lineages
+        self._links = links
         self._notes = notes
         self._backlog = backlog
         self._lock = threading.Lock()
@@ -113,7 +118,8 @@ class Details:
                 asked.provider, asked.session, limit=asked.limit, before=asked.before, explain=self._explain
             )
         window = bounded(asked.window, now, zone_name(asked.tz))
-        return block_list(ask, window, self._shown(asked.where, accounts), self._crowd(now)[1], now)
+        where = self._shown(asked.where, accounts)
+        return block_list(ask, window, where, self._crowd(now)[1], whole_minute(now))
 
     def _pane(self, asked: PaneRequest, shown: _Accounts, now: dt.datetime) -> Pane:
         for name, value, allowed in (("window", asked.window, WINDOWS), ("group", asked.group, GROUPS)):
@@ -128,10 +134,11 @@ class Details:
             accounts=accounts,
             snapshots=len(shown),
         )
-        return build(self._store.reader(), wanted, crowd, now)
+        return build(self._store.reader(), wanted, crowd, now, self._lineages, self._links)
 
     def _shown(self, where: Filter, accounts: _Accounts) -> Filter:
-        """The filter without accounts that are not to be shown."""
+        """The filter without accounts that are not to be shown; its models by all names that tools use."""
+        where = self._lineages.spelled(where, self._store.reader().usage)
         if not self._hidden:
             return where
         wanted = where.accounts or tuple(dict.fromkeys(account for _, account in accounts))
@@ -146,7 +153,7 @@ class Details:
             name = AccountName(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "")
             names.setdefault(row.key[By.MACHINE] or "", []).append(name)
         machines = [self._state(m, names.get(m.id, []), now) for m in ask.machines()]
-        states = fold(machines, ask.told(), now)
+        states = fold(machines, ask.told()[1], now)
         return machines, [a for a in states if a.account not in self._hidden]
 
     def _state(self, machine: Machine, accounts: list[AccountName], now: dt.datetime) -> MachineState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 
 import msgspec
 
@@ -20,6 +21,9 @@ class Job(enum.StrEnum):
 
 MAX_COLLECT_BACKOFF = 8
 """Sweeps that find nothing grow apart up to this factor: the watcher does the work, a sweep is a net."""
+REST_FACTOR = 400
+"""A sweep that finds nothing is followed by a rest so many times as long: it costs a 400th of a core."""
+MAX_REST_S = 300.0
 RETRY_S = 2.0
 """Until a store that could not be written is tried again."""
 POLL_S = 300.0
@@ -28,14 +32,28 @@ PRUNE_S = 6 * 3600.0
 MAX_POLL_PAUSE_S = 3600.0
 
 
+Source = tuple[str, str]
+"""Provider and account: whom a poll asks."""
+
+
 class Schedule:
     """When each job is due, in seconds of a clock that only moves forward."""
 
-    def __init__(self, now_s: float, *, collect_s: float, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        now_s: float,
+        *,
+        collect_s: float,
+        poll_s: float = POLL_S,
+        factor: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """`factor` says by how much sweeps and polls are to be rarer now."""
         self._collect_s = collect_s
         self._poll_s = poll_s
+        self._factor = factor
         self._empty_sweeps = 0
-        self._failed_polls = 0
+        self._refused: dict[Source, tuple[int, float]] = {}
+        """Who failed: how often in a row, and until when nobody asks them."""
         self._due = {
             Job.COLLECT: now_s,
             Job.POLL: now_s,
@@ -56,25 +74,38 @@ class Schedule:
         self._due[Job.COLLECT] = now_s
         self._empty_sweeps = 0
 
-    def collected(self, now_s: float, *, found: bool, failed: bool = False) -> None:
-        """A sweep is through; one that failed to store what it found is tried again soon."""
+    def collected(self, now_s: float, *, found: bool, failed: bool = False, took_s: float = 0.0) -> None:
+        """A sweep of `took_s` is through; one that failed to store what it found is tried again soon."""
         if failed:
             self._due[Job.COLLECT] = now_s + min(self._collect_s, RETRY_S)
             return
         self._empty_sweeps = 0 if found else self._empty_sweeps + 1
         factor = min(MAX_COLLECT_BACKOFF, 2 ** max(0, self._empty_sweeps - 3))
-        self._due[Job.COLLECT] = now_s + self._collect_s * factor
+        rest_s = 0.0 if found else min(MAX_REST_S, REST_FACTOR * took_s)
+        self._due[Job.COLLECT] = now_s + max(self._collect_s * factor * self._factor(), rest_s)
 
-    def polled(self, now_s: float, *, failed: bool = False, retry_after_s: float = 0.0) -> None:
-        """A refused poll is asked again ever more rarely, never sooner than the vendor said."""
-        self._failed_polls = self._failed_polls + 1 if failed else 0
-        pause = min(MAX_POLL_PAUSE_S, self._poll_s * 2 ** min(self._failed_polls, 6))
-        self._due[Job.POLL] = now_s + max(pause, retry_after_s)
+    def asks(self, source: Source, now_s: float) -> bool:
+        """Whether this poll asks a source: one that failed has a longer pause, and the others have not."""
+        return source not in self._refused or self._refused[source][1] <= now_s
+
+    def polled(
+        self, source: Source, now_s: float, *, failed: bool = False, retry_after_s: float = 0.0
+    ) -> None:
+        """A source was asked by the poll of `now_s`. One that fails is asked again ever more rarely, never
+        sooner than the vendor said."""
+        if not failed:
+            self._refused.pop(source, None)
+            return
+        times = self._refused.get(source, (0, 0.0))[0] + 1
+        pause_s = min(MAX_POLL_PAUSE_S, self._poll_s * 2 ** min(times, 6))
+        self._refused[source] = times, now_s + max(pause_s, retry_after_s)
 
     def done(self, job: Job, now_s: float, *, backlog: bool = False) -> None:
-        """A checkpoint or a prune is through; with a backlog left it goes on in a minute."""
-        pause = {Job.CHECKPOINT: CHECKPOINT_S, Job.PRUNE: 60.0 if backlog else PRUNE_S}[job]
-        self._due[job] = now_s + pause
+        """A poll began; a checkpoint or a prune is through; with a backlog left it goes on in a minute."""
+        prune_s = 60.0 if backlog else PRUNE_S
+        poll_s = self._poll_s * self._factor()
+        pause_s = {Job.POLL: poll_s, Job.CHECKPOINT: CHECKPOINT_S, Job.PRUNE: prune_s}[job]
+        self._due[job] = now_s + pause_s
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ from openusage.wire.local import (
     BlocksRequest,
     DaemonStatus,
     PaneRequest,
+    PauseRequest,
     ReadModelRequest,
     SessionsRequest,
     TurnsRequest,
@@ -91,6 +92,10 @@ class Desk(Protocol):
 
     def status(self) -> DaemonStatus: ...
 
+    def pause(self, seconds: float | None) -> DaemonStatus: ...
+
+    def resume(self) -> DaemonStatus: ...
+
     def knows_hook(self, source: str) -> bool: ...
 
     async def hook(self, source: str, account: str, payload: bytes) -> HookResult: ...
@@ -139,6 +144,12 @@ def application(desk: Desk) -> Starlette:
     async def status(request: Request) -> Response:
         return _json(await run_in_threadpool(desk.status))
 
+    async def pause(request: Request) -> Response:
+        return _json(desk.pause((await _decode(request, PauseRequest)).seconds))
+
+    async def resume(request: Request) -> Response:
+        return _json(desk.resume())
+
     async def hook(request: Request) -> Response:
         source = request.path_params["source"]
         if not source:
@@ -160,6 +171,8 @@ def application(desk: Desk) -> Starlette:
             _post("/v1/turns", detail(TurnsRequest)),
             _post("/v1/blocks", detail(BlocksRequest)),
             Route("/v1/status", status),
+            _post("/v1/pause", pause),
+            _post("/v1/resume", resume),
             _post("/v1/hook/{source:path}", hook),
         ],
         exception_handlers={HTTPException: _refused, OpenUsageError: _failed},

@@ -16,11 +16,12 @@ from openusage import __version__
 from openusage.daemon.collect import Pass
 from openusage.daemon.config import Config
 from openusage.daemon.problems import Problems
+from openusage.daemon.quiet import Quiet
 from openusage.daemon.schedule import Progress, progress_text
 from openusage.exporter import Exporter
 from openusage.format import age, printable
 from openusage.store import Store
-from openusage.wire.local import DaemonStatus
+from openusage.wire.local import DaemonStatus, SpoolStatus, Unassigned
 
 API_VERSION = "v1"
 
@@ -28,10 +29,11 @@ API_VERSION = "v1"
 class Standing:
     """Of one daemon."""
 
-    def __init__(self, config: Config, store: Store, now: Callable[[], dt.datetime]) -> None:
+    def __init__(self, config: Config, store: Store, now: Callable[[], dt.datetime], quiet: Quiet) -> None:
         self._config = config
         self._store = store
         self._now = now
+        self._quiet = quiet
         self._started_at = now()
         self._database_id = _file_id(config.database)
         self.exporters: Sequence[Exporter] = ()
@@ -44,18 +46,20 @@ class Standing:
         """When `last` ended."""
         self.first_done = False
         """The first pass is through."""
-        self.source_errors: list[str] = []
-        """Of vendors that were asked."""
+        self.refusals: dict[tuple[str, str], str] = {}
+        """What vendors said last who could not be asked, by provider and account."""
         self.problems = Problems()
         """Places in the logs."""
 
     def accounts(self) -> list[tuple[str, str]]:
-        """Found now, then those that only the store knows: logs go, what was read stays."""
+        """Found now, then those that only the store knows: logs go, what was read stays.
+
+        Also those that are switched off: a screen leaves them out by itself, and can switch them on again.
+        """
         found = self.found
         known = found + [a for a in self._store.reader().accounts() if a not in found]
         rank = {account: n for n, account in enumerate(self._config.order)}
-        shown = [a for a in known if a[1] not in self._config.hidden]
-        return sorted(shown, key=lambda a: rank.get(a[1], len(rank)))
+        return sorted(known, key=lambda a: rank.get(a[1], len(rank)))
 
     def health(self) -> list[str]:
         """Sentences about what is wrong; empty when all is well."""
@@ -63,9 +67,7 @@ class Standing:
 
     def notes(self) -> list[str]:
         """What a screen's status line should say."""
-        notes = self.health()
-        if text := self._reading():
-            notes.append(text)
+        notes = [*self.health(), *filter(None, (self._quiet.note(), self._reading()))]
         for exporter in (e.status() for e in self.exporters):
             if exporter.state == "failing":
                 since = exporter.last_ok_at
@@ -73,14 +75,20 @@ class Standing:
                 notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
             elif exporter.records_state == "failing":
                 notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
-        return notes + self.source_errors
+        return notes + list(self.refusals.values())
+
+    def tell_exporters(self) -> None:
+        """There are records to send. Not before the first pass is through: sending would slow it down."""
+        if self.first_done:
+            for exporter in self.exporters:
+                exporter.wake()
 
     def backlog(self) -> int | None:
         """Records that wait for a hub; `None`: none is sent."""
         sent = [e.status() for e in self.exporters]
         return max((s.records_waiting for s in sent if s.records_state != "off"), default=None)
 
-    def status(self) -> DaemonStatus:
+    def status(self, hooks: SpoolStatus, unassigned: list[Unassigned]) -> DaemonStatus:
         """What the daemon says of itself."""
         health = self._store.health()
         return DaemonStatus(
@@ -96,10 +104,15 @@ class Standing:
             events=health.events,
             collecting=self._reading(),
             last_collected_at=self.last_at,
-            problems=self.problems.shown(time.monotonic()) + self.source_errors,
+            problems=self.problems.shown(time.monotonic()) + list(self.refusals.values()),
             notes=self.health(),
             exporters=[e.status() for e in self.exporters],
+            hooks=hooks,
             first_read_done=self.first_done,
+            paused=self._quiet.is_paused,
+            paused_until=self._quiet.until if self._quiet.is_paused else None,
+            on_battery=self._quiet.is_on_battery,
+            unassigned=unassigned,
         )
 
     def _reading(self) -> str:

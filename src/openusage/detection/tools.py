@@ -63,7 +63,9 @@ def _tool(name: str, env: Env) -> Tool:
         provider=spec.id,
         name=spec.name,
         read_as=_READ_AS[spec.kind],
-        accounts=[FoundAccount(account=a.id, roots=list(a.roots)) for a in provider.discover(env)],
+        accounts=[
+            FoundAccount(account=a.id, roots=[*a.roots, *a.flat_roots]) for a in provider.discover(env)
+        ],
         binary=next(find_binaries(spec.binaries, env.environ, env.home), None),
         looked_for=list(spec.patterns),
         retention=spec.retention_hint,

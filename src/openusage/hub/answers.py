@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
+from openusage.hub.accounts import Accounts
 from openusage.hub.board import Board
 from openusage.hub.history import History
 from openusage.hub.http import match_tag
 from openusage.hub.machines import NOTHING, Kept, Roll, ask_kept
 from openusage.hub.usage import Asked, answer
-from openusage.read_model.accounts import fold
-from openusage.store import Answers, Told
+from openusage.lineage import Lineages
+from openusage.store import Answers
 from openusage.wire.fleet import AccountsReply, AccountState, MachinesReply, MachineState
 from openusage.wire.rollups import By
 
@@ -37,13 +39,24 @@ class Found(NamedTuple):
 class FleetAnswers:
     """Belongs to one history."""
 
-    def __init__(self, history: History, board: Board, roll: Roll) -> None:
+    def __init__(
+        self,
+        history: History,
+        board: Board,
+        roll: Roll,
+        lineages: Lineages | None = None,
+        links: Mapping[str, str] | None = None,
+    ) -> None:
         self._history = history
+        self.lineages = lineages or Lineages()
+        """Of models; those of whoever runs the hub first."""
+        self.links = links or {}
+        """`telemetry.provider_links` of whoever runs the hub."""
         self._board = board
         self._roll = roll
         self._lock = threading.Lock()
         self._kept: tuple[str, Kept] = "", NOTHING
-        self._told: tuple[str, dict[str, Told]] = "", {}
+        self._accounts = Accounts()
         self._usage: OrderedDict[bytes, bytes] = OrderedDict()
         """Tag -> body."""
         self._size = 0
@@ -63,15 +76,8 @@ class FleetAnswers:
 
     def account_states(self, ask: Answers) -> list[AccountState]:
         """All accounts at this moment."""
-        state = self._history.state()
         kept = self.kept(ask)
-        with self._lock:
-            told = self._told
-        if told[0] != state:
-            told = state, ask.told()
-            with self._lock:
-                self._told = told
-        return fold(self._roll.states(kept), told[1], self._board.now())
+        return self._accounts.states(ask, kept, self._roll.states(kept), self._board.now())
 
     def machine_states(self, ask: Answers) -> list[MachineState]:
         """All machines at this moment."""
@@ -92,7 +98,7 @@ class FleetAnswers:
             body = self._usage.get(tag)
         if body is None:
             copies = {number: machine.copies for number, machine in kept.machines.items()}
-            body = _encode(answer(ask, asked, names, copies))
+            body = _encode(answer(ask, asked, names, copies, self.lineages))
             self._keep(tag, body)
         return Found(tag, body)
 

@@ -1,15 +1,15 @@
 """`GET /v1/sessions`, `/v1/turns`, `/v1/blocks`: a query string -> a question, the history's answer -> bytes.
 
-Runs in reading threads. Machines are shown by the names that the list of machines has. What the store said is
-remembered with the answers of panes: while nothing changed, and a few times as long as asking took.
+Runs in reading threads. Machines are shown by the names that the list of machines has. What the store said of
+sessions and hours is remembered with the answers of panes; turns are found in milliseconds, and are not.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import msgspec
 
@@ -30,6 +30,7 @@ from openusage.hub.usage import (
     zone_name,
 )
 from openusage.read_model.block_list import block_list
+from openusage.read_model.windows import whole_minute
 from openusage.store import Answers
 from openusage.wire.local import BlocksRequest, SessionsRequest, TurnsRequest
 from openusage.wire.sessions import (
@@ -42,8 +43,6 @@ from openusage.wire.sessions import (
     SessionPage,
     TurnPage,
 )
-
-T = TypeVar("T")
 
 _SPAN = ("window", "from", "to", "tz")
 SESSION_FILTERS = ("machine", "provider", "account", "model", "project", "client", "session")
@@ -112,19 +111,16 @@ class DetailAnswers:
     def _found(self, asked: Asked, ask: Answers) -> SessionPage | TurnPage | BlockList:
         names = self._roll.names(self._desk.kept(ask))
         if isinstance(asked, TurnsRequest):
-            return _turns_shown(self._remembered(asked, partial(self._turns, ask, asked)), names)
+            return _turns_shown(self._turns(ask, asked), names)
+        remembering = Remembering(ask, self._memory)
         where = msgspec.structs.replace(asked.where, machines=find_machines(asked.where.machines, names))
+        where = self._desk.lineages.spelled(where, remembering.usage)
         asked = msgspec.structs.replace(asked, where=where)
         if isinstance(asked, SessionsRequest):
-            return _sessions_shown(self._remembered(asked, partial(_sessions, ask, asked)), names)
+            question = msgspec.msgpack.encode(asked)
+            return _sessions_shown(self._memory.remembered(question, partial(_sessions, ask, asked)), names)
         accounts = self._desk.account_states(ask)
-        remembering = Remembering(ask, self._memory)
-        return block_list(remembering, asked.window, where, accounts, self._board.now())
-
-    def _remembered(self, asked: Asked, ask: Callable[[], T]) -> T:
-        question = msgspec.msgpack.encode((type(asked).__name__, asked))
-        answer: T = self._memory.remembered(question, ask)
-        return answer
+        return block_list(remembering, asked.window, where, accounts, whole_minute(self._board.now()))
 
     def _turns(self, ask: Answers, asked: TurnsRequest) -> TurnPage:
         return ask.turns(

@@ -26,9 +26,8 @@ import apsw
 
 from openusage.errors import OpenUsageError, StoreError
 from openusage.hub.jobs import Job, Jobs, do_together
-from openusage.hub.place import file_identity
+from openusage.hub.opener import OWN, Opener
 from openusage.hub.upkeep import begin, is_damage, look
-from openusage.machine import Machine
 from openusage.read_model.windows import to_us
 from openusage.store import Answers, Met, Store
 from openusage.store.events import PriceOf
@@ -48,9 +47,6 @@ PRUNE_S = 6 * 3600.0
 PRUNE_AGAIN_S = 60.0
 """While there is more to drop than one call drops."""
 _READERS = 2
-OWN = Machine("name:", "hub")
-"""A store belongs to a machine; the hub itself uses nothing and is left out of every list. No machine has
-this id: a name is never empty."""
 _FULL = 507
 _log = logging.getLogger("openusage.hub")
 
@@ -81,20 +77,17 @@ class History:
         self.path = path
         """Its database; `None`: none."""
         self._now = now
-        self._price = price
         self.explain = explain
         """Why a message costs what it does."""
         self._retention_days = retention_days
         self._tick_s = tick_s
         self._max_memory_events = max_memory_events
-        self._why_memory = ""
+        self._opener = Opener(path, now, price)
         self._write_error = ""
-        self._removed = ""
         self._saved: list[str] = []
         """What the store says of itself: what was damaged when it was opened."""
         self._damaged = False
-        self._file: tuple[int, int] | None = None
-        self.store = self._open()
+        self.store = self._opener.open()
         """Changes when the database has to be opened anew."""
         self._process = secrets.token_hex(6)
         self._opened = 0
@@ -130,17 +123,18 @@ class History:
     @property
     def notes(self) -> list[str]:
         """Sentences for people: what is not as it should be. Empty: all is well."""
-        return [n for n in (self._why_memory, self._removed, *self._saved, self._write_error) if n]
+        opener = self._opener
+        return [n for n in (opener.why_memory, opener.removed, *self._saved, self._write_error) if n]
 
     @property
     def in_memory(self) -> bool:
         """It ends with the process, wanted or not."""
-        return self.path is None or bool(self._why_memory)
+        return self._opener.in_memory
 
     @property
     def fault(self) -> str:
         """Why records cannot be stored for good, in words for anybody; empty: they can."""
-        cannot = "opened" if self._why_memory else "written" if self._write_error else ""
+        cannot = "opened" if self._opener.why_memory else "written" if self._write_error else ""
         return f"the database cannot be {cannot}" if cannot else ""
 
     @property
@@ -285,7 +279,7 @@ class History:
 
     def _perform(self, work: Callable[[Store], T]) -> T:
         """`work` on a store that is there. Raises `Unavailable`, or what `work` raises of its own."""
-        if self._damaged or self._is_gone():
+        if self._damaged or self._opener.is_gone():
             self._reopen()
         try:
             done = work(self.store)
@@ -323,7 +317,7 @@ class History:
         )
 
     def _tick(self) -> None:
-        if self._why_memory:
+        if self._opener.why_memory:
             self._try_again()
         if self._write_error:
             self._housekeep(self._probe)
@@ -370,48 +364,18 @@ class History:
 
     # -- opening ---------------------------------------------------------------------------------
 
-    def _open(self) -> Store:
-        """The store in its file, else one in memory."""
-        try:
-            store = self._open_file(self.path)
-        except (OpenUsageError, OSError, apsw.Error) as e:
-            message = e.message if isinstance(e, OpenUsageError) else str(e)
-            self._why_memory = f"History is kept in memory only and ends with this hub: {message}."
-            _log.warning("history: %s", self._why_memory)
-            return self._open_file(None)
-        self._why_memory = ""
-        return store
-
-    def _open_file(self, path: Path | None) -> Store:
-        store = Store.open(path, machine=OWN, price=self._price, now=lambda: to_us(self._now()))
-        self._file = file_identity(path)
-        return store
-
     def _try_again(self) -> None:
         """The file instead of memory, if it can be had by now. Machines send again what it does not have."""
-        try:
-            store = self._open_file(self.path)
-        except (OpenUsageError, OSError, apsw.Error):
-            return
-        self._close_store()
-        self._why_memory = ""
-        _log.info("history: the database can be used now")
-        self._replace(store)
-
-    def _is_gone(self) -> bool:
-        """Removed or replaced by another file: what is written now would be lost with it."""
-        return not self.in_memory and file_identity(self.path) != self._file
+        store = self._opener.open_again()
+        if store is not None:
+            self._close_store()
+            self._replace(store)
 
     def _reopen(self) -> None:
-        if self._is_gone():
-            self._removed = (
-                f"{self.path} was removed or replaced while the hub ran; the machines send again what they "
-                "still have."
-            )
-            _log.warning("history: %s", self._removed)
+        self._opener.note_if_gone()
         self._damaged = False
         self._close_store()
-        self._replace(self._open())
+        self._replace(self._opener.open())
         self._look_over()
 
     def _replace(self, store: Store) -> None:

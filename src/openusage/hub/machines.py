@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from openusage.hub.board import Board, Identity, MachineInfo, free_name
-from openusage.hub.history import OWN
+from openusage.hub.opener import OWN
 from openusage.read_model.windows import from_us, to_us
 from openusage.store import Answers, Machine, Met, Store
 from openusage.wire.envelope import aware
@@ -42,7 +41,7 @@ class Kept(NamedTuple):
 NOTHING = Kept({}, {})
 
 
-class _Heard(msgspec.Struct):
+class _Heard(msgspec.Struct, gc=False):
     """The newest batch of records of a machine."""
 
     name: str
@@ -74,32 +73,33 @@ class Found(NamedTuple):
     """On the board: under its present name, and under older ones."""
 
 
-class _Clock:
+class _Clock(msgspec.Struct, gc=False):
     """Offsets of a machine's clock, sender's time less ours, in seconds."""
 
-    def __init__(self) -> None:
-        self._offsets: deque[float] = deque(maxlen=_SAMPLES)
-        self._received_at: dt.datetime | None = None
+    offsets: tuple[float, ...] = ()
+    """The newest last."""
+    received_at: dt.datetime | None = None
 
     def is_news(self, received_at: dt.datetime) -> bool:
-        return self._received_at is None or self._received_at < received_at
+        return self.received_at is None or self.received_at < received_at
 
     def note(self, sent_at: dt.datetime | None, received_at: dt.datetime) -> None:
-        self._received_at = received_at
+        self.received_at = received_at
         if sent_at is not None:
-            self._offsets.append((sent_at - received_at).total_seconds())
+            offset_s = (sent_at - received_at).total_seconds()
+            self.offsets = (*self.offsets[1 - _SAMPLES :], offset_s)
 
     @property
     def is_known(self) -> bool:
-        return bool(self._offsets)
+        return bool(self.offsets)
 
     @property
     def skew_s(self) -> float | None:
-        return round(max(self._offsets), 3) if self._offsets else None
+        return round(max(self.offsets), 3) if self.offsets else None
 
     @property
     def lag_s(self) -> float | None:
-        return round(max(self._offsets) - self._offsets[-1], 3) if self._offsets else None
+        return round(max(self.offsets) - self.offsets[-1], 3) if self.offsets else None
 
 
 def ask_kept(ask: Answers) -> Kept:

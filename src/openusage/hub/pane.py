@@ -29,7 +29,7 @@ from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.sections import Sections
 from openusage.wire.snapshot import ZERO_TIME
 
-_FILTERS = ("machine", "provider", "account", "model", "project")
+_FILTERS = ("machine", "provider", "account", "model", "project", "client", "session")
 ALLOWED = ("window", "group", "tz", *_FILTERS)
 REST = 4.0
 """An answer stays good for so many times as long as asking took, whatever changed."""
@@ -74,9 +74,9 @@ class PaneAnswers:
         kept = self._desk.kept(ask)
         names = self._roll.names(kept)
         machines = find_machines(wanted.where.machines, names)
-        wanted = msgspec.structs.replace(
-            wanted, where=msgspec.structs.replace(wanted.where, machines=machines)
-        )
+        asked, lineages = Remembering(ask, self), self._desk.lineages
+        where = msgspec.structs.replace(wanted.where, machines=machines)
+        wanted = msgspec.structs.replace(wanted, where=lineages.spelled(where, asked.usage))
         states = self._roll.states(kept)
         shown = [m for m in states if not machines or store_id(m.id, m.name) in machines]
         crowd = Crowd(
@@ -88,9 +88,11 @@ class PaneAnswers:
             copies=sum(m.copies for m in shown),
             notes=self._history.notes,
         )
-        asked, now = Remembering(ask, self), self._board.now()
-        rankings = {by: rank(asked, msgspec.structs.replace(wanted, group=by), crowd, now) for by in ranked}
-        return build(asked, wanted, crowd, now), rankings
+        now = self._board.now()
+        rankings = {
+            by: rank(asked, msgspec.structs.replace(wanted, group=by), crowd, now, lineages) for by in ranked
+        }
+        return build(asked, wanted, crowd, now, lineages, self._desk.links), rankings
 
     def told(self, label: str) -> list[Sections]:
         """What the newest snapshots of a machine say; none of one that fell silent."""
@@ -113,8 +115,9 @@ class PaneAnswers:
         return answer
 
     def _strangers(self, machines: Sequence[MachineState], kept: Kept, wanted: Wanted) -> list[Sections]:
-        """Snapshots of machines that have no records here. A filter on models or projects leaves them out."""
-        if wanted.where.models or wanted.where.projects:
+        """Of machines that have no records here. A filter on what they do not tell leaves them out."""
+        where = wanted.where
+        if where.models or where.projects or where.clients or where.sessions:
             return []
         labels = {m.name for m in machines if not m.records}
         decoded: dict[str, tuple[bytes, list[Sections]]] = {}

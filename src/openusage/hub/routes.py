@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import msgspec
@@ -42,6 +42,7 @@ from openusage.hub.stream import Stream
 from openusage.hub.usage import BadQuestion, parse
 from openusage.hub.web.desk import Look
 from openusage.hub.web.routes import web_routes
+from openusage.lineage import Lineages
 from openusage.wire.fleet import Capabilities
 
 _log = logging.getLogger("openusage.hub")
@@ -57,6 +58,8 @@ def history_routes(
     meters: Meters,
     stream: Stream,
     look: Look | None = None,
+    lineages: Lineages | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> dict[str, Handler]:
     """Path -> handler. What `history` remembers of machines goes to the board, their ids to the gate."""
     try:
@@ -67,7 +70,7 @@ def history_routes(
     except StoreError as e:
         _log.warning("history: cannot read what was kept: %s", e.message)
     history.on_tick = roll.tell
-    desk = FleetAnswers(history, board, roll)
+    desk = FleetAnswers(history, board, roll, lineages, links)
     panes = PaneAnswers(history, board, roll, desk)
     details = DetailAnswers(history, board, roll, desk, panes)
 

@@ -33,6 +33,7 @@ from openusage.hub.stream import Stream
 from openusage.hub.tls import HANDSHAKE_S, Tls
 from openusage.hub.tokens import TokenBook
 from openusage.hub.web.desk import Look
+from openusage.lineage import Lineages
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -150,12 +151,15 @@ class HubServer:
         policy: Policy | None = None,
         routes: Mapping[str, Handler] | None = None,
         look: Look | None = None,
+        lineages: Lineages | None = None,
+        links: Mapping[str, str] | None = None,
         patience: Patience | None = None,
         max_bodies: int = MAX_BODIES_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """With a `history` it takes records, answers questions about them and has a web page, which looks as
-        `look` says; the caller closes it, after `stop`. `routes`: see `HubApp`."""
+        """With a `history` it takes records, answers questions about them (models grouped by `lineages`) and
+        has a web page, which looks as `look` says; the caller closes it after `stop`. `routes`: see `HubApp`.
+        """
         self.policy = policy or Policy()
         self.patience = patience or Patience()
         self.board = board
@@ -183,7 +187,9 @@ class HubServer:
         self._stream = Stream(board, history, self.gate) if history is not None else None
         remembered: dict[str, Handler] = {}
         if history is not None and self._stream is not None:
-            remembered = history_routes(history, board, self.gate, roll, self.meters, self._stream, look)
+            remembered = history_routes(
+                history, board, self.gate, roll, self.meters, self._stream, look, lineages, links
+            )
         self.app: Handler = HubApp(
             board,
             self.gate,

@@ -11,7 +11,8 @@ import msgspec
 
 from openusage.errors import UsageError
 from openusage.hub.repair import is_rfc3339
-from openusage.read_model.windows import ROLLING_DAYS, from_us, to_us, window
+from openusage.lineage import Lineages
+from openusage.read_model.windows import ROLLING_DAYS, from_us, to_us, whole_minute, window
 from openusage.wire.envelope import aware
 from openusage.wire.events import EventKind
 from openusage.wire.fleet import TokenSums, UsageReply, UsageSums, UsageWindow
@@ -27,7 +28,6 @@ _MAX_VALUES = 500
 ONCE = ("window", "from", "to", "tz")
 FILTERS = ("machine", "provider", "account", "model", "project", "client", "session", "kind")
 ALLOWED = (*ONCE, "by", *FILTERS)
-_MINUTE_US = 60_000_000
 _LATEST = dt.datetime(9998, 12, 31, tzinfo=dt.UTC)
 _E = TypeVar("_E", By, EventKind, SessionOrder)
 
@@ -91,11 +91,17 @@ def find_machines(asked: Sequence[str], names: Mapping[str, str]) -> tuple[str, 
     return tuple(dict.fromkeys(found))
 
 
-def answer(ask: Questions, asked: Asked, names: Mapping[str, str], copies: Mapping[str, int]) -> UsageReply:
+def answer(
+    ask: Questions,
+    asked: Asked,
+    names: Mapping[str, str],
+    copies: Mapping[str, int],
+    lineages: Lineages | None = None,
+) -> UsageReply:
     """The reply. `names`: machine id -> name; `copies`: machine id -> how many it has."""
     machines = find_machines(asked.where.machines, names)
     where = msgspec.structs.replace(asked.where, machines=machines)
-    rollups = ask.usage(asked.window, asked.by, where, asked.tz)
+    rollups = (lineages or Lineages()).usage(ask.usage, asked.window, asked.by, where, asked.tz)
     if len(rollups) > MAX_ROWS:
         raise BadQuestion(f"by: more than {MAX_ROWS} rows; ask for a shorter window or fewer groups")
     rows = _rows(rollups, asked.by, names) if asked.by else []
@@ -159,8 +165,7 @@ def window_of(once: Mapping[str, str], now: dt.datetime, tz: str) -> Window:
         name = once.get("window", DEFAULT_WINDOW)
         if name not in WINDOWS:
             raise BadQuestion(f'window: "{name[:80]}" is none of: {", ".join(WINDOWS)}; or give from and to')
-        whole_minute = from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
-        return window(name, whole_minute, tz)
+        return window(name, whole_minute(now), tz)
     if "window" in once:
         raise BadQuestion("window: not together with from or to")
     start, end = (_moment(name, once[name]) if name in once else None for name in ("from", "to"))

@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 
 from openusage.errors import SettingsError
-from openusage.pricing._names import barest
+from openusage.lineage.names import barest
 from openusage.pricing._rates import Dated, Match, Rates, Tier, Timeline, pico_per_token
 
 _RATES: dict[str, tuple[str, str]] = {

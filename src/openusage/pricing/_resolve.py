@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from openusage.pricing._names import MAKERS, RESELLING_MAKERS, Asked, asked, forms, nearest
+from openusage.lineage.names import MAKERS, RESELLING_MAKERS, Asked, asked, forms, nearest
 from openusage.pricing._rates import Match, Timeline
 from openusage.pricing._table import Listed, Table, Vendor
 

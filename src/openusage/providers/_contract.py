@@ -59,6 +59,8 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
     """None: stay off the network."""
     base_urls: Mapping[str, str] = {}
     """Vendor API base by provider id; tests and proxies point it elsewhere."""
+    polled_us: int | None = None
+    """In a poll: what the vendor told until then is stored. None: nothing since we started."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,15 @@ class Advises(Protocol):
 
     def advise(self, env: Env) -> Iterator[str]:
         """Sentences for `doctor`, such as how soon the tool deletes its logs."""
+        ...
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """A provider whose tool writes to places that only a file of its own tells."""
+
+    def watched(self, account: Account) -> Iterator[str]:
+        """Directories to watch besides those of the account, existing ones, without what is below them."""
         ...
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from openusage.providers._figures import context
 from openusage.providers._inputs import touch_of
 from openusage.providers._loose import NOTHING, Bytes, items_of, objects_of, reader
 from openusage.providers._touched import file_key, language_of
@@ -23,7 +24,6 @@ from openusage.wire.events import (
     Outcome,
     QuotaReading,
     Record,
-    Scope,
     TokenCounts,
     UsageEvent,
     event_key,
@@ -215,18 +215,7 @@ class Chat:
 
     def _context(self, at_us: int, used: int, model: str) -> QuotaReading:
         limit = GEMMA_TOKENS if model.startswith("gemma") else CONTEXT_TOKENS
-        return QuotaReading(
-            provider=self._place.provider,
-            account=self._place.account,
-            key="context_window",
-            at_us=at_us,
-            unit="tokens",
-            window="session",
-            used=float(used),
-            limit=float(limit),
-            remaining=float(max(0, limit - used)),
-            scope=Scope.MACHINE,
-        )
+        return context(self._place.provider, self._place.account, at_us=at_us, used=used, limit=limit)
 
 
 def tokens_of(told: Tokens) -> TokenCounts:

@@ -18,11 +18,12 @@ from openusage.providers._values import json_value
 _PATHS = ("filePath", "file_path", "filepath", "path", "target_file", "notebook_path", "filename")
 _ADDED = (
     *("content", "contents", "file_text", "new_string", "newString", "new_str", "newStr", "newText"),
-    *("new_text", "replacement", "new_source", "insert_text", "text_to_insert", "replace"),
+    *("new_text", "replacement", "new_source", "insert_text", "text_to_insert", "replace", "new"),
 )
-_REMOVED = ("old_string", "oldString", "old_str", "oldStr", "oldText", "old_text", "search")
+_REMOVED = ("old_string", "oldString", "old_str", "oldStr", "oldText", "old_text", "search", "old")
 _PATCHES = ("patchText", "patch_text", "patch", "input", "diff")
-_MANY = ("edits", "operations", "replacements")
+_MANY = ("edits", "operations", "replacements", "edit")
+"""Changes in a list, or a single one."""
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):
@@ -77,7 +78,8 @@ def _parts(given: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     yield given
     for name in _MANY:
         many = given.get(name)
-        yield from (part for part in many if isinstance(part, Mapping)) if isinstance(many, list) else ()
+        parts = many if isinstance(many, list) else [many]
+        yield from (part for part in parts if isinstance(part, Mapping))
 
 
 def _lines(texts: list[str]) -> int | None:

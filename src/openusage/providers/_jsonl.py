@@ -22,6 +22,7 @@ BLOCK_BYTES = 1 << 20
 """Read size: large enough to hide the call, small enough to stay in the processor's cache."""
 MAX_LINE_BYTES = 256 << 20
 MARK_BYTES = 64
+PACKED = ".zst"
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -71,7 +72,7 @@ class Block(msgspec.Struct, frozen=True):
         return Mark(size, zlib.crc32(self.data[self.size - size : self.size]))
 
 
-class FileState(msgspec.Struct, frozen=True):
+class FileState(msgspec.Struct, frozen=True, gc=False):
     """What a stat tells; decides if there is anything to read, and from where."""
 
     path: str
@@ -79,9 +80,19 @@ class FileState(msgspec.Struct, frozen=True):
     size: int
     mtime_ns: int
 
+    @property
+    def is_packed(self) -> bool:
+        """Its offsets are those of what is packed in it, its size is not."""
+        return self.path.endswith(PACKED)
+
     def start(self, cursor: FileCursor | None) -> int | None:
         """Offset to read from, 0 for a file that is new or was written anew, `None` when nothing changed."""
-        if cursor is None or cursor.inode != self.inode or self.size < cursor.offset:
+        if cursor is None or cursor.inode != self.inode:
+            return 0
+        if self.is_packed:
+            is_same = (cursor.size, cursor.mtime_ns) == (self.size, self.mtime_ns)
+            return None if is_same else cursor.offset
+        if self.size < cursor.offset:
             return 0
         if cursor.size == self.size:
             # Written, and not longer: nothing was appended, so it was written anew in place.
@@ -108,7 +119,7 @@ def blocks(path: str | Path, offset: int = 0) -> Iterator[Block]:
     """
     try:
         with Path(path).open("rb") as raw:
-            if str(path).endswith(".zst"):
+            if str(path).endswith(PACKED):
                 with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as unpacked:
                     _skip(unpacked, offset)
                     yield from _blocks(unpacked, offset)
@@ -149,8 +160,9 @@ def _skip(file: zstandard.ZstdDecompressionReader, count: int) -> None:
 
 def is_continued(path: str | Path, offset: int, mark: Mark | None) -> bool:
     """Does the file still hold before `offset` what it held then? A file may be replaced by a longer one,
-    under the same inode. `None`, or a file that cannot be read: taken as continued, reading will tell."""
-    if mark is None:
+    under the same inode. `None`, or a file that cannot be read: taken as continued, reading will tell. So is
+    a packed one: it is written once."""
+    if mark is None or str(path).endswith(PACKED):
         return True
     try:
         with Path(path).open("rb", buffering=0) as file:

@@ -118,7 +118,7 @@ class Reading:
         try:
             for block in _jsonl.blocks(state.path, start):
                 self._block(block, parses, told)
-                self._bytes += block.end - offset
+                self._bytes += 0 if state.is_packed else block.end - offset
                 offset, mark = block.end, block.mark
                 if self._is_full():
                     kept = _Kept(_encoded(parses.memory), mark)
@@ -128,6 +128,7 @@ class Reading:
             whole = False
             self._problems.append(Problem(path=state.path, offset=offset, what=e.message))
         self._problems += told.all()
+        self._bytes += state.size if state.is_packed else 0
         if whole or offset > start:
             kept = _Kept(_encoded(parses.memory), mark)
             self._set(state.cursor(offset, _encode(kept), whole=whole))

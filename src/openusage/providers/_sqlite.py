@@ -32,7 +32,7 @@ BUSY_TIMEOUT_MS = 500
 CACHE_KIB = 2_048
 LEAST_BYTES = 4_096
 """What a database that changed and did not grow counts as: a page."""
-SUFFIXES = (".db", ".sqlite3", ".vscdb")
+SUFFIXES = (".db", ".sqlite", ".sqlite3", ".vscdb")
 """How databases end, so that a cursor of one that is no longer looked for is known as such."""
 BATCH_ROWS = 200
 """Rows that one statement reads: what belongs to them is in memory at once."""

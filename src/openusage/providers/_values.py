@@ -74,9 +74,8 @@ def time_us(value: object) -> int | None:
 
 
 def _iso_us(value: str) -> int | None:
-    # Some write nanoseconds, which Python does not read.
     try:
-        at = dt.datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value.strip()))
+        at = dt.datetime.fromisoformat(value.strip())
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)

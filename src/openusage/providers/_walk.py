@@ -141,9 +141,9 @@ def _real(entry: os.DirEntry[str]) -> str:
 
 
 def plan(files: Iterable[FileState], cursors: Cursors) -> Plan:
-    """How much of these files is to be read. A document that changed counts whole."""
+    """How much of these files is to be read. A document or packed file that changed counts whole."""
     sizes = [
-        max(0, state.size - start) if state.path.endswith(".jsonl") else state.size
+        state.size if state.is_packed or state.path.endswith(".json") else max(0, state.size - start)
         for state in files
         if (start := state.start(cursors.get(state.path))) is not None
     ]

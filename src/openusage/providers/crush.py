@@ -102,10 +102,16 @@ def _folder(env: Env) -> Path:
     return (Path(data) if data.startswith("/") else env.home / ".local" / "share") / "crush"
 
 
+def watched(account: Account) -> Iterator[str]:
+    """The folders of the projects' databases: which these are, only the registry tells."""
+    folders = dict.fromkeys(str(Path(project.database).parent) for project in projects(account))
+    yield from (folder for folder in folders if Path(folder).is_dir())
+
+
 def projects(account: Account) -> list[Project]:
     """The databases of the registry, each once."""
     found: dict[str, Project] = {}
-    for root in account.flat_roots:
+    for root in account.flat_roots[:1]:  # the folder of the registry; others are watched ones
         try:
             listed = json_object((Path(root) / REGISTRY).read_bytes()).get("projects")
         except OSError:

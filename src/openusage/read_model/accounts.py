@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from openusage.read_model import quota
 from openusage.read_model.windows import from_us, to_us
@@ -37,27 +37,97 @@ class _Silent(NamedTuple):
     readings: list[QuotaReading]
 
 
+_SILENT = _Silent([], [])
+_Group: TypeAlias = tuple[str, ...]
+"""What members of one account have in common."""
+
+
 class _Member(NamedTuple):
-    machine: MachineState
+    """An account as one machine knows it."""
+
+    machine: str
+    machine_id: str
     name: AccountName
     facts: list[AccountFact]
     readings: list[QuotaReading]
+
+    @property
+    def group(self) -> _Group:
+        key = self.key
+        name = self.name
+        return (name.provider, key) if key else (name.provider, name.account, self.machine)
 
     @property
     def key(self) -> str | None:
         return next((f.value for f in self.facts if f.key == KEY and f.value), None)
 
 
+class _Known(NamedTuple):
+    """Of one machine, and what that was made from."""
+
+    machine_id: str
+    accounts: list[AccountName]
+    told: Told
+    members: list[tuple[_Group, _Member]]
+
+
+class _Made(NamedTuple):
+    """An account, what it was made from, and between which times it is that."""
+
+    members: list[_Member]
+    from_us: int
+    until_us: float
+    state: AccountState
+
+
 def fold(machines: Sequence[MachineState], told: Mapping[str, Told], now: dt.datetime) -> list[AccountState]:
     """The accounts of all machines, by provider and name. `told`: by the machine's id in the store."""
-    groups: dict[tuple[str, ...], list[_Member]] = {}
-    for machine in machines:
-        for member in _members(machine, told.get(store_id(machine.id, machine.name), _Silent([], []))):
-            own = (member.name.provider, member.name.account, machine.name)
-            key = member.key
-            groups.setdefault((member.name.provider, key) if key else own, []).append(member)
-    states = [_state(members, to_us(now)) for members in groups.values()]
-    return sorted(states, key=lambda a: (a.provider, a.account, a.machines))
+    return Folding().fold(machines, told, now)
+
+
+class Folding:
+    """Folds again and again: an account none of whose machines said anything new is not made anew."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+        """By the machine's name."""
+        self._made: dict[_Group, _Made] = {}
+
+    def fold(
+        self, machines: Sequence[MachineState], told: Mapping[str, Told], now: dt.datetime
+    ) -> list[AccountState]:
+        """As `fold`. What a machine told is taken for new when it is another object than the last time."""
+        groups: dict[_Group, list[_Member]] = {}
+        self._known = {m.name: self._know(m, told) for m in machines}
+        for known in self._known.values():
+            for group, member in known.members:
+                groups.setdefault(group, []).append(member)
+        now_us = to_us(now)
+        self._made = {group: self._make(group, members, now_us) for group, members in groups.items()}
+        states = [made.state for made in self._made.values()]
+        return sorted(states, key=lambda a: (a.provider, a.account, a.machines))
+
+    def _know(self, machine: MachineState, all_told: Mapping[str, Told]) -> _Known:
+        told = all_told.get(store_id(machine.id, machine.name), _SILENT)
+        known = self._known.get(machine.name)
+        if known and known.told is told and known[:2] == (machine.id, machine.accounts):
+            return known
+        members = [(member.group, member) for member in _members(machine, told)]
+        return _Known(machine.id, machine.accounts, told, members)
+
+    def _make(self, group: _Group, members: list[_Member], now_us: int) -> _Made:
+        made = self._made.get(group)
+        if made and made.from_us <= now_us < made.until_us and _are_same(made.members, members):
+            return made
+        readings = [r for member in members for r in member.readings]
+        turns = [r.resets_at_us for r in readings if r.resets_at_us is not None]
+        turns += [r.at_us - _AHEAD_US for r in readings]
+        until_us = min((at_us for at_us in turns if at_us > now_us), default=float("inf"))
+        return _Made(members, now_us, until_us, _state(members, now_us))
+
+
+def _are_same(some: list[_Member], others: list[_Member]) -> bool:
+    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
 
 
 def _members(machine: MachineState, told: Told) -> list[_Member]:
@@ -66,7 +136,8 @@ def _members(machine: MachineState, told: Told) -> list[_Member]:
     names.update(AccountName(r.provider, r.account) for r in told.readings)
     return [
         _Member(
-            machine,
+            machine.name,
+            machine.id,
             name,
             [f for f in told.facts if (f.provider, f.account) == (name.provider, name.account)],
             [r for r in told.readings if (r.provider, r.account) == (name.provider, name.account)],
@@ -82,10 +153,9 @@ def _state(members: list[_Member], now_us: int) -> AccountState:
         provider=first.name.provider,
         account=first.name.account,
         account_key=first.key,
-        machines=list(dict.fromkeys(m.machine.name for m in members)),
+        machines=list(dict.fromkeys(m.machine for m in members)),
         members=[
-            AccountMember(machine=m.machine.name, machine_id=m.machine.id, account=m.name.account)
-            for m in members
+            AccountMember(machine=m.machine, machine_id=m.machine_id, account=m.name.account) for m in members
         ],
         facts={f.key: f.value for f in facts if f.key != KEY},
         quotas=_quotas(members, now_us),
@@ -95,11 +165,10 @@ def _state(members: list[_Member], now_us: int) -> AccountState:
 def _quotas(members: Iterable[_Member], now_us: int) -> list[Quota]:
     newest: dict[tuple[str, str], tuple[QuotaReading, str]] = {}
     for member in members:
-        name = member.machine.name
         for reading in member.readings:
-            key = (reading.key, "" if reading.scope is Scope.ACCOUNT else name)
+            key = (reading.key, "" if reading.scope is Scope.ACCOUNT else member.machine)
             if key not in newest or _order(newest[key][0], now_us) < _order(reading, now_us):
-                newest[key] = reading, name
+                newest[key] = reading, member.machine
     return [_quota(reading, name, now_us) for _, (reading, name) in sorted(newest.items(), key=_by_key)]
 
 

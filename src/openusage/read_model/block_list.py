@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -50,15 +51,6 @@ class Owner(NamedTuple):
     machines: tuple[str, ...]
 
 
-class _Bound(NamedTuple):
-    """What the vendor's word for the end of an account's block says."""
-
-    at_us: int
-    """No block that began before goes on after it."""
-    begins: bool
-    """The running block begins there; else the one before has ended there."""
-
-
 def block_list(
     ask: Sums, window: Window, where: Filter, accounts: Sequence[AccountState], now: dt.datetime
 ) -> BlockList:
@@ -77,8 +69,8 @@ def block_list(
     rows: list[BlockRow] = []
     outside: list[Rollup] = []
     for owner in hours.owners(window):
-        bound = _bound(hours.resets_at.get(owner), now_us)
-        for part in _parts(window, bound):
+        bounds = _bounds(hours.resets_at.get(owner), now_us)
+        for part in _parts(window, bounds):
             found, rest = _blocks(hours, owner, part, window, now_us)
             rows += found
             outside += rest
@@ -142,34 +134,38 @@ class _Part(NamedTuple):
     first_us: int | None = None
     """A block begins there, whatever the hours say."""
     not_before_us: int = 0
-    """No block begins earlier."""
+    """No block begins earlier, also where the hour that opens it does."""
     end_us: int | None = None
     """None goes on after it."""
 
 
-def _bound(resets_at_us: int | None, now_us: int) -> _Bound | None:
-    """As `blocks.running_block` believes it."""
+def _bounds(resets_at_us: int | None, now_us: int) -> list[int]:
+    """Where blocks end and begin by the vendor's word, as `blocks.running_block` believes it.
+
+    One time: a block has ended there. Two: the running block.
+    """
     if resets_at_us is None or resets_at_us > now_us + BLOCK_US:
-        return None
-    if resets_at_us <= now_us:
-        return _Bound(resets_at_us, False)
-    return _Bound(resets_at_us - BLOCK_US, True)
+        return []
+    return [resets_at_us] if resets_at_us <= now_us else [resets_at_us - BLOCK_US, resets_at_us]
 
 
-def _parts(window: Window, bound: _Bound | None) -> Iterator[_Part]:
+def _parts(window: Window, bounds: Sequence[int]) -> Iterator[_Part]:
+    """The window, cut at `bounds`."""
     start_us, end_us = window.from_us, window.to_us
     back_to_us = None if start_us is None else start_us - LOOK_BACK_US
-    if bound is None:
-        yield _Part(Window("custom", start_us, end_us), back_to_us)
-        return
-    at_us = bound.at_us
-    if start_us is None or start_us < at_us:
-        before_us = at_us if end_us is None else min(at_us, end_us)
-        yield _Part(Window("custom", start_us, before_us), back_to_us, end_us=at_us)
-    if end_us is None or end_us > at_us:
-        after_us = at_us if start_us is None else max(at_us, start_us)
-        first_us = at_us if bound.begins else None
-        yield _Part(Window("custom", after_us, end_us), at_us, first_us, at_us)
+    edges = [None, *bounds, None]
+    for begin_us, finish_us in pairwise(edges):
+        first = max((e for e in (begin_us, start_us) if e is not None), default=None)
+        last = min((e for e in (finish_us, end_us) if e is not None), default=None)
+        if first is None or last is None or first < last:
+            is_running = len(bounds) == 2 and begin_us == bounds[0]
+            yield _Part(
+                span=Window("custom", first, last),
+                back_to_us=back_to_us if begin_us is None else begin_us,
+                first_us=begin_us if is_running else None,
+                not_before_us=begin_us or 0,
+                end_us=finish_us,
+            )
 
 
 def _blocks(
@@ -180,13 +176,12 @@ def _blocks(
     opening = hours.opening(part.span, owner)
     if part.back_to_us is not None and part.span.from_us is not None and part.back_to_us < part.span.from_us:
         opening |= hours.opening(Window("custom", part.back_to_us, part.span.from_us), owner)
-    starts = block_starts((max(hour, part.not_before_us) for hour in sorted(opening)), part.first_us)
+    starts = block_starts(sorted(opening), part.first_us)
     inside: dict[int, list[Rollup]] = {}
     outside: list[Rollup] = []
     for hour, row in used.items():
-        at_us = max(hour, part.not_before_us)
-        place = bisect_right(starts, at_us) - 1
-        if place < 0 or at_us >= starts[place] + BLOCK_US:
+        place = bisect_right(starts, max(hour, part.first_us or 0)) - 1
+        if place < 0 or hour >= starts[place] + BLOCK_US:
             outside.append(row)
         else:
             inside.setdefault(starts[place], []).append(row)
@@ -198,6 +193,7 @@ def _row(
     hours: _Hours, owner: Owner, start: int, used: Rollup, part: _Part, window: Window, now_us: int
 ) -> BlockRow:
     end_us = start + BLOCK_US if part.end_us is None else min(start + BLOCK_US, part.end_us)
+    start = max(start, part.not_before_us)
     row = BlockRow(
         provider=owner.provider,
         account=owner.account,

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from openusage.lineage import Lineages
 from openusage.read_model import quota
+from openusage.read_model.assign import Links, hint
 from openusage.read_model.blocks import BLOCK_PROVIDERS, running_block
 from openusage.read_model.counted import model_usage, put_counted
 from openusage.read_model.draft import BLOCK, TODAY, WEEK, Draft
@@ -25,6 +27,8 @@ from openusage.wire.keys import Family, metric
 from openusage.wire.rollups import By, Filter, Questions, Window
 from openusage.wire.snapshot import Status, UsageSnapshot
 
+ELSEWHERE = "All that was used here is counted for other accounts (telemetry.provider_links)"
+
 
 def build_all(
     ask: Questions,
@@ -35,6 +39,7 @@ def build_all(
     tz: str,
     links: Mapping[str, str] | None = None,
     names: Mapping[str, str] | None = None,
+    lineages: Lineages | None = None,
 ) -> dict[str, UsageSnapshot]:
     """Account id -> snapshot, in the order of `accounts`, which are (provider, account id).
 
@@ -42,7 +47,9 @@ def build_all(
     id the later one is found under `provider/id`.
     """
     found: dict[str, UsageSnapshot] = {}
-    for provider, account in dict.fromkeys(accounts):
+    tiles = list(dict.fromkeys(accounts))
+    assigned = Links(links, tiles)
+    for provider, account in tiles:
         snapshot = build(
             ask,
             provider,
@@ -50,7 +57,8 @@ def build_all(
             window=window,
             now=now,
             tz=tz,
-            links=links,
+            links=assigned,
+            lineages=lineages,
             provider_name=(names or {}).get(provider, ""),
         )
         found[account if account not in found else f"{provider}/{account}"] = snapshot
@@ -65,21 +73,62 @@ def build(
     window: Window,
     now: dt.datetime,
     tz: str,
-    links: Mapping[str, str] | None = None,
+    links: Links | None = None,
+    lineages: Lineages | None = None,
     provider_name: str = "",
 ) -> UsageSnapshot:
     """The state of one account at `now`, with `window` shown.
 
-    `links` give the vendor of an answer another name (`telemetry.provider_links`).
+    `links` say which account an event belongs to (`telemetry.provider_links`); `lineages` group models.
     """
     where = Filter(providers=(provider,), accounts=(account,))
-    now_us = to_us(now)
     readings = list(quota.newest(ask.readings(where)).values())
     facts = {f.key: f.value for f in sorted(ask.facts(where), key=lambda f: f.at_us)}
-    usage = fold(ask, where, shown=window, now=now, tz=tz, links=links or {})
+    links = links or Links()
+    usage = fold(links.of(ask, (provider, account)), where, shown=window, now=now, tz=tz)
 
     draft = Draft(window.name)
     draft.note(facts.items())
+    resets = _fill(draft, ask, where, usage, readings, window, now, tz)
+    snapshot = UsageSnapshot(
+        provider_id=provider,
+        account_id=account,
+        timestamp=now,
+        status=Status.UNKNOWN,
+        metrics=draft.metrics,
+        resets=resets,
+        attributes=draft.all_attributes(),
+        diagnostics=_unassigned(usage, provider, account, links),
+        model_usage=model_usage(usage, window.name, lineages or Lineages()),
+        daily_series=draft.series,
+    )
+    snapshot = quota.lay(snapshot, readings, to_us(now))
+    if provider == "codex":
+        aliases = quota.codex_aliases(snapshot)
+        snapshot = msgspec.structs.replace(snapshot, metrics=snapshot.metrics | aliases)
+    has_data = usage.last_us is not None or bool(readings)
+    caps = [r.key for r in readings if r.behaviour is Behaviour.CAP]
+    message = _message(provider, provider_name or keys.provider_name(provider), facts, usage, readings)
+    if not has_data and links.may_leave((provider, account)):
+        has_data = any(row.events for row in ask.usage(Window("all"), (), where))
+        message = ELSEWHERE if has_data else message
+    return msgspec.structs.replace(
+        snapshot, status=quota.status(snapshot.metrics, caps, has_data), message=message
+    )
+
+
+def _fill(
+    draft: Draft,
+    ask: Questions,
+    where: Filter,
+    usage: Usage,
+    readings: Sequence[QuotaReading],
+    window: Window,
+    now: dt.datetime,
+    tz: str,
+) -> dict[str, dt.datetime]:
+    """All figures but the vendor's own; returns what they have of resets."""
+    [provider], [account], now_us = where.providers, where.accounts, to_us(now)
     if usage.last_us is not None:
         put_counted(draft, usage)
         _put_distinct(draft, ask, where, usage, window, now, tz)
@@ -92,29 +141,16 @@ def build(
         _put_credit_spend(draft, ask, provider, account, readings, window, now_us)
     if limits := [r.at_us for r in readings if r.limit is not None or r.unit == "%"]:
         draft.note([(keys.ATTR_READ_AT, _iso(max(limits)))])
+    return resets
 
-    snapshot = UsageSnapshot(
-        provider_id=provider,
-        account_id=account,
-        timestamp=now,
-        status=Status.UNKNOWN,
-        metrics=draft.metrics,
-        resets=resets,
-        attributes=draft.all_attributes(),
-        model_usage=model_usage(usage, window.name),
-        daily_series=draft.series,
-    )
-    snapshot = quota.lay(snapshot, readings, now_us)
-    if provider == "codex":
-        aliases = quota.codex_aliases(snapshot)
-        snapshot = msgspec.structs.replace(snapshot, metrics=snapshot.metrics | aliases)
-    has_data = usage.last_us is not None or bool(readings)
-    caps = [r.key for r in readings if r.behaviour is Behaviour.CAP]
-    return msgspec.structs.replace(
-        snapshot,
-        status=quota.status(snapshot.metrics, caps, has_data),
-        message=_message(provider, provider_name or keys.provider_name(provider), facts, usage, readings),
-    )
+
+def _unassigned(usage: Usage, provider: str, account: str, links: Links) -> dict[str, str]:
+    """The vendors of the window whose answers no account is known to pay for, and what to set."""
+    vendors = sorted(v for v in usage.upstreams if not links.is_assigned(provider, account, v))
+    if not vendors:
+        return {}
+    said = " ".join(hint(provider, vendor, links) for vendor in vendors)
+    return {keys.DIAG_UNASSIGNED: ",".join(vendors), keys.DIAG_LINK_HINT: said}
 
 
 def _put_distinct(

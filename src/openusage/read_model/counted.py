@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from openusage.lineage import Lineages
 from openusage.read_model.draft import ALL_TIME, MONTH, TODAY, WEEK, Draft
 from openusage.read_model.fold import Sums, ToolSums, Usage
 from openusage.wire import keys
@@ -24,13 +25,18 @@ def put_counted(draft: Draft, usage: Usage) -> None:
     _put_series(draft, usage)
 
 
-def model_usage(usage: Usage, window: str) -> list[ModelUsage]:
-    """One row per raw model name, the costliest first."""
+def model_usage(usage: Usage, window: str, lineages: Lineages) -> list[ModelUsage]:
+    """One row per raw model name, the costliest first; with the model that it means."""
     rows = sorted(usage.models.items(), key=lambda m: (-m[1].cost_nano, -m[1].total_tokens, m[0]))
+    found = [(name, s, lineages.of(name)) for name, s in rows]
     return [
         ModelUsage(
             raw_model_id=name,
             raw_source="telemetry",
+            canonical_lineage_id=lineage.id,
+            canonical_vendor=lineage.maker or "",
+            confidence=lineage.confidence.share,
+            reason=lineage.confidence,
             window=window,
             input_tokens=s.input,
             output_tokens=s.output,
@@ -41,7 +47,7 @@ def model_usage(usage: Usage, window: str) -> list[ModelUsage]:
             cost_usd=s.cost_usd,
             requests=s.requests,
         )
-        for name, s in rows
+        for name, s, lineage in found
     ]
 
 

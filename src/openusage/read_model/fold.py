@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
 
 import msgspec
 
+from openusage.read_model.assign import UsageSource
 from openusage.read_model.windows import DAY_US, cut, rolling, series_window, to_us, today
 from openusage.wire.events import EventKind, Outcome
 from openusage.wire.keys import Family, mcp_parts
-from openusage.wire.rollups import By, Filter, Questions, Rollup, Window
+from openusage.wire.rollups import By, Filter, Rollup, Window
 
 SYNTHETIC = "<synthetic>"
 """What Claude Code calls the model of a message that no model wrote."""
@@ -127,7 +127,7 @@ class Usage:
         self.tools = ToolSums()
         self.prompts = 0
 
-    def add_messages(self, rows: list[Rollup], periods: frozenset[str], links: Mapping[str, str]) -> None:
+    def add_messages(self, rows: list[Rollup], periods: frozenset[str]) -> None:
         """Add rows of one span, which is a part of `periods`."""
         for row in rows:
             key = row.key
@@ -139,7 +139,7 @@ class Usage:
                 self.window.add(row)
                 self.models[model].add(row)
                 if upstream := key[By.UPSTREAM]:
-                    self.upstreams[links.get(upstream, upstream)].add(row)
+                    self.upstreams[upstream].add(row)
                 if client:
                     self.clients[client].add(row)
                 if project:
@@ -197,15 +197,7 @@ def _count(counts: dict[str, int], name: str, more: int) -> None:
     counts[name] = counts.get(name, 0) + more
 
 
-def fold(
-    ask: Questions,
-    where: Filter,
-    *,
-    shown: Window,
-    now: dt.datetime,
-    tz: str,
-    links: Mapping[str, str],
-) -> Usage:
+def fold(ask: UsageSource, where: Filter, *, shown: Window, now: dt.datetime, tz: str) -> Usage:
     """What the account of `where` used, for `shown`, today, the last 7 and 30 days, ever, and day by day."""
     usage = Usage()
     messages, tools, turns = (
@@ -237,7 +229,7 @@ def fold(
             usage.month.add(row)
     for span, names in cut(periods):
         if span.to_us is None or span.to_us > first_us:
-            usage.add_messages(ask.usage(span, _MESSAGE_BY, messages, tz), names, links)
+            usage.add_messages(ask.usage(span, _MESSAGE_BY, messages, tz), names)
             usage.add_tools(ask.usage(span, _TOOL_BY, tools, tz), names)
     usage.prompts = sum(row.events for row in ask.usage(shown, (), turns, tz))
     return usage

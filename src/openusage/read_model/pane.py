@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from openusage.lineage import Lineages
+from openusage.read_model.assign import MOST_ASKED, ask_unassigned
 from openusage.read_model.windows import (
     DAY_US,
     ROLLING_DAYS,
@@ -21,6 +23,7 @@ from openusage.read_model.windows import (
     local_date,
     series_window,
     to_us,
+    whole_minute,
     window,
 )
 from openusage.wire import stranger
@@ -44,7 +47,6 @@ from openusage.wire.snapshot import Metric, Status, UsageSnapshot
 HOUR_US = 3_600_000_000
 MOST_DAYS = 90
 """That are drawn, however long the window is."""
-_MINUTE_US = 60_000_000
 
 
 class Sums(Protocol):
@@ -81,12 +83,23 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
     notes: Sequence[str] = ()
 
 
-def build(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> Pane:
-    """The pane. Nine questions, whatever the number of machines; windows begin at the last whole minute."""
-    minute = _whole_minute(now)
+def build(
+    ask: Sums,
+    wanted: Wanted,
+    crowd: Crowd,
+    now: dt.datetime,
+    lineages: Lineages | None = None,
+    links: Mapping[str, str] | None = None,
+) -> Pane:
+    """The pane. Eleven questions, whatever the number of machines; windows begin at the last whole minute.
+
+    A row that stands for a model is a lineage, and has the names that tools give it beside it. `links` say
+    which account pays for what a vendor answered (`telemetry.provider_links`).
+    """
+    minute = whole_minute(now)
     spans = _Spans(wanted, minute, ask.oldest_us())
-    history = _History(ask, wanted, crowd.names, spans)
-    rows = _with_strangers(history.rows(), crowd, wanted, minute, spans.labels)
+    history = _History(ask, wanted, crowd.names, spans, lineages or Lineages())
+    rows = _with_strangers(history, history.rows(), crowd, wanted, minute, spans.labels)
     machines = {m.name: m for m in crowd.machines} if wanted.group is By.MACHINE else {}
     if wanted.where == ANY:
         rows.update((name, _idle(name, spans.labels)) for name in machines.keys() - rows.keys())
@@ -107,24 +120,30 @@ def build(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> Pane:
         snapshots=crowd.snapshots,
         copies=crowd.copies,
         notes=list(crowd.notes),
+        unassigned=ask_unassigned(ask, spans.shown, wanted.where, links or {})
+        if len(crowd.machines) <= MOST_ASKED
+        else [],
         history=True,
     )
 
 
-def rank(ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime) -> list[PaneRow]:
+def rank(
+    ask: Sums, wanted: Wanted, crowd: Crowd, now: dt.datetime, lineages: Lineages | None = None
+) -> list[PaneRow]:
     """The rows of such a pane by its window alone, with nothing to draw: one question."""
-    minute = _whole_minute(now)
-    history = _History(ask, wanted, crowd.names, _Spans(wanted, minute, None))
-    rows = _with_strangers(history.sums(), crowd, wanted, minute, ())
+    minute = whole_minute(now)
+    history = _History(ask, wanted, crowd.names, _Spans(wanted, minute, None), lineages or Lineages())
+    rows = _with_strangers(history, history.sums(), crowd, wanted, minute, ())
     return placed(rows.values(), total_of(row.window for row in rows.values()), {}, ())
 
 
-def _whole_minute(now: dt.datetime) -> dt.datetime:
-    return from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
-
-
 def _with_strangers(
-    rows: dict[str | None, PaneRow], crowd: Crowd, wanted: Wanted, minute: dt.datetime, labels: Sequence[str]
+    history: _History,
+    rows: dict[str | None, PaneRow],
+    crowd: Crowd,
+    wanted: Wanted,
+    minute: dt.datetime,
+    labels: Sequence[str],
 ) -> dict[str | None, PaneRow]:
     told = stranger.rows_of(
         crowd.strangers,
@@ -133,7 +152,7 @@ def _with_strangers(
         now=minute.astimezone(ZoneInfo(wanted.tz)),
         labels=labels,
     )
-    for row in told:
+    for row in map(history.named, told):
         rows[row.label] = added([rows[row.label], row]) if row.label in rows else row
     return rows
 
@@ -205,32 +224,36 @@ class _Spans:
 class _History:
     """What is asked of the history, and the rows of it."""
 
-    def __init__(self, ask: Sums, wanted: Wanted, names: Mapping[str, str], spans: _Spans) -> None:
+    def __init__(
+        self, ask: Sums, wanted: Wanted, names: Mapping[str, str], spans: _Spans, lineages: Lineages
+    ) -> None:
         self._ask, self._group, self._tz, self._names = ask, wanted.group, wanted.tz, names
+        self._top_by = By.MACHINE if self._group is By.MODEL else By.MODEL
+        self._lineages = lineages
         self._where = wanted.where
         self._spans = spans
 
     def rows(self) -> dict[str | None, PaneRow]:
         """By label, without share and place."""
-        top_by = By.MACHINE if self._group is By.MODEL else By.MODEL
-        shown = self._usage(self._spans.shown, self._group, top_by)
+        shown = self._usage(self._spans.shown, self._group, self._top_by)
         today = self._by_label(self._usage(self._spans.today, self._group))
         drawn: dict[str | None, dict[str, Rollup]] = {}
         unit = By.HOUR if self._spans.is_hourly else By.DAY
         for row in self._usage(self._spans.series, self._group, unit):
-            drawn.setdefault(self._label(row), {})[row.key[unit] or ""] = row
-        by_label: dict[str | None, list[Rollup]] = {}
-        for row in shown:
-            by_label.setdefault(self._label(row), []).append(row)
+            line, point = drawn.setdefault(self._label(row), {}), row.key[unit] or ""
+            line[point] = add([line[point], row]) if point in line else row
+        by_label = self._by_label(shown)
         found: dict[str | None, PaneRow] = {}
         for label in dict.fromkeys([*by_label, *today, *drawn]):
             members = by_label.get(label, [])
-            points = [drawn.get(label, {}).get(name) for name in self._spans.labels]
+            line = drawn.get(label, {})
+            points = [line.get(name) for name in self._spans.labels]
             found[label] = PaneRow(
                 label=label,
                 today=_used(today.get(label, [])),
                 window=_used(members),
-                top=self._top(members, top_by),
+                top=self._first(members),
+                models=self._models(members),
                 costs=[_used([p]).cost_usd if p else None for p in points],
                 tokens=[p.total_tokens if p else 0 for p in points],
             )
@@ -239,7 +262,16 @@ class _History:
     def sums(self) -> dict[str | None, PaneRow]:
         """The same for the window alone."""
         sums = self._by_label(self._usage(self._spans.shown, self._group))
-        return {label: PaneRow(label=label, today=Used(), window=_used(rows)) for label, rows in sums.items()}
+        return {
+            label: PaneRow(label=label, today=Used(), window=_used(rows), models=self._models(rows))
+            for label, rows in sums.items()
+        }
+
+    def named(self, row: PaneRow) -> PaneRow:
+        """A row of a snapshot under the names of ours."""
+        if self._group is By.MODEL:
+            return msgspec.structs.replace(row, label=self._lineages.id_of(row.label))
+        return msgspec.structs.replace(row, top=self._lineages.id_of(row.top))
 
     def totals(self, rows: Iterable[PaneRow]) -> PaneTotals:
         """Sums of the rows, and what is asked for all of them at once."""
@@ -268,18 +300,45 @@ class _History:
         return [row for row in self._ask.usage(span, by, self._where, self._tz) if row.requests]
 
     def _by_label(self, rows: Iterable[Rollup]) -> dict[str | None, list[Rollup]]:
-        return {self._label(row): [row] for row in rows}
+        found: dict[str | None, list[Rollup]] = {}
+        for row in rows:
+            found.setdefault(self._label(row), []).append(row)
+        return found
 
     def _label(self, row: Rollup) -> str | None:
-        label = row.key[self._group]
-        return self._names.get(label or "", label) if self._group is By.MACHINE else label
+        return self._named(row.key[self._group], self._group)
 
-    def _top(self, rows: Sequence[Rollup], by: By) -> str | None:
+    def _named(self, label: str | None, by: By) -> str | None:
+        """As it is shown."""
+        if by is By.MACHINE:
+            return self._names.get(label or "", label)
+        return self._lineages.id_of(label) if by is By.MODEL else label
+
+    def _models(self, rows: Sequence[Rollup]) -> list[str]:
+        """The names that tools give the model of a row, the costliest first."""
+        if self._group is not By.MODEL:
+            return []
+        sums: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            if name := row.key[By.MODEL]:
+                cost, tokens = sums.get(name, (0, 0))
+                sums[name] = cost + row.cost_nano, tokens + row.total_tokens
+        return sorted(sums, key=lambda name: sums[name], reverse=True)
+
+    def _first(self, rows: Sequence[Rollup]) -> str | None:
+        """What of a row is on top, as it is shown: the dearest, of equal ones that with the most tokens."""
         if not rows:
             return None
-        first = max(rows, key=lambda row: (row.cost_nano, row.total_tokens))
-        label = first.key[by]
-        return self._names.get(label or "", label) if by is By.MACHINE else label
+        sums: dict[str | None, tuple[int, int]] = {}
+        label = str(self._top_by)
+        for row in rows:
+            name = self._named(row.key[label], self._top_by)
+            if name in sums:
+                cost, tokens = sums[name]
+                sums[name] = cost + row.cost_nano, tokens + row.total_tokens
+            else:
+                sums[name] = row.cost_nano, row.total_tokens
+        return max(sums, key=sums.__getitem__)
 
 
 def _used(rows: Sequence[Rollup]) -> Used:

@@ -56,7 +56,12 @@ def bounded(shown: Window, now: dt.datetime, tz: str) -> Window:
     """A window that may be known by its name alone, as it is now, from the last whole minute on."""
     if shown.name not in ("1d", *ROLLING_DAYS) or (shown.from_us, shown.to_us) != (None, None):
         return shown
-    return window(shown.name, from_us(to_us(now) // _MINUTE_US * _MINUTE_US), tz)
+    return window(shown.name, whole_minute(now), tz)
+
+
+def whole_minute(now: dt.datetime) -> dt.datetime:
+    """The last whole minute: what is asked within one has one answer."""
+    return from_us(to_us(now) // _MINUTE_US * _MINUTE_US)
 
 
 def today(now: dt.datetime, tz: str) -> Window:

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from openusage.reports.table import UNNAMED, Line, Table, by_model, dearest_first, line, unpriced_models
+from openusage.reports.table import (
+    RAW,
+    UNNAMED,
+    Line,
+    ModelNames,
+    Table,
+    by_model,
+    dearest_first,
+    line,
+    of_model,
+    unpriced_models,
+)
 from openusage.wire.rollups import By, Rollup
 
 TIMES = (By.DAY, By.HOUR)
@@ -26,20 +37,23 @@ def build(
     kind: str = "",
     breakdown: bool = False,
     top_models: int = 0,
+    names: ModelNames = RAW,
 ) -> Table:
     """One line a label; labels without usage have none.
 
     `breakdown`: each line (and the totals) also by model, the `top_models` dearest and the rest as one.
+    A line of a lineage is broken down by the names that tools give it, whatever `names` says of others.
     """
+    parts = msgspec.structs.replace(names, raw=True) if by is By.LINEAGE else names
     groups: dict[str, list[Rollup]] = {}
     for row in rows:
         if row.events:
             groups.setdefault(row.key.get(by) or UNNAMED, []).append(row)
 
     def made(key: str, label: str, group: Sequence[Rollup]) -> Line:
-        made = line(key, label, group)
+        made = of_model(key, group, names) if by is By.MODEL else line(key, label, group, parts)
         if breakdown and group:
-            return msgspec.structs.replace(made, breakdown=by_model(group, top_models))
+            return msgspec.structs.replace(made, breakdown=by_model(group, top_models, parts))
         return made
 
     lines = [made(label, label, group) for label, group in groups.items()]

@@ -34,6 +34,8 @@ def as_json(table: Table) -> str:
     }
     if table.unpriced_models:
         document["note"] = unpriced_note(table)
+    if table.unassigned:
+        document["unassigned"] = table.unassigned
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
@@ -43,6 +45,7 @@ def _document(line: Line) -> dict[str, Any]:
         document |= {"provider": line.provider} if line.provider else {}
         if line.models != [line.key]:
             document["models"] = line.models
+    document |= {"lineage": line.lineage} if line.lineage else {}
     document |= {
         "input_tokens": line.input,
         "output_tokens": line.output,
@@ -156,7 +159,7 @@ def _aligned(column: Column) -> list[str]:
 
 
 def _columns(table: Table, lines: Sequence[Line], parts: Set[int]) -> list[Column]:
-    first = [f"  {printable(format.short_model(x.label))}" if id(x) in parts else x.label for x in lines]
+    first = [f"  {_part_name(x)}" if id(x) in parts else x.label for x in lines]
     columns = [
         Column(table.kind.upper(), first, 9, left=True),
         Column("INPUT", [format.count(x.input) for x in lines], 5),
@@ -169,6 +172,11 @@ def _columns(table: Table, lines: Sequence[Line], parts: Set[int]) -> list[Colum
     if table.totals.reasoning:
         columns.insert(3, Column("REASONING", [format.count(x.reasoning) for x in lines], 1))
     return columns
+
+
+def _part_name(part: Line) -> str:
+    """Of a model, short; whole where the model stands above it and the name is what tells."""
+    return printable(part.label if part.lineage else format.short_model(part.label))
 
 
 def _fitting(columns: list[Column], lines: Sequence[Line], width: int | None) -> list[Column]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from openusage.wire.local import Unassigned
 from openusage.wire.rollups import By, Rollup, add
 
 UNNAMED = "unknown"
@@ -18,7 +19,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     label: str
     models: list[str] = []
-    """As the tools name them, sorted."""
+    """As the tools name them, or the models that are meant by that; sorted."""
+    lineage: str = ""
+    """Of a line of one model as a tool names it: the model that is meant."""
     provider: str | None = None
     """The tool, when all of the line comes from one."""
     requests: int = 0
@@ -57,9 +60,36 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     unpriced_models: list[str] = []
     by_model: bool = False
     """Rows have a breakdown."""
+    unassigned: list[Unassigned] = []
+    """What of it no account is known to pay for."""
 
 
-def line(key: str, label: str, rows: Sequence[Rollup]) -> Line:
+LineageOf = Callable[[str], str]
+"""A model as a tool names it -> the model that is meant."""
+
+
+class ModelNames(msgspec.Struct, frozen=True):
+    """How models are named in a report."""
+
+    lineage_of: LineageOf | None = None
+    """`None`: what is meant is not told."""
+    raw: bool = True
+    """As the tools do; else several names of one model are one."""
+
+    def of(self, row: Rollup) -> str:
+        """The model of a row grouped by it."""
+        name = model_of(row)
+        return name if self.raw or self.lineage_of is None else self.lineage_of(name)
+
+    def lineage(self, name: str) -> str:
+        """What is meant by a name of ours; empty where that is not told, or the name tells it."""
+        return self.lineage_of(name) if self.raw and self.lineage_of is not None else ""
+
+
+RAW = ModelNames()
+
+
+def line(key: str, label: str, rows: Sequence[Rollup], names: ModelNames = RAW) -> Line:
     """The sum of some rollups, grouped at least by model and provider."""
     total = add(rows)
     providers = {row.key.get(By.PROVIDER) for row in rows}
@@ -67,7 +97,7 @@ def line(key: str, label: str, rows: Sequence[Rollup]) -> Line:
     return Line(
         key=key,
         label=label,
-        models=sorted({model_of(row) for row in rows}),
+        models=sorted({names.of(row) for row in rows}),
         provider=providers.pop() if len(providers) == 1 else None,
         requests=total.events,
         input=total.input,
@@ -82,16 +112,21 @@ def line(key: str, label: str, rows: Sequence[Rollup]) -> Line:
     )
 
 
-def by_model(rows: Sequence[Rollup], top: int = 0) -> list[Line]:
+def by_model(rows: Sequence[Rollup], top: int = 0, names: ModelNames = RAW) -> list[Line]:
     """One line a model, dearest first, then by tokens; beyond `top` (0: all) one line for the others."""
     groups: dict[str, list[Rollup]] = {}
     for row in rows:
-        groups.setdefault(model_of(row), []).append(row)
-    lines = sorted((line(name, name, group) for name, group in groups.items()), key=dearest_first)
+        groups.setdefault(names.of(row), []).append(row)
+    lines = sorted((of_model(name, group, names) for name, group in groups.items()), key=dearest_first)
     if not top or len(lines) <= top:
         return lines
     rest = [row for rest_line in lines[top:] for row in groups[rest_line.key]]
-    return [*lines[:top], line("others", f"{len(lines) - top} more", rest)]
+    return [*lines[:top], line("others", f"{len(lines) - top} more", rest, names)]
+
+
+def of_model(name: str, rows: Sequence[Rollup], names: ModelNames) -> Line:
+    """The line of one model."""
+    return msgspec.structs.replace(line(name, name, rows, names), lineage=names.lineage(name))
 
 
 def model_of(row: Rollup) -> str:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from openusage.errors import SettingsError
-from openusage.settings._tree import HUB_TOKEN_ENV, Settings
+from openusage.settings._tree import HUB_TOKEN_ENV, SETTINGS_VERSION, Settings
 
 
 def load(path: Path, shown_as: str = "") -> Settings:
@@ -90,6 +90,7 @@ def _no_constant(word: str) -> None:
 
 def checked(tree: dict[str, Any], name: str) -> Settings:
     """The typed tree. Raises `SettingsError` for secrets and wrong values."""
+    _refuse_newer(tree, name)
     _refuse_secrets(tree, name)
     settings = _struct(Settings, tree, "", name)
     if settings.export.target:
@@ -203,6 +204,17 @@ def found(value: Any) -> str:
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def _refuse_newer(tree: Mapping[str, Any], name: str) -> None:
+    """Before anything else is looked at: fields of a newer form may be of any kind."""
+    version = tree.get("settings_version")
+    if isinstance(version, (int, float)) and version > SETTINGS_VERSION:
+        raise SettingsError(
+            f"{name}: was written by a newer openusage (settings version {version:g}, "
+            f"this one knows {SETTINGS_VERSION})",
+            "Update openusage on this machine.",
+        )
 
 
 _SECRET_NAMES = {"apikey", "authorization", "bearer", "password", "secret", "secretkey"}

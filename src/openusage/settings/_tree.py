@@ -15,6 +15,9 @@ DEFAULT_LISTEN_ADDR = ":9190"
 
 HUB_TOKEN_ENV = "OPENUSAGE_HUB_TOKEN"
 
+SETTINGS_VERSION = 1
+"""Of the file's form. It grows when an older program would misread what a newer one wrote."""
+
 
 class Ui(msgspec.Struct, frozen=True, kw_only=True):
     """How the dashboard behaves."""
@@ -25,6 +28,8 @@ class Ui(msgspec.Struct, frozen=True, kw_only=True):
     """A gauge turns amber when this share of a limit, or less, remains."""
     crit_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """A gauge turns red when this share of a limit, or less, remains."""
+    characters: Literal["auto", "unicode", "ascii"] = "auto"
+    """What the screen is drawn with; `auto`: ASCII where the terminal's language has no UTF-8."""
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +73,17 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True):
     """How records find their account."""
 
     provider_links: dict[str, str] = {}
-    """Vendor or source named in a record -> the provider whose tile shows it."""
+    """Vendor that answered a tool without logins of its own (`anthropic`; of one tool `opencode/anthropic`)
+    -> the provider, or the account's id, whose tile counts it: `{"anthropic": "claude_code"}`. Without it the
+    tool's tile counts it, and says that it is unassigned."""
+
+
+class Models(msgspec.Struct, frozen=True, kw_only=True):
+    """How names of models are grouped."""
+
+    lineages: dict[str, str] = {}
+    """A model's name, as a tool gives it or without gateway and date -> the model that it is:
+    `{"my-alias": "claude-sonnet-4-5"}`. For groups of models only; prices are set in custom-pricing.json."""
 
 
 class DashboardProvider(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +94,16 @@ class DashboardProvider(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     """Show it."""
     hide_costs: bool | None = None
-    """Hide its costs; `null`: as the dashboard does. Kept, not used yet."""
+    """Hide its costs; `null`: as the dashboard does."""
+
+
+class DashboardSection(msgspec.Struct, frozen=True, kw_only=True):
+    """One section. The order of the list is the order on the screen; sections not listed follow, shown."""
+
+    id: str
+    """`model_burn`, `daily_usage`, …: docs/dashboard.md has them all. Others are ignored."""
+    enabled: bool = True
+    """Show it."""
 
 
 class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,11 +112,15 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
     providers: list[DashboardProvider] = []
     """Tiles in their order."""
     view: View = "grid"
-    """How tiles are laid out; `list` is the old name of `split`. Kept, not used yet."""
+    """How tiles are laid out; `list` is the old name of `split`."""
+    widget_sections: list[DashboardSection] = []
+    """Sections of a tile in their order."""
+    detail_sections: list[DashboardSection] = []
+    """Sections of an account's own page in their order."""
     hide_costs: bool | None = None
     """Hide all costs; `null`: hide them for plans with a flat price."""
-    hide_sections_with_no_data: bool = False
-    """Leave out sections that have nothing to show. Kept; ours are always left out."""
+    hide_sections_with_no_data: bool = True
+    """Leave out sections that have nothing to show; off: their names stand in the tiles."""
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,13 +175,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ui: Ui = Ui()
     theme: str = ""
-    """Name of a theme; empty: the built-in default. Kept, not used yet: `t` switches dark and light."""
+    """Name of a theme; empty, or one that is not there: the built-in default."""
     data: Data = Data()
     auto_detect: bool = True
     """Look for coding tools; off: only the tools that `accounts` name are read."""
     accounts: list[AccountSettings] = []
     """Accounts by hand."""
     telemetry: Telemetry = Telemetry()
+    models: Models = Models()
     dashboard: Dashboard = Dashboard()
     export: Export = Export()
     hub: Hub = Hub()
+    settings_version: Annotated[int, Meta(ge=1, le=1_000_000)] = SETTINGS_VERSION
+    """Form of this file; absent means 1. A program that knows an older form only refuses it."""

@@ -50,6 +50,17 @@ def update(path: Path, change: Change, shown_as: str = "") -> Updated:
         raise SettingsError(f"{name}: cannot be written: {reason}") from e
 
 
+def applied(settings: Settings, change: Change) -> Settings:
+    """The settings with a change that no file is told of.
+
+    Raises:
+        SettingsError: the new value is not allowed.
+    """
+    tree: dict[str, Any] = msgspec.to_builtins(settings)
+    _change(tree, change, "the settings")
+    return checked(tree, "the settings")
+
+
 def _update(path: Path, change: Change, name: str) -> Updated:
     backup: Path | None = None
     broken: bytes | None = None
@@ -59,11 +70,7 @@ def _update(path: Path, change: Change, name: str) -> Updated:
         tree = {} if text is None else parse(text, name)
     except SettingsError:
         text, broken = None, path.read_bytes()  # what cannot be read at all raises OSError here
-    if callable(change):
-        change(tree)
-    else:
-        for field, value in change.items():
-            _set(tree, field, value, name)
+    _change(tree, change, name)
     settings = checked(tree, name)
     new = json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
     if new != text:
@@ -72,6 +79,14 @@ def _update(path: Path, change: Change, name: str) -> Updated:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
         replace(path, new.encode("utf-8", "surrogatepass"), mode)
     return Updated(settings, backup)
+
+
+def _change(tree: dict[str, Any], change: Change, name: str) -> None:
+    if callable(change):
+        change(tree)
+        return
+    for field, value in change.items():
+        _set(tree, field, value, name)
 
 
 def _set(tree: dict[str, Any], field: str, value: Any, name: str) -> None:

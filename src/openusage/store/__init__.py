@@ -4,9 +4,9 @@ from openusage.store.backup import backup
 from openusage.store.events import Priced
 from openusage.store.forget import Forgotten
 from openusage.store.numbers import Run
-from openusage.store.questions import Answers, Machine, Told
+from openusage.store.questions import Answers
 from openusage.store.restore import Compacted, compact, restore
-from openusage.store.results import AddResult, Health, Met
+from openusage.store.results import AddResult, Health, Machine, Met, Told
 from openusage.store.retention import PruneResult
 from openusage.store.store import Reader, Store
 from openusage.store.verify import Verified, repair, verify

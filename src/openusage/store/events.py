@@ -64,6 +64,7 @@ logs meanwhile would make the writer wait up to 5 ms for each row. Short enough 
 _VALUES_AT_ONCE = _AT_ONCE * len(COLUMNS)
 _INSERT_MANY = _INSERT.replace(_ONE, ",".join([_ONE.replace(" ", "")] * _AT_ONCE))
 _UPDATE = f"UPDATE event SET {', '.join(f'{name} = ?' for name in COLUMNS)} WHERE id = ?"
+_REPEATED = "UPDATE event SET repeated = 1 WHERE event_key = ? AND repeated IS NULL"
 _FIND = f"SELECT {', '.join(COLUMNS)} FROM event WHERE event_key = ?"
 
 
@@ -95,7 +96,8 @@ class EventTable:
     ) -> EventCount:
         """Stores what is new, merges what is known. O(events), not of what is stored."""
         count = EventCount()
-        batch = once(events)
+        repeated: set[bytes] = set()
+        batch = once(events, repeated)
         if not batch:
             return count
         self._drop_settled(batch, machine, count)
@@ -114,7 +116,9 @@ class EventTable:
         if count.inserted < len(batch):
             new = {key for (key,) in self._db.execute("SELECT event_key FROM event WHERE id > ?", (last_id,))}
             known = [row for row in _rows(values) if row[0] not in new]
-            self._merge(known, batch, machine, raw_from_us, numbers, count)
+            self._merge(known, batch, machine, raw_from_us, numbers, count, repeated)
+        if repeated:
+            self._db.executemany(_REPEATED, [(key,) for key in repeated])
         return count
 
     def sum_up(self) -> None:
@@ -166,6 +170,7 @@ class EventTable:
         raw_from_us: int,
         numbers: Numbers,
         count: EventCount,
+        repeated: set[bytes],
     ) -> None:
         changed: list[tuple[int, Row, bool]] = []
         copies: list[tuple[bytes, str]] = []
@@ -179,6 +184,8 @@ class EventTable:
                 count.seen_elsewhere += 1
                 owned.append((old[0], owner))
                 copies.append((old[0], other))
+            elif row[SESSION_AT] != old[SESSION_AT] and row[SESSION_AT] and old[SESSION_AT] and not row[2]:
+                repeated.add(old[0])
             if new[:_PRICE_AT] != old[:_PRICE_AT]:
                 leaves = (
                     old[1] != new[1] or old[SERIES_AT : SESSION_AT + 1] != new[SERIES_AT : SESSION_AT + 1]
@@ -238,8 +245,8 @@ class EventTable:
             cost, price_id = cost_of(event) if kind is _MESSAGE else _NO_COST
             said = None if outcome is None else outcome._value_
             labels = (
-                machine, provider, account, kind, model, upstream, client, project, agent, tool, said,
-                language,
+                machine, provider, account, kind._value_, model, upstream, client, project, agent, tool,
+                said, language,
             )  # fmt: skip
             values += (
                 key, at_us, _KIND_NUMBERS[kind], series(labels), session(provider, name), i, o, r, w5, w1,
@@ -297,12 +304,17 @@ def event_of(row: Row, labels: Labels, session: str | None) -> UsageEvent:
     )
 
 
-def once(events: Iterable[UsageEvent]) -> dict[bytes, UsageEvent]:
-    """Every event of a batch once, by its key."""
+def once(events: Iterable[UsageEvent], repeated: set[bytes]) -> dict[bytes, UsageEvent]:
+    """Every event of a batch once, by its key; keys of messages that two sessions have go to `repeated`."""
     batch: dict[bytes, UsageEvent] = {}
     for event in events:
         known = batch.get(event.event_key)
-        batch[event.event_key] = event if known is None else merge(known, event)
+        if known is None:
+            batch[event.event_key] = event
+            continue
+        batch[event.event_key] = merge(known, event)
+        if known.session != event.session and known.session and event.session and event.kind is _MESSAGE:
+            repeated.add(event.event_key)
     return batch
 
 

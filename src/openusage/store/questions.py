@@ -5,18 +5,18 @@ Each question borrows a read-only connection and sees one moment of the database
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import apsw
-import msgspec
 
 from openusage.store import levels, numbers, outbox, plan, sessions
 from openusage.store.meta import meta, meta_text
 from openusage.store.readings import VALUES, reading_of
-from openusage.store.slots import BASE, DAY_US, Grain, Piece, Unit, day_name, hour_name, pieces
+from openusage.store.results import Machine, Told
+from openusage.store.rows import Group, fold, rollups
+from openusage.store.slots import BASE, DAY_US, Grain, Piece, Unit, pieces
 from openusage.store.sums import TOKENS_SQL
 from openusage.wire.events import AccountFact, QuotaReading, Scope
 from openusage.wire.records import Outbox
@@ -25,37 +25,6 @@ from openusage.wire.sessions import PAGE, Explain, SessionOrder, SessionPage, Tu
 
 Borrow: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
 """Lends a connection for one question."""
-
-
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine whose records are kept here."""
-
-    id: str
-    name: str
-    first_us: int
-    """When its first record came in."""
-    events: int = 0
-    """Events that count for it."""
-    first_event_us: int | None = None
-    last_event_us: int | None = None
-    """Times of the first and the last of them; `None`: there are none."""
-    copies: int = 0
-    """Events of it that count for another machine, which has them too (of the raw events kept)."""
-    version: str = ""
-    """Of its openusage, as it told when it was last heard."""
-    heard_us: int | None = None
-    """When it was last heard, by this machine's clock."""
-    skew_us: int | None = None
-    """How far its clock was ahead of ours then."""
-    backlog: int | None = None
-    """Records that waited there then."""
-
-
-class Told(NamedTuple):
-    """What one machine said of its accounts: the newest under each key."""
-
-    facts: list[AccountFact]
-    readings: list[QuotaReading]
 
 
 class Answers:
@@ -85,15 +54,15 @@ class Answers:
         """
         grain = Grain.HOUR if By.HOUR in by else Grain.DAY if By.DAY in by else Grain.NONE
         labels = [b for b in by if b not in (By.DAY, By.HOUR)]
-        groups: dict[tuple[Any, ...], Sequence[int]] = {}
+        groups: dict[Group, Sequence[int]] = {}
         with self._borrow() as db:
             for piece in self._usage_pieces(db, window, grain, tz, labels, where):
                 sql, values = plan.usage_sql(piece, grain, labels, where)
                 for row in db.execute(sql, (piece.start, piece.end, *values)):
-                    _fold(groups, row[: 1 + len(labels)], row[1 + len(labels) :])
+                    fold(groups, row[: 1 + len(labels)], row[1 + len(labels) :])
         if not by:
             return [Rollup({}, *figures) for figures in groups.values()] or [Rollup()]
-        return _rollups(groups, grain, labels, by)
+        return rollups(groups, grain, labels, by)
 
     def sessions(self, window: Window, where: Filter = ANY) -> int:
         """How many different sessions have a message in the window.
@@ -215,20 +184,25 @@ class Answers:
             for (p, a, k), (v, at) in newest.items()
         ]
 
-    def told(self) -> dict[str, Told]:
-        """What each machine said of its accounts, by id, in one question. O(facts + readings)."""
+    def told(self, after: int = -1) -> tuple[int, dict[str, Told]]:
+        """What each machine said of its accounts, by id: what has a number above `after`; and the number to
+        ask from next time. What was forgotten since is not told. O(facts + readings given)."""
         told: dict[str, Told] = {}
         with self._borrow() as db:
             facts = db.execute(
-                "SELECT machine, provider, account, key, value, at_us FROM fact ORDER BY 1, 2, 3, 4"
+                "SELECT machine, provider, account, key, value, at_us FROM fact WHERE number > ?"
+                " ORDER BY 1, 2, 3, 4",
+                (after,),
             )
             for machine, *fields in facts:
                 _of(told, machine).facts.append(AccountFact(**dict(zip(_FACT, fields, strict=True))))
             names = ", ".join(("machine", "provider", "account", "key", *VALUES))
-            readings = db.execute(f"SELECT {names} FROM reading ORDER BY 1, 2, 3, 4")
+            readings = db.execute(
+                f"SELECT {names} FROM reading WHERE number > ? ORDER BY 1, 2, 3, 4", (after,)
+            )
             for machine, provider, account, key, *value in readings:
                 _of(told, machine).readings.append(reading_of(provider, account, key, value))
-        return told
+            return meta(db, "number"), told
 
     def accounts(self) -> list[tuple[str, str]]:
         """Every (provider, account) that has anything. O(rows of `rollup_day`)."""
@@ -243,6 +217,19 @@ class Answers:
                 """
             )
             return [(provider, account) for provider, account in rows]
+
+    def repeated(self) -> dict[tuple[str, str, str], int]:
+        """(machine, provider, account) -> how many of its messages a second session of it has too, because
+        a conversation was resumed or forked there. They count once. Of the raw events kept; O(those)."""
+        with self._borrow() as db:
+            rows = db.execute(
+                """
+                SELECT s.machine, s.provider, s.account, sum(e.n) FROM (
+                    SELECT series_id, count(*) AS n FROM event WHERE repeated GROUP BY 1
+                ) e JOIN series s ON s.id = e.series_id GROUP BY 1, 2, 3
+                """
+            )
+            return {(machine, provider, account): n for machine, provider, account, n in rows}
 
     def oldest_us(self) -> int | None:
         """Time of the first event ever seen. O(rows of the first day)."""
@@ -350,41 +337,3 @@ def _bounds(window: Window) -> tuple[int, int]:
 
 
 _END_US = 1 << 62
-
-
-def _fold(
-    groups: dict[tuple[Any, ...], Sequence[int]], group: tuple[Any, ...], figures: Sequence[int]
-) -> None:
-    known = groups.get(group)
-    if known is None:
-        groups[group] = figures
-        return
-    sums = [a + b for a, b in zip(known, figures, strict=True)]
-    sums[-2] = min(known[-2], figures[-2])
-    sums[-1] = max(known[-1], figures[-1])
-    groups[group] = sums
-
-
-def _rollups(
-    groups: Mapping[tuple[Any, ...], Sequence[int]], grain: Grain, labels: Sequence[By], by: Sequence[By]
-) -> list[Rollup]:
-    """In the order of their keys, what is not known first. There may be tens of thousands."""
-    places = [0 if name in (By.DAY, By.HOUR) else labels.index(name) + 1 for name in by]
-    names = [str(name) for name in by]
-    times = {group[0]: _time_names(group[0], grain) for group in groups} if 0 in places else {}
-    of_time = [(n, name) for n, name in enumerate(by) if name in (By.DAY, By.HOUR)]
-    rows = []
-    for group in sorted(groups, key=itemgetter(*places)):
-        texts = [group[place] or None for place in places]
-        for n, name in of_time:
-            texts[n] = times[group[0]][name]
-        rows.append(Rollup(dict(zip(names, texts, strict=True)), *groups[group]))
-    return rows
-
-
-def _time_names(local: int, grain: Grain) -> dict[By, str]:
-    """A local day or hour, counted from 1970, by name."""
-    if grain is Grain.DAY:
-        return {By.DAY: day_name(local)}
-    hour = hour_name(local)
-    return {By.HOUR: hour, By.DAY: hour[:10]}

@@ -1,10 +1,12 @@
-"""What is told to the store's writer, and what it answers."""
+"""What is told to the store's writer, and what it and the readers answer."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
+
+from openusage.wire.events import AccountFact, QuotaReading
 
 
 class MachineName(Protocol):
@@ -16,7 +18,7 @@ class MachineName(Protocol):
     def name(self) -> str: ...
 
 
-class Met(msgspec.Struct, frozen=True, kw_only=True):
+class Met(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a hub sees of a machine besides its records. `None` and empty: as it was."""
 
     id: str
@@ -62,3 +64,34 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     notes: list[str] = []
     """Sentences for people: what was damaged and saved, why the last write failed. Empty: all is well."""
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A machine whose records are kept here."""
+
+    id: str
+    name: str
+    first_us: int
+    """When its first record came in."""
+    events: int = 0
+    """Events that count for it."""
+    first_event_us: int | None = None
+    last_event_us: int | None = None
+    """Times of the first and the last of them; `None`: there are none."""
+    copies: int = 0
+    """Events of it that count for another machine, which has them too (of the raw events kept)."""
+    version: str = ""
+    """Of its openusage, as it told when it was last heard."""
+    heard_us: int | None = None
+    """When it was last heard, by this machine's clock."""
+    skew_us: int | None = None
+    """How far its clock was ahead of ours then."""
+    backlog: int | None = None
+    """Records that waited there then."""
+
+
+class Told(NamedTuple):
+    """What one machine said of its accounts: the newest under each key."""
+
+    facts: list[AccountFact]
+    readings: list[QuotaReading]

@@ -235,6 +235,16 @@ def m004_sessions(db: apsw.Connection) -> None:
     db.execute("CREATE INDEX rollup_session ON rollup (session_id)")
 
 
+def m005_repeated(db: apsw.Connection) -> None:
+    """Which messages a second session of their machine has too: a resumed or forked conversation."""
+    db.execute(
+        """
+        ALTER TABLE event ADD COLUMN repeated INTEGER;
+        CREATE INDEX event_repeated ON event (series_id) WHERE repeated;
+        """
+    )
+
+
 def count_copies(db: apsw.Connection) -> None:
     """Counts anew what the triggers on `copy` keep up to date. O(copies)."""
     db.execute(
@@ -261,6 +271,7 @@ STEPS: tuple[Callable[[apsw.Connection], None], ...] = (
     m002_numbers,
     m003_coarser_sums,
     m004_sessions,
+    m005_repeated,
 )
 VERSION = len(STEPS)
 

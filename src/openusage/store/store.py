@@ -7,7 +7,6 @@ A process that is killed leaves all of it or nothing. Calls may come from severa
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -43,6 +42,7 @@ from openusage.store.retention import (
 )
 from openusage.store.salvage import heal, kept_note
 from openusage.store.schema import VERSION, migrate, version_of
+from openusage.store.transactions import Transactions
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import AccountFact, QuotaReading, Record, UsageEvent
 
@@ -64,17 +64,14 @@ class Store(Answers):
         self._lock = lock
         self._machine = machine.id
         self._now = now
-        self._mutex = threading.RLock()
         self._book = LabelBook(db)
         self._events = EventTable(db, self._book, price)
-        self._write_error = ""
-        self._saw_damage = False
+        self._writer = Transactions(db, path, self._book, self._events)
+        self._writing, self._transaction = self._writer.writing, self._writer.transaction
         self._counted = (-1, 0)
         """Revision, and how many events there were."""
-        self._met: set[str] = set()
-        self._is_together = False
         self._readers = ReaderPool(path) if path is not None else None
-        super().__init__(self._readers.borrow if self._readers else self._borrow_own, machine.id)
+        super().__init__(self._readers.borrow if self._readers else self._writer.borrow, machine.id)
         with self._writing(), self._transaction():
             mark = numbers.settle(db, path, lock.mark if lock is not None else "")
             self._know(machine.id, machine.name)
@@ -226,12 +223,8 @@ class Store(Answers):
         Raises:
             StoreError: nothing of it was kept.
         """
-        with self._writing(), self._transaction():
-            self._is_together = True
-            try:
-                yield
-            finally:
-                self._is_together = False
+        with self._writer.together():
+            yield
 
     def cursors(self, provider: str, account: str) -> dict[str, FileCursor]:
         """How far this machine's sources of one account were read, by path. O(its files)."""
@@ -320,7 +313,7 @@ class Store(Answers):
                 self._changed()
             if not step.backlog:
                 self._book.forget()
-                self._met.clear()
+                self._writer.met.clear()
                 self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         return step
 
@@ -333,7 +326,7 @@ class Store(Answers):
 
     def health(self) -> Health:
         """Sizes and what is wrong. O(events), milliseconds, after a change; else O(1)."""
-        notes = [self._write_error] if self._write_error else []
+        notes = [self._writer.error] if self._writer.error else []
         size = wal = 0
         if self._path is not None:
             size, wal = (_size(Path(f"{self._path}{end}")) for end in ("", "-wal"))
@@ -348,71 +341,29 @@ class Store(Answers):
 
     def close(self) -> None:
         """Ends cleanly. A second time does nothing."""
-        with self._mutex:
+        with self._writer.mutex:
             if self._readers is not None:
                 self._readers.close()
             try:
                 self._db.close()
             finally:
                 if self._lock is not None:
-                    self._lock.abandon() if self._saw_damage else self._lock.release()
+                    self._lock.abandon() if self._writer.saw_damage else self._lock.release()
 
     def _know(self, machine_id: str, name: str) -> None:
-        if machine_id in self._met and name == machine_id:
+        if machine_id in self._writer.met and name == machine_id:
             return
         self._db.execute(
             "INSERT INTO machine (id, name, first_us) VALUES (?1, ?2, ?3)"
             " ON CONFLICT DO UPDATE SET name = ?2 WHERE ?2 NOT IN (id, name)",
             (clean(machine_id), clean(name), self._now()),
         )
-        self._met.add(machine_id)
+        self._writer.met.add(machine_id)
 
     def _changed(self) -> None:
         self._db.execute(
             "INSERT INTO meta VALUES ('revision', 1) ON CONFLICT DO UPDATE SET value = value + 1"
         )
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One writer at a time; remembers why writing failed until it works again."""
-        with self._mutex:
-            try:
-                with explained(self._path):
-                    yield
-            except StoreError as e:
-                self._write_error = e.message
-                self._saw_damage |= isinstance(e.__cause__, apsw.CorruptError | apsw.NotADBError)
-                raise
-            self._write_error = ""
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing; a part of the transaction of `together`, when there is one."""
-        db, events = self._db, self._events
-        is_part, unsummed = self._is_together, events.unsummed
-        if is_part and not db.in_transaction:
-            raise StoreError("the transaction was ended by a failure")
-        db.execute("SAVEPOINT part" if is_part else "BEGIN IMMEDIATE")
-        try:
-            yield
-            if not is_part:
-                events.sum_up()
-            db.execute("RELEASE part" if is_part else "COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK TO part; RELEASE part" if is_part else "ROLLBACK")
-            events.unsummed = unsummed
-            self._book.undo()
-            self._met.clear()
-            raise
-        if not is_part:
-            self._book.settle()
-
-    @contextlib.contextmanager
-    def _borrow_own(self) -> Iterator[apsw.Connection]:
-        """A store in memory has one connection only."""
-        with self._mutex, explained(None):
-            yield self._db
 
 
 _SEEN = """

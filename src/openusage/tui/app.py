@@ -1,50 +1,69 @@
 """The dashboard: one application for this machine, a hub and a hub's viewer.
 
-It joins state, poller and screens.
+It joins state, poller, settings and screens.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
+import msgspec
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
 from openusage.client import HistorySource, PaneSource, SnapshotSource
+from openusage.errors import SettingsError
+from openusage.settings import Change, Settings, applied
+from openusage.tui import choice, drawing, export
 from openusage.tui.analytics.screen import AnalyticsScreen
 from openusage.tui.board import Board, Decode, Decoder, Outcome, Scope
 from openusage.tui.fleet.screen import FleetScreen
 from openusage.tui.frame import Framed, HelpScreen
 from openusage.tui.listener import Changes, Listener
-from openusage.tui.palette import DARK, LIGHT, PALETTES, THEMES
+from openusage.tui.palette import DARK
+from openusage.tui.plain import Plain
 from openusage.tui.poller import Poller
+from openusage.tui.scheme import Schemes
 from openusage.tui.screens import OverviewScreen
-from openusage.tui.view import Costs, View
+from openusage.tui.settings import accounts
+from openusage.tui.settings.screen import Outside, SettingsScreen
+from openusage.tui.view import Costs, View, own_costs
 from openusage.wire.decode import decode
+
+DEFAULTS = Settings()
+Keep = Callable[[str, bytes], str]
+"""Name and content of a file -> where it is now. Raises `OSError`."""
 
 LOCAL_REFRESH_S = 1.0
 """So that a new turn is on the screen within two seconds: reading and drawing it takes a part of them."""
 
-EMPTY_LOCAL = "No coding tool found on this machine.\nTo see the dashboard with invented data: make demo"
+EMPTY_LOCAL = "No coding tool found on this machine.\nTo look around: `openusage demo`."
 EMPTY_HUB = (
     "No machine has pushed yet.\nSet export.target in ~/.config/openusage/settings.json of each machine."
 )
 
 
 class DashboardApp(App[None]):
-    """Shows what a source knows; changes nothing but the time window."""
+    """Shows what a source knows; changes nothing but settings."""
 
     TITLE = "openusage"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "window", "window", tooltip="next time window: 1d, 3d, 7d, 30d, all"),
-        Binding("c", "costs", "costs", tooltip="costs: as the plan says, hidden, shown"),
+        Binding("c", "costs", "costs", tooltip="costs of the account: as its plan says, hidden, shown"),
         Binding("r", "refresh", "refresh", tooltip="ask for new data now"),
-        Binding("t", "theme", "theme", tooltip="dark or light", show=False),
+        Binding("t", "theme(1)", "theme", tooltip="next theme; T the one before", show=False),
+        Binding("T", "theme(-1)", show=False),
+        Binding("y", "copy", "copy", tooltip="copy the chosen row", show=False),
+        Binding("e", "export('csv')", "export", tooltip="save the table as CSV; E as JSON", show=False),
+        Binding("E", "export('json')", show=False),
+        Binding("p", "picture", "picture", tooltip="save the screen as SVG", show=False),
+        Binding("comma,S", "settings", "settings", key_display=",", tooltip="settings"),
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("q", "quit", "quit", key_display="q"),
         Binding("ctrl+c", "quit", "quit", key_display="Ctrl+C", show=False, priority=True),
@@ -68,28 +87,40 @@ class DashboardApp(App[None]):
         self,
         source: SnapshotSource,
         *,
+        settings: Settings = DEFAULTS,
+        save: Callable[[Change], Settings] | None = None,
         window: str = "30d",
         refresh_s: float = 30,
         thresholds: tuple[float, float] = (80.0, 95.0),
-        hide_costs: bool | None = None,
         now: Callable[[], dt.datetime],
         tz: dt.tzinfo,
         tz_name: str = "UTC",
         history: HistorySource | None = None,
         changes: Changes | None = None,
-        save_window: Callable[[str], None] | None = None,
         empty_text: str = "",
+        waiting_text: str = "",
+        outside: Outside | None = None,
+        schemes: Schemes | None = None,
+        keep: Keep | None = None,
+        plain: bool = False,
         decode: Decode = decode,
     ) -> None:
+        """`save` puts a change into the file of settings and gives what it holds then; without it, changes
+        last as long as the application. `schemes` are the themes to choose from, `keep` writes a file for
+        the person and says where it is; `plain` draws in ASCII."""
         super().__init__()
         self._now, self._tz, self.tz_name = now, tz, tz_name
         self.history = history or (source if isinstance(source, HistorySource) else None)
         """Who answers what snapshots do not hold; `None`: nobody."""
         self._thresholds = thresholds
-        self._save_window = save_window
-        self._costs = {None: Costs.AUTO, True: Costs.HIDE, False: Costs.SHOW}[hide_costs]
+        self._save = save
+        self.settings = settings
+        self._outside = outside or Outside()
         text = empty_text or (EMPTY_HUB if source.is_hub else EMPTY_LOCAL)
         self.board = Board(label=source.label, is_hub=source.is_hub, window=window, empty_text=text)
+        self.board.arrange(settings.dashboard.providers)
+        if waiting_text:
+            self.board.waiting = waiting_text
         panes = source if source.is_hub and isinstance(source, PaneSource) else None
         self._poller = Poller(
             source,
@@ -107,17 +138,63 @@ class DashboardApp(App[None]):
         self._poller.watch_fleet(self.board.group if self._has_fleet else None)
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._ending = False
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = DARK
+        self._keep = keep
+        self.schemes = schemes or Schemes()
+        for scheme in self.schemes:
+            self.register_theme(scheme.theme)
+        self.theme = self.schemes.get(settings.theme).name
+        self._plain = [Plain()] if plain else []
+        self._look = self._looked()
+
+    def _looked(self) -> View:
+        """What the settings say of drawing."""
+        warn, crit = self._thresholds
+        dashboard = self.settings.dashboard
+        return View(
+            palette=self.schemes.get(DARK).palette,
+            now=self._now(),
+            tz=self._tz,
+            warn_pct=warn,
+            crit_pct=crit,
+            costs=Costs.of(dashboard.hide_costs),
+            own_costs=own_costs(self.settings),
+            tile_sections=choice.drawn(dashboard.widget_sections),
+            detail_sections=choice.detail_ids(dashboard.detail_sections),
+            hides_empty=dashboard.hide_sections_with_no_data,
+        )
 
     def view(self) -> View:
         """How to draw at this moment."""
-        warn, crit = self._thresholds
-        palette = PALETTES.get(self.theme, PALETTES[DARK])
-        return View(
-            palette=palette, now=self._now(), tz=self._tz, warn_pct=warn, crit_pct=crit, costs=self._costs
-        )
+        palette = self.schemes.get(self.theme).palette
+        return msgspec.structs.replace(self._look, palette=palette, now=self._now())
+
+    def change(self, change: Change) -> str:
+        """Change settings: on the screen and, if there is one, in their file. The answer is what failed."""
+        failed = ""
+        try:
+            self.settings = applied(self.settings, change) if self._save is None else self._save(change)
+        except SettingsError as error:
+            failed = f"Not saved: {error.message}"
+            self.board.say(failed, self._now())
+        else:
+            if isinstance(change, Mapping):
+                self._take_up(change)
+        self.board.arrange(self.settings.dashboard.providers)
+        self._look = self._looked()
+        self._redraw()
+        return failed
+
+    def _take_up(self, change: Mapping[str, object]) -> None:
+        """What was chosen is also what is shown now."""
+        if "theme" in change:
+            self.theme = self.schemes.get(self.settings.theme).name
+        if "data.time_window" in change:
+            self.board.window = self.settings.data.time_window
+            self._poller.set_window(self.board.window)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What goes over everything that is drawn."""
+        return [*super().get_line_filters(), *self._plain]
 
     def get_default_screen(self) -> Screen[None]:
         return FleetScreen() if self._has_fleet else OverviewScreen()
@@ -181,8 +258,10 @@ class DashboardApp(App[None]):
         is_asked_for = outcome.window == board.window and (pane is None or pane.pane.group is board.group)
         if outcome.error is None and (not is_asked_for or (pane is not None) is not board.is_fleet):
             return
-        self.board.take(outcome, self._now())
-        self._redraw()
+        if self.board.take(outcome, self._now()):
+            self._redraw()
+        else:
+            self.tick()
 
     def on_dashboard_app_broken(self, message: Broken) -> None:
         raise message.error
@@ -196,17 +275,24 @@ class DashboardApp(App[None]):
         else:
             board.window = board.next_window()
             self._poller.set_window(board.window)
-            if self._save_window is not None:
-                self._save_window(board.window)
+            if not board.is_hub:
+                self.change({"data.time_window": board.window})
         self._redraw()
 
     def action_costs(self) -> None:
-        """Costs: as the plan says, hidden, shown; of a fleet hidden or shown."""
+        """Costs of the account: as its plan says, hidden, shown; of a fleet hidden or not."""
+        costs, account = self._look.costs, self.board.chosen()
         if self.board.is_fleet:
-            self._costs = Costs.SHOW if self._costs is Costs.HIDE else Costs.HIDE
-        else:
-            self._costs = self._costs.next()
-        self._redraw()
+            self.change({"dashboard.hide_costs": (Costs.AUTO if costs is Costs.HIDE else Costs.HIDE).hide})
+        elif account is not None:
+            id_ = account.sections.account_id
+            own = self._look.own_costs.get(id_, Costs.AUTO)
+            self.change(accounts.with_fields(self.account_ids(), id_, hide_costs=own.next().hide))
+
+    def account_ids(self) -> list[str]:
+        """The accounts that the settings name and those that there are, each once, in the order of tiles."""
+        named = [p.account_id for p in self.settings.dashboard.providers]
+        return list(dict.fromkeys([*named, *(a.sections.account_id for a in self.board.accounts)]))
 
     def action_analytics(self) -> None:
         """All accounts and machines over any days."""
@@ -218,9 +304,57 @@ class DashboardApp(App[None]):
         self._poller.ask_now()
         self._redraw()
 
-    def action_theme(self) -> None:
-        """Dark or light."""
-        self.theme = LIGHT if self.theme == DARK else DARK
+    def action_theme(self, step: int = 1) -> None:
+        """The next theme, or the one before."""
+        scheme = self.schemes.after(self.theme, step)
+        if not self.change({"theme": scheme.name}):
+            self.say(f"Theme: {scheme.name}")
+
+    def say(self, text: str) -> None:
+        """A sentence in the bar, for a while."""
+        self.board.say(text, self._now())
+        self._redraw()
+
+    def action_copy(self) -> None:
+        """The chosen row, into the clipboard of the terminal."""
+        extract = self.screen.extract() if isinstance(self.screen, Framed) else None
+        at = self.screen.chosen_row() if isinstance(self.screen, Framed) else None
+        if extract is None or at is None or at >= len(extract.rows):
+            self.say("There is no row to copy here.")
+            return
+        self.copy_to_clipboard(export.as_text(extract.columns, extract.rows[at]))
+        self.say(f"Copied: {extract.rows[at][0]}")
+
+    def action_export(self, ending: str) -> None:
+        """The shown table, as a file."""
+        extract = self.screen.extract() if isinstance(self.screen, Framed) else None
+        if extract is None or not extract.rows:
+            self.say("There is no table to export here.")
+            return
+        self._save_file(extract.name, ending, export.WRITERS[ending](extract))
+
+    def action_picture(self) -> None:
+        """The screen, as a drawing."""
+        lines = [list(strip) for strip in self.screen._compositor.render_strips()]
+        background = str(self.current_theme.background)
+        svg = drawing.svg(lines, self.size.width, f"openusage {self.board.label}", background)
+        self._save_file("screen", "svg", svg.encode())
+
+    def _save_file(self, what: str, ending: str, data: bytes) -> None:
+        if self._keep is None:
+            self.say("Nothing can be saved from here.")
+            return
+        name = export.file_name(what, self._now().astimezone(self._tz), ending)
+        try:
+            where = self._keep(name, data)
+        except OSError as error:
+            self.say(f"Cannot save {name}: {error.strerror or error}")
+        else:
+            self.say(f"Saved {where}")
+
+    def action_settings(self) -> None:
+        """Accounts, sections, theme, view, keys, window, links."""
+        self.push_screen(SettingsScreen(self._outside))
 
     def action_help(self) -> None:
         """The keys that work here."""
@@ -233,10 +367,12 @@ class DashboardApp(App[None]):
             ("Costs", self.action_costs),
             ("Refresh", self.action_refresh),
         ]
-        acts += [("Dark or light", self.action_theme), ("Help", self.action_help)]
+        acts += [("Theme", self.action_theme), ("Settings", self.action_settings), ("Help", self.action_help)]
         if isinstance(screen, OverviewScreen | FleetScreen):
             acts += [("Analytics", self.action_analytics)]
             acts += [("Open", screen.action_open), ("Filter", screen.action_filter)]
+        if isinstance(screen, OverviewScreen):
+            acts += [("View", screen.action_layout)]
         if isinstance(screen, FleetScreen):
             acts += [("Group", screen.action_group), ("Sort", screen.action_sort)]
             acts += [("Accounts", screen.action_accounts), ("Tiles", screen.action_tiles)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from openusage import format as fmt
 from openusage.client import Frame, PaneFrame
 from openusage.errors import OpenUsageError
+from openusage.settings import DashboardProvider
 from openusage.tui.lines import clean
 from openusage.wire.pane import Pane
 from openusage.wire.rollups import By
@@ -92,6 +93,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """As a person reads it."""
     key: str
     """As the row has it."""
+    models: tuple[str, ...] = ()
+    """Of a model: the names that tools give it, which a tile may know alone."""
     provider: str = ""
     machines: tuple[str, ...] = ()
     """Of an account, with its provider: each of them may name it in its own way."""
@@ -104,11 +107,11 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
             By.MACHINE: [account.machine],
             By.PROVIDER: [account.provider_id],
             By.ACCOUNT: [account.account_id],
-            By.MODEL: [row.name for row in account.models],
+            By.MODEL: [name for row in account.models for name in (row.name, *row.raw_names)],
             By.PROJECT: [row.name for row in account.projects],
             By.CLIENT: [row.name for row in account.clients],
         }
-        return self.key in names[self.by]
+        return not {self.key, *self.models}.isdisjoint(names[self.by])
 
 
 class Board:
@@ -132,22 +135,45 @@ class Board:
         self.next_try_at: dt.datetime | None = None
         self.filter = ""
         self.selected = ""
+        self.layout_word = ""
+        """How tiles are laid out, when that needs saying."""
+        self.waiting = f"Asking {clean(label)} …"
+        """What is said before the first answer."""
+        self._providers: Sequence[DashboardProvider] = ()
+        self._ordered: list[Account] = []
         self._hint = ""
         self._hint_until: dt.datetime | None = None
 
-    def take(self, outcome: Outcome, now: dt.datetime) -> None:
-        """Put a poll's outcome in place."""
+    def take(self, outcome: Outcome, now: dt.datetime) -> bool:
+        """Put a poll's outcome in place; whether it says anything that was not known."""
         if outcome.error is not None:
             self.error = outcome.error
             self.next_try_at = now + dt.timedelta(seconds=outcome.retry_in_s)
-            return
+            return True
+        had_error, notes = self.error is not None, self.notes(now)
         self.error, self.next_try_at = None, None
         if outcome.pane is not None:
             if outcome.pane.pane is not self.pane:
                 self.pane_heard_at = outcome.pane.fetched_at
             self.pane_frame = outcome.pane
-        else:
-            self.frame, self.accounts = outcome.frame, outcome.accounts
+            return True
+        is_first, self.frame = self.frame is None, outcome.frame
+        if is_first or not _are_same(self.accounts, outcome.accounts):
+            self.accounts = outcome.accounts
+            self._order()
+            return True
+        return had_error or not self.accounts or notes != self.notes(now)
+
+    def arrange(self, providers: Sequence[DashboardProvider]) -> None:
+        """Show accounts in this order; those that are not listed follow, those switched off are left out."""
+        self._providers = providers
+        self._order()
+
+    def _order(self) -> None:
+        rank = {p.account_id: at for at, p in enumerate(self._providers)}
+        off = {p.account_id for p in self._providers if not p.enabled}
+        shown = [a for a in self.accounts if a.sections.account_id not in off]
+        self._ordered = sorted(shown, key=lambda a: rank.get(a.sections.account_id, len(rank)))
 
     @property
     def pane(self) -> Pane | None:
@@ -173,10 +199,12 @@ class Board:
     def in_scope(self) -> list[Account]:
         """The accounts that are shown without a filter."""
         scope = self.scope
-        return self.accounts if scope is None else [a for a in self.accounts if scope.holds(a.sections)]
+        return self._ordered if scope is None else [a for a in self._ordered if scope.holds(a.sections)]
 
     def visible(self) -> list[Account]:
         """The accounts that match the filter."""
+        if not self.filter:
+            return self.in_scope()
         return [a for a in self.in_scope() if matches(a.sections, self.filter)]
 
     def chosen(self) -> Account | None:
@@ -196,11 +224,11 @@ class Board:
         windows = {a.sections.totals.window for a in self.in_scope() if a.sections.totals.window}
         return windows.pop() if len(windows) == 1 else ""
 
-    def status(self, now: dt.datetime, tz: dt.tzinfo) -> str:
-        """Where the data come from and how old they are, or what is wrong."""
+    def status(self, now: dt.datetime, tz: dt.tzinfo, *, brief: bool = False) -> str:
+        """Where the data come from and how old they are, or what is wrong; `brief`: not how many."""
         if self.error is not None:
             return self._failure(self.error, now, tz)
-        parts = [self.source()]
+        parts = [clean(self.label) if brief else self.source()]
         if self._said_at is not None:
             parts.append(f"{fmt.age(self.elapsed_s(now))} ago")
         return " · ".join(parts)
@@ -245,10 +273,12 @@ class Board:
             return [f"No account matches “{clean(self.filter)}”.", "Esc clears the filter."]
         if self.accounts and self.scope is not None:
             return [self._none_of(self.scope, now), "Esc goes back to the fleet."]
+        if self.accounts:
+            return ["All accounts are switched off.", "Press , to switch them on in the settings."]
         if self.error is not None:
             return [self._failure(self.error, now, tz)]
         if self.frame is None:
-            return [f"Asking {clean(self.label)} …"]
+            return [self.waiting]
         if self.frame.notes:
             return [clean(note) for note in self.frame.notes]
         return [line for line in self.empty_text.splitlines() if line]
@@ -270,9 +300,14 @@ class Board:
         if self.error is not None:
             return [self._failure(self.error, now, tz)]
         if self.pane is None:
-            return [f"Asking {clean(self.label)} …"]
+            return [self.waiting]
         notes = [clean(note) for note in self.pane.notes]
         return notes or [line for line in self.empty_text.splitlines() if line]
+
+
+def _are_same(one: Sequence[Account], two: Sequence[Account]) -> bool:
+    """The very same ones: what did not change is not decoded again."""
+    return len(one) == len(two) and all(a is b for a, b in zip(one, two, strict=True))
 
 
 def _sentence(text: str) -> str:

@@ -30,11 +30,13 @@ def bar(board: Board, width: int, view: View, shown: str | None = None) -> list[
     if board.scope is not None:
         start[0] = (" openusage ", palette.strong)
         start += [("› ", palette.dim), (_place(board.scope), palette.text), ("  ", palette.dim)]
-    tail = [*_costs(board, view), *_windows(shown, palette)]
+    tail = [*_layout(board, palette), *_costs(board, view), *_windows(shown, palette)]
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
-        tail = _window(shown, palette)
+        tail = [*_layout(board, palette), *_window(shown, palette)]
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         start = [(" ", palette.text)]
+    if width - cells(start) - cells(tail) - 2 < cell_len(status) and board.layout_word and not failed:
+        status, tail = board.status(view.now, view.tz, brief=True), _layout(board, palette)
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         tail = []
     status = fit(status, width - cells(start) - 1)
@@ -61,7 +63,13 @@ def _place(scope: Scope) -> str:
 def _costs(board: Board, view: View) -> list[Part]:
     """What differs from what is shown without a word."""
     usual = (Costs.AUTO, Costs.SHOW) if board.is_fleet else (Costs.AUTO,)
-    return [] if view.costs in usual else [(f"costs: {view.costs}   ", view.palette.dim)]
+    chosen = None if board.is_fleet else board.chosen()
+    costs = view.costs if chosen is None else view.costs_of(chosen.sections)
+    return [] if costs in usual else [(f"costs: {costs}   ", view.palette.dim)]
+
+
+def _layout(board: Board, palette: Palette) -> list[Part]:
+    return [(f"{board.layout_word}  ", palette.dim)] if board.layout_word and not board.is_fleet else []
 
 
 def _windows(shown: str, palette: Palette) -> list[Part]:

@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from openusage.tui import chrome
 from openusage.tui.canvas import Lines
+from openusage.tui.export import Extract
 
 if TYPE_CHECKING:
     from openusage.tui.app import DashboardApp
@@ -63,6 +64,14 @@ class Framed(Screen[None]):
     def tick(self) -> None:
         """Show what changes with time alone."""
         self.draw()
+
+    def extract(self) -> Extract | None:
+        """The table that is shown, for elsewhere; `None`: there is none."""
+        return None
+
+    def chosen_row(self) -> int | None:
+        """Which of its rows is chosen."""
+        return None
 
     def hints(self) -> Iterable[tuple[str, str]]:
         """(key, act) of the line at the bottom, the most important first."""

@@ -13,8 +13,8 @@ import msgspec
 from openusage.tui.tile import LEAST_HEIGHT, LEAST_WIDTH, Heights
 
 GAP = 1
-_COMFORTABLE_WIDTH = 56
-_WIDEST = 110
+COMFORTABLE_WIDTH = 56
+WIDEST = 110
 _SCROLLED_HEIGHT = 10
 """About how high a tile is when not all can be seen at once."""
 _LEAST_FITTED = 8
@@ -69,7 +69,7 @@ def arrange(tiles: Sequence[Heights], width: int, height: int, *, grow: bool = T
     if not count:
         return Grid([], 1, 0)
     narrow = max(1, min(count, (width + GAP) // (LEAST_WIDTH + GAP)))
-    comfortable = max(1, min(count, (width + GAP) // (_COMFORTABLE_WIDTH + GAP)))
+    comfortable = max(1, min(count, (width + GAP) // (COMFORTABLE_WIDTH + GAP)))
     for columns in range(comfortable, narrow + 1):
         stacks = [tiles[column::columns] for column in range(columns)]
         if max(sum(tile.least for tile in stack) for stack in stacks) <= height:
@@ -81,6 +81,21 @@ def arrange(tiles: Sequence[Heights], width: int, height: int, *, grow: bool = T
     pages = max(1, round(height / _SCROLLED_HEIGHT))
     cap = max(min(LEAST_HEIGHT, height), height // pages)
     return _placed([[cap] * len(tiles[c::comfortable]) for c in range(comfortable)], count, width)
+
+
+def column(
+    tiles: Sequence[Heights], columns: int, width: int, height: int, *, is_whole: bool = False
+) -> Grid:
+    """Tiles in so many columns that leave nothing out, and scroll; when all fit, they use the room.
+
+    `is_whole`: each with all the lines it can use.
+    """
+    stacks = [tiles[at::columns] for at in range(columns)]
+    lines = [[tile.most if is_whole else tile.good for tile in stack] for stack in stacks]
+    if not is_whole:
+        tallest = [[tile.most for tile in stack] for stack in stacks]
+        lines = [_grown(stack, most, height) for stack, most in zip(lines, tallest, strict=True)]
+    return _placed(lines, len(tiles), width)
 
 
 def _fitted(stack: Sequence[Heights], height: int, grow: bool) -> list[int]:
@@ -110,7 +125,7 @@ def _grown(stack: list[int], most: list[int], height: int) -> list[int]:
 
 def _placed(stacks: list[list[int]], count: int, width: int) -> Grid:
     columns = len(stacks)
-    inner = min(width - GAP * (columns - 1), _WIDEST * columns)
+    inner = min(width - GAP * (columns - 1), WIDEST * columns)
     base, extra = divmod(inner, columns)
     widths = [base + (1 if column < extra else 0) for column in range(columns)]
     boxes = []

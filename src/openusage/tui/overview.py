@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from openusage import format as fmt
 from openusage.tui.bars import gauge_bar, last_days
+from openusage.tui.board import Account
 from openusage.tui.lines import Part, cells, clean, fit, strip
 from openusage.tui.sections.daily import Measure, series
 from openusage.tui.sections.header import State, state
@@ -23,6 +24,8 @@ from openusage.wire.sections import Gauge, Sections
 
 _MOST_TREND = 999.0
 """Percent: beyond it nothing is told but that there was next to nothing before."""
+
+_BEAT_S = 5
 
 Block = tuple[int, list[list[Part]]]
 """Its width, and its three lines."""
@@ -66,6 +69,23 @@ def summed(accounts: Sequence[Sections], view: View) -> Overview:
         nearest=max(gauges, key=lambda pair: pair[1].used_pct, default=None),
         trend_pct=_trend_pct(accounts, priced, windows[0], view) if len(windows) == 1 else None,
     )
+
+
+class Sums:
+    """The same, worked out once for the same accounts: what is live now is looked at every few seconds."""
+
+    def __init__(self) -> None:
+        self._made_of: tuple[object, ...] = ()
+        self._accounts: Sequence[Account] = ()
+        self._found = Overview()
+
+    def of(self, accounts: Sequence[Account], view: View) -> Overview:
+        """Of a list of accounts that is not altered."""
+        made_of = (int(view.now.timestamp() // _BEAT_S), view.today, view.costs, view.own_costs)
+        if accounts is not self._accounts or made_of != self._made_of:
+            self._accounts, self._made_of = accounts, made_of
+            self._found = summed([a.sections for a in accounts], view)
+        return self._found
 
 
 def _trend_pct(
@@ -127,7 +147,7 @@ def _missing(found: Overview) -> str:
     parts = []
     if found.hidden_costs and found.hidden_costs < found.accounts:
         noun = "flat plan" if found.hidden_costs == 1 else "flat plans"
-        parts.append(f"{found.hidden_costs} {noun} not in the costs, c shows them")
+        parts.append(f"{found.hidden_costs} {noun} not in the costs, c on a tile shows it")
     if found.unpriced:
         parts.append(f"{fmt.count(found.unpriced)} requests unpriced")
     return " · ".join(parts)
@@ -223,4 +243,8 @@ def limit_block(
 def _flat(found: Overview, palette_room: int, view: View) -> list[list[Part]]:
     noun = "account" if found.hidden_costs == 1 else "accounts"
     text = fit(f"{found.hidden_costs} {noun} without cost: flat plan", palette_room)
-    return [[("COSTS", view.palette.dim)], [(text, view.palette.text)], [("c shows them", view.palette.dim)]]
+    return [
+        [("COSTS", view.palette.dim)],
+        [(text, view.palette.text)],
+        [("c on a tile shows it", view.palette.dim)],
+    ]

@@ -26,6 +26,8 @@ _FIGURES_FROM = 8
 _AXIS = 6
 _DAY_CHARS = len("2026-11-22")
 LEAST_HEIGHT = 5
+_LEAST = 1e-12
+"""What is less is as good as nothing; near the smallest number there is, figures have no digits left."""
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ class Day(msgspec.Struct, frozen=True):
 
 def round_top(value: float) -> float:
     """The least round number that is not below the value: a chart's axis ends there."""
-    if value <= 0 or not math.isfinite(value):
+    if value < _LEAST or not math.isfinite(value):
         return 1.0
     unit = 10.0 ** math.floor(math.log10(value))
     return next(n * unit for n in _ROUND if n * unit >= value * (1 - 1e-9))

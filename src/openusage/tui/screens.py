@@ -7,21 +7,33 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.widgets import Input
 
-from openusage.tui import chrome, days, overview
-from openusage.tui.canvas import Lines, Wall
+from openusage.tui import chrome, days, extracts, overview
+from openusage.tui.board import Account
+from openusage.tui.canvas import Lines
 from openusage.tui.detail.screen import DetailScreen
+from openusage.tui.export import Extract
 from openusage.tui.frame import Filtered
 from openusage.tui.view import View
+from openusage.tui.views import names
+from openusage.tui.views.beside import NameColumn, Picked, TabLine
+from openusage.tui.views.layout import Fitted, Layout, fitted
+from openusage.tui.views.wall import Wall
 from openusage.wire.sections import Sections
 
 
 class OverviewScreen(Filtered):
     """Accounts as tiles: all that a source knows, or what was chosen of a fleet."""
 
+    DEFAULT_CSS = """
+    OverviewScreen #middle { height: 1fr; width: 1fr; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", key_display="⏎", tooltip="open the account"),
+        Binding("v", "layout(1)", "view", tooltip="next view: grid, stacked, tabs, split, compare"),
+        Binding("V", "layout(-1)", "view before", show=False),
         Binding(
             "slash", "filter", "filter", key_display="/", tooltip="filter: account, tool, machine, status"
         ),
@@ -29,11 +41,18 @@ class OverviewScreen(Filtered):
         Binding("escape", "back", "all accounts, then the fleet", key_display="Esc", show=False),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._sums = overview.Sums()
+
     def compose(self) -> ComposeResult:
         yield Lines(id="tiny")
         yield Lines(id="bar")
         yield Lines(id="top")
-        yield Wall(self.dashboard.view, id="wall")
+        yield TabLine(id="tabs")
+        with Horizontal(id="middle"):
+            yield NameColumn(id="names")
+            yield Wall(self.dashboard.view, id="wall")
         yield Lines(id="days")
         yield self.filter_box("account, tool, machine or status")
         yield Lines(id="keys")
@@ -52,38 +71,51 @@ class OverviewScreen(Filtered):
         self.query_one(Wall).focus()
 
     def draw(self) -> None:
-        super().draw()
         app = self.dashboard
         board, view = app.board, app.view()
-        self._draw_top()
         shown = board.visible()
-        self._draw_days([a.sections for a in shown], view)
-        wall = self.query_one(Wall)
+        layout = fitted(Layout.of(app.settings.dashboard.view), self.size.width, len(shown))
+        board.layout_word = layout.word
+        super().draw()
+        self._draw_top()
+        self._draw_names(shown, layout, view)
+        self._draw_days([a.sections for a in shown], layout, view)
         chosen = board.chosen()
-        wall.show(
+        self.query_one(Wall).show(
             shown,
             chosen.key if chosen else "",
             board.nothing(view.now, view.tz),
+            layout=layout.layout,
             alone=len(board.in_scope()) == 1,
         )
+
+    def _draw_names(self, accounts: list[Account], layout: Fitted, view: View) -> None:
+        """The names of all accounts around a single tile."""
+        chosen = self.dashboard.board.chosen()
+        at = next((i for i, a in enumerate(accounts) if chosen is not None and a.key == chosen.key), 0)
+        width = self.size.width
+        tabs = accounts if layout.layout is Layout.TABS else []
+        self.query_one(TabLine).offer(tabs, at, width, view)
+        column = accounts if layout.layout is Layout.SPLIT else []
+        self.query_one(NameColumn).offer(column, at, names.width_of(column, width), view)
 
     def _draw_top(self) -> None:
         app = self.dashboard
         view = app.view()
         width, height = self.size
-        rows = overview.rows(width, height) if app.board.accounts else 0
-        sums = overview.summed([a.sections for a in app.board.visible()], view)
+        rows = overview.rows(width, height) if app.board.in_scope() else 0
+        sums = self._sums.of(app.board.visible(), view)
         top = [chrome.rule(width, view.palette), *overview.draw(sums, width, rows, view)]
         self.query_one("#top", Lines).show(top)
 
-    def _draw_days(self, accounts: list[Sections], view: View) -> None:
+    def _draw_days(self, accounts: list[Sections], layout: Fitted, view: View) -> None:
         """The chart by day in the room that the tiles leave."""
         width, height = self.size
         above = len(self.query_one("#bar", Lines).lines) + len(self.query_one("#top", Lines).lines)
         below = 1 + self.query_one("#filter", Input).has_class("-open")
         room = height - above - below
         drawn = []
-        if len(accounts) > 1 and room > days.LEAST_ROWS:
+        if layout.layout is Layout.GRID and len(accounts) > 1 and room > days.LEAST_ROWS:
             used = self.query_one(Wall).needs(accounts, width, room)
             rows = days.rows(room - used, width)
             stack = days.stacked(accounts, view) if rows else None
@@ -99,6 +131,15 @@ class OverviewScreen(Filtered):
         else:
             self.draw()
 
+    def extract(self) -> Extract | None:
+        board = self.dashboard.board
+        return extracts.of_tiles([a.sections for a in board.visible()], board.label, board.window)
+
+    def chosen_row(self) -> int | None:
+        chosen = self.dashboard.board.chosen()
+        shown = [account.key for account in self.dashboard.board.visible()]
+        return shown.index(chosen.key) if chosen is not None and chosen.key in shown else None
+
     def action_open(self) -> None:
         """The selected account on its own."""
         self.dashboard.board.selected = self.query_one(Wall).selected  # its message may be under way still
@@ -112,9 +153,20 @@ class OverviewScreen(Filtered):
         else:
             self.dashboard.show_fleet()
 
+    def action_layout(self, step: int = 1) -> None:
+        """The next view of the tiles, or the one before."""
+        app = self.dashboard
+        app.change({"dashboard.view": str(Layout.of(app.settings.dashboard.view).next(step))})
+
     @on(Wall.Selected)
     def _selected(self, event: Wall.Selected) -> None:
         self.dashboard.board.selected = event.key
+        if self.query_one(Wall).layout_shown.shows_one:
+            self.draw()
+
+    @on(Picked)
+    def _picked(self, event: Picked) -> None:
+        self.query_one(Wall).select(event.key)
 
     @on(Wall.Opened)
     def _opened(self, event: Wall.Opened) -> None:

@@ -16,8 +16,8 @@ from textual.color import BLACK, WHITE, Color, ColorParseError
 from textual.theme import Theme
 
 from openusage.tui import colours
-from openusage.tui.look import Look
 from openusage.tui.palette import Palette
+from openusage.tui.scheme import Scheme
 
 REQUIRED = ("base", "text", "accent", "green", "yellow", "red")
 _MAX_NAME = 60
@@ -55,8 +55,8 @@ class ThemeFile(msgspec.Struct, frozen=True, kw_only=True):
     mauve: str = ""
 
 
-def read_theme(data: bytes) -> Look:
-    """The look that a file describes. Raises `ThemeFault`."""
+def read_theme(data: bytes) -> Scheme:
+    """The scheme that a file describes. Raises `ThemeFault`."""
     try:
         file = msgspec.json.decode(data, type=ThemeFile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
@@ -64,15 +64,15 @@ def read_theme(data: bytes) -> Look:
     name = " ".join(file.name.split())
     if not name or len(name) > _MAX_NAME or not name.isprintable():
         raise ThemeFault(f"`name` must be 1 to {_MAX_NAME} printable characters")
-    return _look(name, file.icon, _Colours(file))
+    return _scheme(name, file.icon, _Colours(file))
 
 
 @cache
-def built_in() -> tuple[Look, ...]:
+def built_in() -> tuple[Scheme, ...]:
     """The themes that come with the program, by name."""
     folder = files("openusage.tui").joinpath("themes")
     found = [read_theme(f.read_bytes()) for f in folder.iterdir() if f.name.endswith(".json")]
-    return tuple(sorted(found, key=lambda look: look.name.casefold()))
+    return tuple(sorted(found, key=lambda scheme: scheme.name.casefold()))
 
 
 class _Colours:
@@ -111,7 +111,7 @@ def _parsed(name: str, text: str) -> Color:
     return colour
 
 
-def _look(name: str, icon: str, c: _Colours) -> Look:
+def _scheme(name: str, icon: str, c: _Colours) -> Scheme:
     is_dark = colours.is_dark(c.base)
     neutral = c.subtext.blend(c.blue, 0.35)
     levels = _SERIES_DARK if is_dark else _SERIES_LIGHT
@@ -148,7 +148,7 @@ def _look(name: str, icon: str, c: _Colours) -> Look:
         panel=c.surface0.hex6,
         dark=is_dark,
     )
-    return Look(name=name, icon=icon, palette=palette, theme=theme)
+    return Scheme(name=name, icon=icon, palette=palette, theme=theme)
 
 
 def _style(colour: Color, bold: bool = False) -> Style:

@@ -6,7 +6,8 @@ model, daily line; then more of each. Sections keep their order on screen whatev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from types import ModuleType
 from typing import cast
 
@@ -14,7 +15,8 @@ import msgspec
 from rich.style import Style
 from textual.strip import Strip
 
-from openusage.tui.lines import Part, blank, cells, strip
+from openusage.tui import choice
+from openusage.tui.lines import Part, blank, cells, left, strip
 from openusage.tui.sections import (
     Ranking,
     Section,
@@ -33,7 +35,8 @@ from openusage.tui.sections import (
     tools,
     upstreams,
 )
-from openusage.tui.view import Costs, View
+from openusage.tui.sections.ranking import LABEL_WIDTH
+from openusage.tui.view import View
 from openusage.wire.sections import Sections
 
 LEAST_WIDTH = 36
@@ -43,7 +46,7 @@ _FLOOR = 4
 _LEAST_TABLE = 4
 _ENDLESS = 1000
 
-_ORDER: dict[str, ModuleType] = {
+_MODULES: dict[str, ModuleType] = {
     "notice": notice,
     "money": money,
     "gauges": gauges,
@@ -58,7 +61,21 @@ _ORDER: dict[str, ModuleType] = {
     "code": code,
     "daily": daily,
 }
-"""Top to bottom on screen."""
+
+_LABELS = {
+    "gauges": "LIMITS",
+    "models": "MODELS",
+    "credits": "CREDITS",
+    "clients": "CLIENTS",
+    "projects": "PROJECTS",
+    "tools": "TOOLS",
+    "mcp": "MCP",
+    "languages": "LANGUAGES",
+    "upstreams": "UPSTREAM",
+    "code": "CODE",
+    "daily": "DAILY",
+}
+"""Names of sections that have nothing to show, where even those are wanted."""
 
 _STEPS = (
     ("money", 1),
@@ -82,6 +99,9 @@ _STEPS = (
 )
 """Who gets lines next, and up to how many."""
 
+_FIRST = {"models": 2}
+"""Lines of a section in the first round, when a person has put the sections into an order: one, or these."""
+
 _STRETCH = (("models", 12), ("gauges", 20), ("credits", 12), ("models", 60))
 """Where room goes that the steps above did not need."""
 
@@ -96,20 +116,35 @@ _GROUPS = ({"notice", "money"}, {"gauges"}, {"models"})
 
 
 def _section(name: str) -> Section:
-    return cast(Section, _ORDER[name])
+    return cast(Section, _MODULES[name])
 
 
 def wanted(account: Sections, view: View) -> dict[str, int]:
-    """Lines that each section would like."""
-    return {name: rows for name in _ORDER if (rows := _section(name).rows(account, view))}
+    """Lines that each section would like, from the top down."""
+    found: dict[str, int] = {}
+    for name in view.tile_sections:
+        if rows := _section(name).rows(account, view) or (name in _LABELS and not view.hides_empty):
+            found[name] = int(rows)
+    return found
 
 
-def shares(wants: dict[str, int], room: int, *, stretch: bool = False) -> dict[str, int]:
-    """Lines that each section gets of `room`."""
+@lru_cache(maxsize=64)
+def _steps(order: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """By importance; where a person chose an order, that one comes first."""
+    usual = tuple(name for name in choice.DRAWN if name in order)
+    if order == usual:
+        return _STEPS
+    return (*((name, _FIRST.get(name, 1)) for name in order), *_STEPS)
+
+
+def shares(
+    wants: dict[str, int], room: int, *, order: tuple[str, ...] = choice.DRAWN, stretch: bool = False
+) -> dict[str, int]:
+    """Lines that each section gets of `room`; `order` is what the person asked for."""
     given: dict[str, int] = {}
     first = (("notice", 1),) if wants.get("notice", 0) > 1 else ()
     last = (("notice", 2), *(_STRETCH if stretch else ()))
-    for name, most in (*first, *_STEPS, *last):
+    for name, most in (*first, *_steps(order), *last):
         have = given.get(name, 0)
         more = min(wants.get(name, 0), most) - have
         least = 2 if name == "models" and not have else 1
@@ -133,47 +168,44 @@ class Heights(msgspec.Struct, frozen=True):
 def heights(account: Sections, view: View) -> Heights:
     """Depends on the account's data and on whether its costs are shown."""
     wants = wanted(account, view)
-    given = shares(wants, _ENDLESS)
+    given = shares(wants, _ENDLESS, order=view.tile_sections)
     least = sum(given.values()) + 2
-    good = least + _taller(given, account, view) + len(_gaps(given))
+    good = least + _taller(given, account, view) + len(_gaps(n for n in view.tile_sections if n in given))
     most = _used(_fitted(account, wants, _ENDLESS, view)) + 2
     return Heights(max(_FLOOR, least), max(_FLOOR, good), max(_FLOOR, most))
 
 
 class Sizes:
-    """The heights of accounts, worked out once for the same data."""
+    """The heights of accounts, worked out once for the same data drawn in the same way."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Sections, Costs, Heights]] = {}
+        self._known: dict[int, tuple[Sections, tuple[object, ...], Heights]] = {}
 
     def of(self, accounts: Sequence[Sections], view: View) -> list[Heights]:
-        known: dict[int, tuple[Sections, Costs, Heights]] = {}
+        known: dict[int, tuple[Sections, tuple[object, ...], Heights]] = {}
         for account in accounts:
+            how = (view.costs_of(account), view.tile_sections, view.hides_empty)
             found = self._known.get(id(account))
-            if found is None or found[1] is not view.costs:  # it is held here, so its id is its own
-                found = (account, view.costs, heights(account, view))
+            if found is None or found[1] != how:  # the account is held here, so its id is its own
+                found = (account, how, heights(account, view))
             known[id(account)] = found
         self._known = known
         return [known[id(account)][2] for account in accounts]
 
 
 def _table_rows(name: str, account: Sections, view: View) -> int:
-    return cast(Ranking, _ORDER[name]).most_rows(account, view)
+    return cast(Ranking, _MODULES[name]).most_rows(account, view)
 
 
 def _taller(given: dict[str, int], account: Sections, view: View) -> int:
     return _DAILY_ROWS - 1 if "daily" in given and daily.measures(account, view) else 0
 
 
-def _gaps(given: dict[str, int]) -> list[int]:
-    """Indexes into `_GROUPS` after which a blank line may stand: something before and something behind."""
-    names = list(given)
-    return [i for i, group in enumerate(_GROUPS) if group & set(names) and _behind(names, i)]
-
-
-def _behind(names: list[str], group: int) -> bool:
-    above = set().union(*_GROUPS[: group + 1])
-    return any(name not in above for name in names)
+def _gaps(order: Iterable[str]) -> list[str]:
+    """Sections after which a blank line may stand: the last of each group that is not the last of all."""
+    names = list(order)
+    ends = [max((n for n in group if n in names), key=names.index, default="") for group in _GROUPS]
+    return [name for name in names[:-1] if name in ends]
 
 
 class _Fitted(msgspec.Struct):
@@ -181,20 +213,23 @@ class _Fitted(msgspec.Struct):
 
     given: dict[str, int]
     """Lines of each section."""
-    gaps: list[int] = []
-    """Indexes into `_GROUPS` after which a blank line stands."""
+    order: tuple[str, ...]
+    """Names of all sections from the top down."""
+    gaps: list[str] = []
+    """Sections after which a blank line stands."""
     tables: list[str] = []
     """Rankings that are tables; a blank line sets each apart."""
 
 
 def _fitted(account: Sections, wants: dict[str, int], room: int, view: View) -> _Fitted:
-    given = shares(wants, room)
-    found = _Fitted(given, _gaps(given))
+    order = view.tile_sections
+    given = shares(wants, room, order=order)
+    found = _Fitted(given, order, _gaps(name for name in order if name in given))
     if sum(given.values()) + len(found.gaps) > room:
         spare = room - sum(given.values())
         found.gaps = found.gaps[len(found.gaps) - spare :] if spare > 0 else []
         return found
-    found.given = given = shares(wants, room - len(found.gaps), stretch=True)
+    found.given = given = shares(wants, room - len(found.gaps), order=order, stretch=True)
     if _used(found) < room and _taller(given, account, view):
         given["daily"] = _DAILY_ROWS
     for name in _TABLES:
@@ -217,14 +252,13 @@ def _used(found: _Fitted) -> int:
 
 def _sequence(found: _Fitted) -> list[str]:
     """Names of sections from top to bottom; empty ones are blank lines."""
-    after = {max((n for n in _GROUPS[i] if n in found.given), key=list(_ORDER).index) for i in found.gaps}
     names: list[str] = []
-    for name in filter(found.given.__contains__, _ORDER):
+    for name in filter(found.given.__contains__, found.order):
         apart = name in found.tables or (names and names[-1] in found.tables)
         if apart and names and names[-1]:
             names.append("")
         names.append(name)
-        if name in after:
+        if name in found.gaps:
             names.append("")
     return names
 
@@ -235,33 +269,60 @@ def body(account: Sections, width: int, room: int, view: View) -> list[Strip]:
     lines: list[Strip] = []
     for name in _sequence(found):
         if name:
-            lines += _section(name).draw(account, width, found.given[name], view)
+            lines += _drawn(name, account, width, found.given[name], view)
         else:
             lines.append(blank(width))
     return (lines + [blank(width)] * room)[:room]
 
 
+def _drawn(name: str, account: Sections, width: int, rows: int, view: View) -> list[Strip]:
+    section = _section(name)
+    if view.hides_empty or section.rows(account, view):
+        return section.draw(account, width, rows, view)
+    return [strip([(f"{left(_LABELS[name], LABEL_WIDTH)}–", view.palette.dim)], width)]
+
+
 def hidden(account: Sections, room: int, view: View) -> int:
     """Lines of data that a body of `room` lines does not show."""
     wants = wanted(account, view)
-    return sum(wants.values()) - sum(shares(wants, room, stretch=True).values())
+    return sum(wants.values()) - sum(shares(wants, room, order=view.tile_sections, stretch=True).values())
+
+
+class Inside(msgspec.Struct, frozen=True):
+    """What stands between a tile's upper and lower edge, with its sides."""
+
+    lines: list[Strip]
+    more: int
+    """Lines of data that are left out."""
+
+
+def inside(account: Sections, width: int, height: int, view: View, selected: bool) -> Inside:
+    """The middle of a tile of `height` lines: it changes with the data, and seldom with the time."""
+    side, edge = ("┃" if selected else "│"), _edge(view, selected)
+    sides = strip([(f"{side} ", edge)], 2), strip([(f" {side}", edge)], 2)
+    rows = [Strip.join([sides[0], row, sides[1]]) for row in body(account, width - 4, height - 2, view)]
+    return Inside(rows, hidden(account, height - 2, view))
+
+
+def framed(account: Sections, found: Inside, width: int, view: View, selected: bool) -> list[Strip]:
+    """The whole tile: with who it is and how old above, and what is left out below."""
+    edge = _edge(view, selected)
+    line, corners = ("━", "┏┓┗┛") if selected else ("─", "╭╮╰╯")
+    top = _border(
+        header.title(account, view), header.place(account, view), width, (corners[0], line, corners[1]), edge
+    )
+    hint: list[list[Part]] = [[(f"{found.more} more", view.palette.dim)]] if found.more else []
+    bottom = _border([], hint, width, (corners[2], line, corners[3]), edge)
+    return [top, *found.lines, bottom]
+
+
+def _edge(view: View, selected: bool) -> Style:
+    return view.palette.accent if selected else view.palette.faint
 
 
 def draw(account: Sections, width: int, height: int, view: View, selected: bool) -> list[Strip]:
     """The whole tile, `height` lines of `width` cells."""
-    palette = view.palette
-    edge = palette.accent if selected else palette.faint
-    line, side, corners = ("━", "┃", "┏┓┗┛") if selected else ("─", "│", "╭╮╰╯")
-    inner = width - 4
-    top = _border(
-        header.title(account, view), header.place(account, view), width, (corners[0], line, corners[1]), edge
-    )
-    more = hidden(account, height - 2, view)
-    hint: list[list[Part]] = [[(f"{more} more", palette.dim)]] if more else []
-    bottom = _border([], hint, width, (corners[2], line, corners[3]), edge)
-    sides = strip([(f"{side} ", edge)], 2), strip([(f" {side}", edge)], 2)
-    rows = [Strip.join([sides[0], row, sides[1]]) for row in body(account, inner, height - 2, view)]
-    return [top, *rows, bottom]
+    return framed(account, inside(account, width, height, view, selected), width, view, selected)
 
 
 def _border(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Mapping
 
 import msgspec
 
+from openusage.settings import Settings
+from openusage.tui import choice
 from openusage.tui.palette import Palette
 from openusage.wire.sections import Sections
 
@@ -22,6 +25,23 @@ class Costs(enum.StrEnum):
         order = list(Costs)
         return order[(order.index(self) + 1) % len(order)]
 
+    @classmethod
+    def of(cls, hide: bool | None) -> Costs:
+        """By a `hide_costs` of the settings."""
+        return {None: cls.AUTO, True: cls.HIDE, False: cls.SHOW}[hide]
+
+    @property
+    def hide(self) -> bool | None:
+        """As the settings say it."""
+        return {Costs.AUTO: None, Costs.HIDE: True, Costs.SHOW: False}[self]
+
+
+def own_costs(settings: Settings) -> dict[str, Costs]:
+    """Account id -> what was chosen for this account alone."""
+    by_hand = {a.id: a.hide_costs for a in settings.accounts}
+    chosen = {p.account_id: p.hide_costs for p in settings.dashboard.providers if p.hide_costs is not None}
+    return {id_: Costs.of(hide) for id_, hide in (by_hand | chosen).items() if hide is not None}
+
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """All that a section is drawn with besides its data."""
@@ -32,12 +52,26 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     warn_pct: float = 80.0
     crit_pct: float = 95.0
     costs: Costs = Costs.AUTO
+    """For accounts without a choice of their own."""
+    own_costs: Mapping[str, Costs] = {}
+    """Account id -> the choice of its own."""
+    tile_sections: tuple[str, ...] = choice.DRAWN
+    """Modules of `sections/` that draw a tile, from the top down."""
+    detail_sections: tuple[str, ...] = choice.DETAIL_IDS
+    """Ids of the sections of an account's page, from the top down."""
+    hides_empty: bool = True
+    """Sections without data are left out."""
+
+    def costs_of(self, account: Sections) -> Costs:
+        """What was chosen for this account."""
+        return self.own_costs.get(account.account_id, self.costs)
 
     def shows_cost(self, account: Sections) -> bool:
         """Whether this account's money is drawn."""
-        if self.costs is Costs.AUTO:
+        costs = self.costs_of(account)
+        if costs is Costs.AUTO:
             return not account.flat_plan
-        return self.costs is Costs.SHOW
+        return costs is Costs.SHOW
 
     @property
     def shows_money(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class FileCursor(msgspec.Struct, frozen=True, kw_only=True):
+class FileCursor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How far one file was read. Committed in one transaction with the records read so far."""
 
     path: str

@@ -92,6 +92,7 @@ def decode(
         flat_plan=_flat_plan(snapshot),
         plan=next((v for a in _PLAN_ATTRIBUTES if (v := snapshot.attributes.get(a))), ""),
         attributes={k: v for k, v in snapshot.attributes.items() if k != keys.ATTR_RAW_NAMES},
+        unassigned=[v for v in snapshot.diagnostics.get(keys.DIAG_UNASSIGNED, "").split(",") if v],
         diagnostics=snapshot.diagnostics,
         others=table.others(),
     )

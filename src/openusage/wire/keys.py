@@ -155,6 +155,11 @@ ATTR_READ_AT = "quota_read_at"
 ATTR_LAST_EVENT = "telemetry_last_event_at"
 ATTR_SPEND_PARTIAL, ATTR_SPEND_SINCE = "window_credit_spend_partial", "window_credit_spend_since"
 
+DIAG_UNASSIGNED = "telemetry_unmapped_providers"
+"""Vendors, with commas between, whose answers no account is known to pay for."""
+DIAG_LINK_HINT = "telemetry_provider_link_hint"
+"""The setting that would assign them."""
+
 COST_ALIASES: dict[str, tuple[str, ...]] = {
     "today": ("today_api_cost", "today_cost", "daily_cost_usd", "usage_daily"),
     "7d": ("7d_api_cost", "7d_cost", "usage_weekly"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
 import msgspec
 
@@ -37,6 +38,37 @@ class ExporterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a back-fill will roughly take still; `None`: there is none, or it cannot be said yet."""
 
 
+class Unassigned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor answered to a tool, while no account is known to pay for it. It counts for the tool."""
+
+    provider: str
+    """The tool that recorded it."""
+    account: str
+    upstream: str
+    """The vendor that answered."""
+    requests: int
+    tokens: int
+    cost_usd: float | None
+    """`None`: no request has a cost."""
+    last_at: dt.datetime | None
+    hint: str
+    """The setting that would assign it."""
+
+
+class SpoolStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What tools' hooks left for the daemon. Counts are those since its start."""
+
+    waiting: int = 0
+    waiting_bytes: int = 0
+    taken: int = 0
+    dropped: int = 0
+    """Payloads that were too old or too many."""
+    dropped_why: str = ""
+    """The last time."""
+    set_aside: int = 0
+    """Payloads that cannot be understood."""
+
+
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a daemon says of itself."""
 
@@ -58,7 +90,16 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be read, in words."""
     notes: list[str] = []
     exporters: list[ExporterStatus] = []
+    hooks: SpoolStatus | None = None
     first_read_done: bool = False
+    paused: bool = False
+    """Nothing is read and no vendor asked, because somebody wanted that."""
+    paused_until: dt.datetime | None = None
+    """When that ends by itself; `None`: it does not."""
+    on_battery: bool = False
+    """Sweeps and polls are rarer meanwhile."""
+    unassigned: list[Unassigned] = []
+    """Of all time, the most first."""
 
 
 class ReadModelAccount(msgspec.Struct, frozen=True):
@@ -81,6 +122,13 @@ class ReadModelReply(msgspec.Struct, frozen=True, kw_only=True):
 
     snapshots: dict[str, UsageSnapshot]
     notes: list[str] = []
+
+
+class PauseRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of `POST /v1/pause`."""
+
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=366 * 86_400)] | None = None
+    """`None`: until `POST /v1/resume`."""
 
 
 class UsageRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

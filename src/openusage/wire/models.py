@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from openusage.wire.keys import Family, parse_series, slug
 from openusage.wire.sections import ModelRow
@@ -27,7 +30,9 @@ _FLAT: dict[str, tuple[str, ...]] = {
 def model_rows(
     snapshot: UsageSnapshot, flat: Mapping[str, Mapping[str, float]], window: str
 ) -> list[ModelRow]:
-    """Rows by cost, then tokens. `flat`: slug -> field -> figure, out of the metrics.
+    """Rows by cost, then tokens: one a model, under the lineage that the snapshot gives its raw name.
+
+    `flat`: slug -> field -> figure, out of the metrics.
 
     A slug that one raw name stands behind: one row, figures of the metrics first. A slug that several raw
     names share: a row each, out of the raw rows alone (which tell reads and writes of a cache as one sum).
@@ -47,7 +52,34 @@ def model_rows(
         else:
             rows.append(_row(name, flat[name], None, daily.get(name, [])))
     kept = [r for r in rows if r.name not in _NO_MODEL and _says_something(r)]
-    return sorted(kept, key=lambda r: (-(r.cost_usd or 0.0), -r.total_tokens, -(r.requests or 0.0), r.name))
+    lineages = {r.raw_model_id: r.canonical_lineage_id for r in snapshot.model_usage}
+    groups: dict[str, list[ModelRow]] = defaultdict(list)
+    for model in sorted(kept, key=_by_cost):
+        groups[lineages.get(model.name) or model.name].append(model)
+    return sorted((_joined(name, members) for name, members in groups.items()), key=_by_cost)
+
+
+def _by_cost(row: ModelRow) -> tuple[float, float, float, str]:
+    return -(row.cost_usd or 0.0), -row.total_tokens, -(row.requests or 0.0), row.name
+
+
+def _joined(name: str, rows: Sequence[ModelRow]) -> ModelRow:
+    """Rows of one model as one."""
+    raw_names = [row.name for row in rows]
+    if len(rows) == 1:
+        return msgspec.structs.replace(rows[0], name=name, raw_names=raw_names)
+    figures: dict[str, Any] = {field: _total(getattr(row, field) for row in rows) for field in _FLAT}
+    days: dict[str, float] = defaultdict(float)
+    series = {slug(row.name): row.daily for row in rows}  # names with one slug have one series
+    for day, value in (point for points in series.values() for point in points):
+        days[day] += value
+    whole = msgspec.structs.replace(rows[0], name=name, raw_names=raw_names, **figures)
+    return msgspec.structs.replace(whole, daily=sorted(days.items()))
+
+
+def _total(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _of_window(rows: Sequence[ModelUsage], window: str) -> list[ModelUsage]:
@@ -63,7 +95,7 @@ def _says_something(row: ModelRow) -> bool:
 def _row(
     name: str, flat: Mapping[str, float], raw: ModelUsage | None, daily: list[tuple[str, float]]
 ) -> ModelRow:
-    found: dict[str, float | None] = {}
+    found: dict[str, Any] = {}
     for field, names in _FLAT.items():
         found[field] = next((flat[n] for n in names if n in flat), None)
         if found[field] is None and raw is not None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from openusage.wire.fleet import MachineState
+from openusage.wire.local import Unassigned
 from openusage.wire.rollups import By
 from openusage.wire.sections import Credit, Gauge
 
@@ -53,6 +54,8 @@ class PaneRow(msgspec.Struct, frozen=True, kw_only=True):
     """Of the window's cost; of its tokens where nothing has a cost."""
     top: str | None = None
     """The model with the greatest cost; of a model, the machine."""
+    models: list[str] = []
+    """Of a model: the names that tools give it, the costliest first."""
     costs: list[float | None] = []
     """One a label of the pane; `None`: no cost is known."""
     tokens: list[float] = []
@@ -127,6 +130,8 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     """Events that several machines have, counted once."""
     notes: list[str]
     """What is not well, in sentences."""
+    unassigned: list[Unassigned] = []
+    """What of the window was answered to tools by vendors whom no account is known to pay; the most first."""
     history: bool
     """False: made out of snapshots alone, each over the window that its machine chose."""
 
@@ -169,7 +174,9 @@ def placed(
         rest = added(ordered[MOST_ROWS - 1 :])
         ordered = [
             *ordered[: MOST_ROWS - 1],
-            msgspec.structs.replace(rest, label=None, top=None, others=len(ordered) - MOST_ROWS + 1),
+            msgspec.structs.replace(
+                rest, label=None, top=None, models=[], others=len(ordered) - MOST_ROWS + 1
+            ),
         ]
     return [
         msgspec.structs.replace(
@@ -191,6 +198,7 @@ def added(rows: Sequence[PaneRow]) -> PaneRow:
         today=total_of(row.today for row in rows),
         window=total_of(row.window for row in rows),
         top=first.top,
+        models=list(dict.fromkeys(name for row in sorted(rows, key=_by_use) for name in row.models)),
         costs=[total(parts) for parts in zip(*(row.costs for row in rows), strict=True)],
         tokens=[sum(parts) for parts in zip(*(row.tokens for row in rows), strict=True)],
         own_window=windows.pop() if len(windows) == 1 else "",

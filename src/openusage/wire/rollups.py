@@ -32,6 +32,7 @@ class By(enum.StrEnum):
     ACCOUNT = "account"
     KIND = "kind"
     MODEL = "model"
+    """As the tools name it."""
     UPSTREAM = "upstream"
     CLIENT = "client"
     PROJECT = "project"
@@ -44,6 +45,8 @@ class By(enum.StrEnum):
     """Local day `YYYY-MM-DD` in the zone of the question."""
     HOUR = "hour"
     """Local hour `YYYY-MM-DDTHH` in the zone of the question."""
+    LINEAGE = "lineage"
+    """The model that several names mean (`openusage.lineage`). Not known to a store: rows by model summed."""
 
 
 class Filter(msgspec.Struct, frozen=True):

@@ -33,7 +33,9 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     """What one model used in the window."""
 
     name: str
-    """Raw name when known, else the slug."""
+    """Of the model that one or several names mean, where the snapshot tells it; else raw name or slug."""
+    raw_names: list[str] = []
+    """As the tools name it, the costliest first."""
     input_tokens: float | None = None
     output_tokens: float | None = None
     cache_read_tokens: float | None = None
@@ -160,6 +162,8 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     flat_plan: bool = False
     """A plan with a flat price: costs are what the API would have charged, hidden by default."""
     plan: str = ""
+    unassigned: list[str] = []
+    """Vendors whose answers no account is known to pay for."""
     attributes: dict[str, str] = {}
     diagnostics: dict[str, str] = {}
     others: list[tuple[str, str]] = []

@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from openusage.wire.fleet import AccountName, MachineState, State
 from openusage.wire.pane import (
     Pane,
@@ -110,7 +112,8 @@ def _rows(
     if group is By.MODEL:
         for model in account.models:
             used = Used(cost_usd=model.cost_usd, tokens=model.total_tokens, requests=model.requests or 0)
-            yield _row(model.name, Used(), used, account.machine, unknown, own)
+            row = _row(model.name, Used(), used, account.machine, unknown, own)
+            yield msgspec.structs.replace(row, models=model.raw_names)
     elif group in (By.PROJECT, By.CLIENT):
         for share in account.projects if group is By.PROJECT else account.clients:
             yield _row(share.name, Used(), _share(share), _top(account), unknown, own)

@@ -57,6 +57,12 @@ def test_a_label_that_is_no_machine_leads_to_the_view_of_it_alone() -> None:
     assert made(pane(row("vim"), group=By.CLIENT), group=By.CLIENT).rows[0].href == ""
 
 
+def test_a_model_tells_the_names_that_tools_give_it() -> None:
+    named = msgspec.structs.replace(row("gpt-4o", machine=None), models=["gpt-4o-2024-08-06", "azure/gpt-4o"])
+    [drawn] = made(pane(named, group=By.MODEL), group=By.MODEL).rows
+    assert (drawn.name, drawn.told) == ("gpt-4o", "gpt-4o-2024-08-06, azure/gpt-4o")
+
+
 def test_today_is_one_column_when_it_is_the_window() -> None:
     hours = pane(row("laptop"), window="1d", labels=["2026-11-22T00"] * 3)
     assert [c.title for c in made(hours, window="1d").columns][2:4] == ["Today", "Share"]

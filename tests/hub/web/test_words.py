@@ -10,7 +10,7 @@ from openusage.hub.web import words
 from openusage.hub.web.words import Thresholds, Trend
 from openusage.wire.pane import Used
 from openusage.wire.rollups import By
-from tests.hub.web.samples import NOON, credit, gauge, machine, row
+from tests.hub.web.samples import NOON, credit, gauge, row
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,6 @@ def test_credits_say_what_is_left_and_what_was_used() -> None:
         == "balance $7.02 left, $1.96 used of $10.00"
     )
     assert words.credit(credit(remaining=None, used=12.0, unit="requests")) == "balance 12 requests used"
-
-
-def test_a_clock_that_is_off_is_told() -> None:
-    assert words.skew(machine("build-1", clock_skew_s=360.0)) == "build-1's clock is 6 m ahead of the hub's."
-    assert words.skew(machine("build-1", clock_skew_s=-90.0)) == "build-1's clock is 1 m behind the hub's."
-    assert (
-        words.skew(machine("build-1", clock_skew_s=5.0)) == words.skew(machine("b", clock_skew_s=None)) == ""
-    )
 
 
 def test_days_and_hours_have_their_names() -> None:

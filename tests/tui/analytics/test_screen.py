@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openusage.client import DaemonClient, HubClient
+from openusage.settings import Dashboard, Settings
 from openusage.tui.analytics.screen import AnalyticsScreen
 from openusage.tui.canvas import Page
 from openusage.tui.fleet.screen import FleetScreen
@@ -13,6 +14,8 @@ from openusage.wire.rollups import By, Window, add
 from tests.tui.world import on, sees, shown, text, wait
 
 pytestmark = pytest.mark.timeout(90)
+
+HIDDEN_COSTS = Settings(dashboard=Dashboard(hide_costs=True))
 
 
 async def test_it_opens_from_the_tiles_and_escape_goes_back(local: DaemonClient) -> None:
@@ -101,7 +104,7 @@ async def test_a_hub_without_a_history_says_so(plain_hub: HubClient) -> None:
 
 
 async def test_hidden_costs_stay_hidden(local: DaemonClient) -> None:
-    async with shown(local, "A", hide_costs=True) as pilot:
+    async with shown(local, "A", settings=HIDDEN_COSTS) as pilot:
         found = await sees(pilot, "TOKENS BY DAY")
         await wait(pilot, lambda: "PEAK" in "\n".join(r.text for r in pilot.app.screen.query_one(Page).lines))
         assert "$" not in found

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from openusage.tui.fleet import figures
-from openusage.tui.fleet.figures import trend_pct
 from openusage.tui.view import Costs
 from openusage.wire.pane import PaneTotals, Used
 from tests.tui.fleet.sample import pane, texts
@@ -47,21 +46,6 @@ def test_a_fleet_that_began_yesterday_has_no_trend() -> None:
 
 def test_a_window_of_one_day_is_today_once() -> None:
     assert texts(figures.draw(pane(window="1d"), 120, 3, VIEW))[0].count("TODAY") == 1
-
-
-@pytest.mark.parametrize(
-    ("now", "before", "pct"),
-    [
-        (Used(cost_usd=3.0), Used(cost_usd=2.0), 50.0),
-        (Used(cost_usd=1.0), Used(cost_usd=2.0), -50.0),
-        (Used(tokens=4), Used(tokens=1), 300.0),
-        (Used(cost_usd=3.0), None, None),
-        (Used(cost_usd=3.0), Used(), None),
-        (Used(cost_usd=3.0, tokens=4), Used(cost_usd=0.0, tokens=1), None),
-    ],
-)
-def test_the_trend_is_of_what_is_shown(now: Used, before: Used | None, pct: float | None) -> None:
-    assert trend_pct(now, before) == pct
 
 
 @pytest.mark.parametrize("rows", [1, 3])

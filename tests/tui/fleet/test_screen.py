@@ -20,8 +20,8 @@ from openusage.tui.screens import OverviewScreen
 from openusage.wire.pane import GROUPS, PaneTotals, Used
 from openusage.wire.rollups import By
 from tests.tui.fleet.sample import FakeFleet, account, crowd, pane, row
+from tests.tui.pilots import app_for, screen_text
 from tests.tui.sample import NOW, later
-from tests.tui.test_app import app_for, screen_text
 
 
 @asynccontextmanager

@@ -318,6 +318,14 @@ def test_a_flat_plan_in_a_narrow_tile_is_said_shortly() -> None:
     assert text(notice, CODEX, 36, 1) == "Costs hidden: flat plan (press c)"
 
 
+def test_vendors_that_nobody_is_known_to_pay_are_named_with_the_setting() -> None:
+    account = msgspec.structs.replace(BARE, provider_id="opencode", unassigned=["anthropic", "openai"])
+    assert text(notice, account, 100, 1) == (
+        "Unassigned: anthropic, openai. telemetry.provider_links says whose they are."
+    )
+    assert text(notice, account, 50, 1) == "Unassigned: see telemetry.provider_links"
+
+
 def test_parts_of_a_server_are_not_added_to_it() -> None:
     lines = ranking.rows_table("SERVER", CLAUDE.mcp, 40, VIEW, True)
     assert (

@@ -113,7 +113,7 @@ def token_count(paths: Paths, database: str, machine: str) -> int:
 def _forget_in_file(paths: Paths, path: Path, machine: str) -> ForgetReply:
     """Without a hub. Raises `AlreadyRunning` when one has the database open."""
     from openusage.hub.forget import forget_offline
-    from openusage.hub.history import OWN
+    from openusage.hub.opener import OWN
     from openusage.store import Store
 
     if not path.exists():

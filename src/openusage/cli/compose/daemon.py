@@ -45,6 +45,22 @@ def run_daemon(
     return ExitCode.OK
 
 
+def pause_daemon(paths: Paths, seconds: float | None, *, socket_path: Path | None = None) -> DaemonStatus:
+    """Have the running daemon keep quiet. Raises `PeerUnreachable` when none runs."""
+    from openusage.client import DaemonClient
+
+    with contextlib.closing(DaemonClient(socket_path or paths.socket, now=now)) as client:
+        return client.pause(seconds)
+
+
+def resume_daemon(paths: Paths, *, socket_path: Path | None = None) -> DaemonStatus:
+    """Have it go on. Raises `PeerUnreachable` when none runs."""
+    from openusage.client import DaemonClient
+
+    with contextlib.closing(DaemonClient(socket_path or paths.socket, now=now)) as client:
+        return client.resume()
+
+
 def daemon_status(settings: Settings, paths: Paths, *, socket_path: Path | None = None) -> DaemonStatus:
     """What the daemon says of itself. Raises `PeerUnreachable` when none runs."""
     from openusage.client import DaemonClient

@@ -186,7 +186,7 @@ def _set_environ(wanted: Mapping[str, str]) -> None:
 
 def _tell_of_silent(database: Path, begun: dt.datetime, tools: Mapping[str, list[InventedTool]]) -> None:
     """What the hub heard before it was started: of machines that are silent since."""
-    from openusage.hub.history import OWN
+    from openusage.hub.opener import OWN
     from openusage.store import Met, Run, Store
 
     store = Store.open(
@@ -246,7 +246,7 @@ def _daemon(machine: Machine, home: Path, url: str, tools: list[InventedTool], t
     from openusage.store import Store
 
     paths = Paths.from_env({}, home)
-    for directory in (paths.socket.parent, paths.database.parent, paths.config_dir):
+    for directory in (paths.socket.parent, paths.database.parent, paths.hook_spool, paths.config_dir):
         ensure_private_dir(directory)
     tree = {
         "export": {"target": url, "machine_name": machine.name},
@@ -271,6 +271,7 @@ def _daemon(machine: Machine, home: Path, url: str, tools: list[InventedTool], t
         environ={},
         socket=paths.socket,
         database=paths.database,
+        spool=paths.hook_spool,
         machine=machine.name,
         tz=tz,
         retention_days=DAYS + 10,

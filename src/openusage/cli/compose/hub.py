@@ -60,6 +60,7 @@ def run_hub(
 ) -> int:
     """A hub, with its dashboard when there is a terminal; with `collect` this machine is in it."""
     from openusage.hub import Board, History, HubServer, TokenBook, database_path, guard, tokens_path
+    from openusage.lineage import Lineages
 
     with_screen = not headless and screen_possible(os.environ)
     log_to_file(paths.log_file) if with_screen else log_to_stderr(verbose=True, as_json=log_json)
@@ -68,7 +69,7 @@ def run_hub(
     host, port = guard(
         listen or settings.hub.listen_addr, token=token, allow_public=allow_public or tokens.exists
     )
-    tls = _tls(settings, paths)
+    tls = tls_of(settings, paths)
     board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
     book = price_book(paths)
     history = History.open(
@@ -88,6 +89,8 @@ def run_hub(
         tls=tls,
         policy=_policy(settings, summaries=log_json),
         look=_look(settings),
+        lineages=Lineages(settings.models.lineages),
+        links=settings.telemetry.provider_links,
     )
     try:
         server.start()
@@ -129,7 +132,8 @@ class Own(NamedTuple):
     token: str
 
 
-def _tls(settings: Settings, paths: Paths) -> Tls | None:
+def tls_of(settings: Settings, paths: Paths) -> Tls | None:
+    """What the settings name; `None`: the hub speaks no TLS. Raises `OpenUsageError`."""
     from openusage.hub import Tls
     from openusage.paths import expand
 

@@ -53,7 +53,7 @@ def make_daemon(
     socket = socket_path or paths.socket
     database = db_path or paths.database
     refuse_second(socket)
-    for directory in (socket.parent, database.parent):
+    for directory in (socket.parent, database.parent, paths.hook_spool):
         ensure_private_dir(directory)
     machine = identify(paths.machine_id_file, settings.export.machine_name)
     book = price_book(paths)
@@ -63,6 +63,7 @@ def make_daemon(
         environ=os.environ,
         socket=socket,
         database=database,
+        spool=paths.hook_spool,
         machine=machine.name,
         tz=local_zone_name(os.environ),
         collect_s=collect_s or settings.ui.refresh_interval_seconds,
@@ -70,6 +71,7 @@ def make_daemon(
         retention_days=settings.data.retention_days,
         window=settings.data.time_window,
         links=dict(settings.telemetry.provider_links),
+        lineages=dict(settings.models.lineages),
         targets=targets,
         order=tuple(p.account_id for p in settings.dashboard.providers),
         hidden=frozenset(p.account_id for p in settings.dashboard.providers if not p.enabled),
@@ -147,12 +149,9 @@ def anything_found() -> bool:
 
 def nothing_found() -> str:
     """What to say on a machine without any tool: what was looked for, and what to do."""
-    from openusage.providers import load, names
+    from openusage.providers import names
 
-    tools = [load(n).SPEC for n in names()]
-    looked = "\n".join(f"  {t.name}: {', '.join(t.patterns)}" for t in tools)
     return (
-        "No coding tool found on this machine. Looked for:\n"
-        f"{looked}\n"
-        "Use one of them, and it appears here by itself. To look around with invented data: openusage demo"
+        f"No coding tool found on this machine. Looked for {len(names())} tools, see `openusage detect`.\n"
+        "To look around: `openusage demo`."
     )

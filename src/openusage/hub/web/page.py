@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from openusage import format as fmt
+from openusage import words as common
 from openusage.hub.web import sections, table, words
 from openusage.hub.web.address import Address, Show
 from openusage.hub.web.chart import Chart, by_tokens, chart
@@ -189,7 +190,7 @@ def _is_in_scope(account: PaneAccount, found: Material) -> bool:
 def _heading(found: Material) -> Heading | None:
     machine, account = found.machine, found.account
     if machine is not None:
-        sign, word = words.STATES[machine.state]
+        sign, word = common.STATES[machine.state]
         return Heading(
             kind="Machine",
             title=words.name(machine.name),
@@ -292,12 +293,10 @@ def _burn(pane: Pane, found: Material) -> Figure:
 
 def _notes(found: Material) -> list[str]:
     """What is not well, in sentences."""
-    clock = words.skew(found.machine) if found.machine else ""
-    waiting = [row.machine for row in found.pane.rows if row.machine is not None]
-    clocks = [said for machine in waiting if (said := words.skew(machine))]
-    if len(clocks) > 3:
-        clocks = [*clocks[:2], f"The clocks of {len(clocks) - 2} more machines are off."]
-    return [words.name(n) for n in found.pane.notes] + ([clock] if clock else clocks)
+    rows = [row.machine for row in found.pane.rows if row.machine is not None]
+    machines = [found.machine] if found.machine else rows
+    clocks = common.skews((words.name(machine.name), machine.clock_skew_s) for machine in machines)
+    return [*(words.name(note) for note in found.pane.notes), *clocks]
 
 
 def _foot(found: Material, of_cost: bool) -> list[str]:
@@ -305,17 +304,14 @@ def _foot(found: Material, of_cost: bool) -> list[str]:
     pane = found.pane
     said = []
     if pane.copies:
-        said.append(
-            "1 event was on more than one machine and is counted once."
-            if pane.copies == 1
-            else f"{pane.copies} events were on more than one machine and are counted once."
-        )
+        said.append(common.copies(pane.copies))
     if pane.totals.unpriced_requests:
-        said.append(f"{fmt.count(pane.totals.unpriced_requests)} requests unpriced, not in any cost.")
+        said.append(common.unpriced(pane.totals.unpriced_requests))
+    if pane.unassigned:
+        said.append(words.name(common.unassigned(pane.unassigned)))
     if pane.totals.estimated_requests:
-        said.append(f"{fmt.count(pane.totals.estimated_requests)} requests with estimated token counts.")
+        said.append(common.estimated(pane.totals.estimated_requests))
     flat = sorted({words.name(a.name) for a in pane.accounts if a.flat_plan and _is_in_scope(a, found)})
     if of_cost and flat:
-        verb = "is a flat plan" if len(flat) == 1 else "are flat plans"
-        said.append(f"{', '.join(flat)} {verb}: costs are what the API would have charged.")
-    return said
+        said.append(common.flat_plans(flat))
+    return [f"{sentence}." for sentence in said]

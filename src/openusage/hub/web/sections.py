@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from openusage import format as fmt
+from openusage import words as common
 from openusage.hub.web import words
 from openusage.hub.web.address import Address
 from openusage.hub.web.chart import by_tokens, row_id
@@ -20,15 +21,6 @@ from openusage.wire.sections import Sections, Share
 MOST_RANKED = 8
 MOST_MACHINES = 6
 _MOST_TOOLS = 6
-_STATUS_WORDS = {
-    "NEAR_LIMIT": "near limit",
-    "LIMITED": "limit reached",
-    "AUTH_REQUIRED": "login needed",
-    "UNSUPPORTED": "unsupported",
-    "ERROR": "error",
-    "UNKNOWN": "no data",
-    "OK": "",
-}
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +138,7 @@ def ranking(by: By, used: Sequence[PaneRow], address: Address, *, of_cost: bool)
 
 def tool(said: Sections) -> Tool | None:
     """`None`: it says nothing that is not drawn elsewhere."""
-    status = _STATUS_WORDS.get(said.status, words.name(said.status).lower().replace("_", " "))
+    status = common.status(said.status and words.name(said.status))
     lines = [(what, text.replace(" %", "\u00a0%")) for what, text in _lines(said) if text]
     if not (lines or status or said.message):
         return None
@@ -202,9 +194,8 @@ def _shares(shares: Sequence[Share]) -> str:
 
 
 def _own_name(account: str, provider: str) -> str:
-    """Where it says more than the tool: `work` of two Claude accounts."""
-    rest = account.replace("-", "_").removeprefix(provider)
-    return "" if rest in ("", "_cli", "_ide", "_default", "default") else words.name(account)
+    own = common.own_name(account, provider)
+    return words.name(own) if own else ""
 
 
 def _plan(said: PaneAccount) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from openusage import format as fmt
+from openusage import words as common
 from openusage.hub.web import words
 from openusage.hub.web.address import FILTERS, Address, Sort
 from openusage.hub.web.chart import row_id, spark
@@ -31,6 +32,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str = ""
+    told: str = ""
+    """What is said of the name when it is pointed at: how tools name the model."""
     href: str = ""
     state: str = ""
     """`fresh`, `stale`, `gone`; empty: no machine."""
@@ -102,9 +105,10 @@ def whole_pct(share_pct: float | None) -> int:
 def _row(row: PaneRow, pane: Pane, address: Address, thresholds: Thresholds, drawn: str) -> Row:
     """Without what depends on the other rows: its name and its figures."""
     machine, limit = row.machine, row.limit
-    sign, state_word = words.STATES[machine.state] if machine else ("", "")
+    sign, state_word = common.STATES[machine.state] if machine else ("", "")
     return Row(
         id=row_id(pane.group, row.label),
+        told=", ".join(map(words.name, row.models)),
         href=_href(row, pane.group, address),
         state=str(machine.state) if machine else "",
         sign=sign,
@@ -181,7 +185,7 @@ def _ordered(rows: Sequence[tuple[PaneRow, Row]], address: Address, of_cost: boo
         if address.sort is Sort.TOP:
             return drawn.top.casefold() if row.top else None
         if address.sort is Sort.STATE:
-            return list(words.STATES).index(row.machine.state) if row.machine else None
+            return list(common.STATES).index(row.machine.state) if row.machine else None
         if address.sort is Sort.SEEN:  # ascending is by age
             return -drawn.seen.timestamp() if drawn.seen else None
         if address.sort is Sort.LIMIT:

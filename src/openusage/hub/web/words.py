@@ -8,17 +8,14 @@ from collections.abc import Sequence
 import msgspec
 
 from openusage import format as fmt
+from openusage import words
 from openusage.wire import keys
-from openusage.wire.fleet import MachineState, State
-from openusage.wire.forecast import Forecast, forecast
+from openusage.wire.fleet import MachineState
+from openusage.wire.forecast import forecast
 from openusage.wire.pane import PaneRow, Used
 from openusage.wire.rollups import By
 from openusage.wire.sections import Credit, Gauge
 
-UNNAMED = "unknown"
-"""Where the records do not say."""
-STATES = {State.FRESH: ("●", "live"), State.STALE: ("◐", "stale"), State.GONE: ("○", "gone")}
-"""Sign and word: a state survives without colour."""
 GROUP_WORDS = {
     By.MACHINE: "machine",
     By.PROVIDER: "tool",
@@ -29,8 +26,6 @@ GROUP_WORDS = {
 }
 PLURALS = {group: f"{word}s" for group, word in GROUP_WORDS.items()}
 _MOST_CHARS = 200
-_SKEW_S = 60
-"""A clock that is off by less needs no word."""
 _SOME = 0.5
 """Percent: less than that is no trend."""
 
@@ -55,8 +50,7 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
     """A limit, ready to be drawn."""
 
     label: str
-    state: str
-    """`ok`, `warn` or `crit`."""
+    state: words.Level
     sign: str
     """Of the state; empty when all is well."""
     text: str
@@ -74,7 +68,7 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 def name(text: str | None) -> str:
     """A name that others gave: safe to show, and not endless."""
     if not text:
-        return UNNAMED
+        return words.UNNAMED
     return fmt.printable(text if len(text) <= _MOST_CHARS else text[: _MOST_CHARS - 1] + "…")
 
 
@@ -96,10 +90,9 @@ def model(label: str | None) -> str:
 
 def trend(now: Used, before: Used | None, *, of_cost: bool, than: str) -> Trend | None:
     """`None`: nothing is known of before, or there was nothing."""
-    new, old = _value(now, of_cost), _value(before, of_cost) if before else None
-    if new is None or not old:
+    pct = words.trend_pct(now, before, of_cost=of_cost)
+    if pct is None:
         return None
-    pct = 100 * (new - old) / old
     if abs(pct) < _SOME:
         return Trend("±", "0 %", f"as much as {than}")
     more = pct > 0
@@ -110,54 +103,33 @@ def trend(now: Used, before: Used | None, *, of_cost: bool, than: str) -> Trend 
 def level(gauge: Gauge, now: dt.datetime, thresholds: Thresholds) -> Level:
     """Used share, figure, reset, and where it will be then at the present rate."""
     ahead = forecast(gauge, now)
-    state, sign = "ok", ""
-    if gauge.used_pct >= thresholds.crit_pct:
-        state, sign = "crit", "!"
-    elif gauge.used_pct >= thresholds.warn_pct:
-        state, sign = "warn", "▲"
+    state = words.level(gauge.used_pct, thresholds.warn_pct, thresholds.crit_pct)
     return Level(
         label=name(gauge.label),
         state=state,
-        sign=sign,
+        sign=words.LEVEL_SIGNS[state],
         text=fmt.percent(gauge.used_pct),
         used_pct=min(max(gauge.used_pct, 0.0), 100.0),
         ahead_pct=min(ahead.at_reset_pct, 100.0) if ahead else None,
         resets_at=gauge.resets_at,
-        note=_outlook(ahead) if ahead else "" if gauge.resets_at else _left(gauge),
+        note=words.outlook(ahead)
+        if ahead
+        else ""
+        if gauge.resets_at
+        else words.left_over(gauge, name(gauge.unit)),
         urgent=ahead is not None and ahead.full_in_s is not None,
     )
-
-
-def _outlook(ahead: Forecast) -> str:
-    if ahead.full_in_s is not None:
-        return f"full in {fmt.duration(ahead.full_in_s)}"
-    return f"{fmt.percent(ahead.at_reset_pct)} by then"
-
-
-def _left(gauge: Gauge) -> str:
-    """`$7.02 of $10.00 left`."""
-    if gauge.remaining is None or gauge.limit is None or gauge.unit == "%":
-        return ""
-    if gauge.unit.upper() == "USD":
-        return f"{fmt.money(gauge.remaining)} of {fmt.money(gauge.limit)} left"
-    return f"{fmt.amount(gauge.remaining)} of {fmt.amount(gauge.limit)} {name(gauge.unit)} left"
 
 
 def credit(credit: Credit) -> str:
     """`balance $7.02 left, $1.96 used of $10.00`."""
     parts = [
-        f"{_in_unit(value, credit.unit)} {word}"
+        f"{words.in_unit(value, name(credit.unit))} {word}"
         for value, word in ((credit.remaining, "left"), (credit.used, "used"))
         if value is not None
     ]
-    limit = f" of {_in_unit(credit.limit, credit.unit)}" if credit.limit is not None else ""
+    limit = f" of {words.in_unit(credit.limit, name(credit.unit))}" if credit.limit is not None else ""
     return f"{name(credit.label)} {', '.join(parts)}{limit}"
-
-
-def _in_unit(value: float, unit: str) -> str:
-    if unit.upper() == "USD":
-        return fmt.money(value)
-    return fmt.percent(value) if unit == "%" else f"{fmt.amount(value)} {name(unit)}"
 
 
 def machine_facts(machine: MachineState, tz: dt.tzinfo) -> list[str]:
@@ -173,14 +145,6 @@ def machine_facts(machine: MachineState, tz: dt.tzinfo) -> list[str]:
     return facts
 
 
-def skew(machine: MachineState) -> str:
-    """`build-1's clock is 6 m ahead of the hub's.` Empty when it is near enough."""
-    if machine.clock_skew_s is None or abs(machine.clock_skew_s) < _SKEW_S:
-        return ""
-    way = "ahead of" if machine.clock_skew_s > 0 else "behind"
-    return f"{name(machine.name)}'s clock is {fmt.duration(abs(machine.clock_skew_s))} {way} the hub's."
-
-
 def tick(label: str) -> str:
     """A day or an hour of a chart, shortly: `22 Nov`, `14:00`."""
     return f"{label[11:13]}:00" if len(label) == 13 else fmt.day_label(label)
@@ -191,7 +155,3 @@ def tick_long(label: str) -> str:
     if len(label) == 13:
         return f"{label[11:13]}:00–{label[11:13]}:59"
     return f"{dt.date.fromisoformat(label):%a} {fmt.day_label(label)}"
-
-
-def _value(used: Used, of_cost: bool) -> float | None:
-    return used.cost_usd if of_cost else used.tokens

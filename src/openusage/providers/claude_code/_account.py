@@ -14,11 +14,12 @@ from pathlib import Path
 from openusage.errors import SourceUnavailable
 from openusage.providers import _http, _jsonl
 from openusage.providers._contract import Chunk, Cursors, Env, Problem
+from openusage.providers._figures import window_used
 from openusage.providers.claude_code._files import account_files, config_dirs, read_whole
 from openusage.providers.claude_code._lines import time_of
 from openusage.providers.claude_code._tally import PROVIDER
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import Account, AccountFact, Behaviour, QuotaReading, Record
+from openusage.wire.events import Account, AccountFact, QuotaReading, Record
 from openusage.wire.identity import account_key
 
 API_BASE_URL = "https://api.anthropic.com"
@@ -159,20 +160,14 @@ def readings_of(body: Mapping[str, object], account: str, now_us: int) -> Iterat
             continue
         resets_at = time_of(window.get("resets_at"))
         resets_at_us = None if resets_at is None else int(resets_at.timestamp() * 1e6)
-        if resets_at_us is not None and resets_at_us <= now_us:
-            used, resets_at_us = 0.0, None
-        yield QuotaReading(
-            provider=PROVIDER,
-            account=account,
-            key=f"usage_{name}",
+        yield window_used(
+            PROVIDER,
+            account,
+            f"usage_{name}",
+            _WINDOWS.get(name) or _window_of(name),
+            float(used),
             at_us=now_us,
-            unit="%",
-            window=_WINDOWS.get(name) or _window_of(name),
-            used=float(used),
-            limit=100.0,
-            remaining=max(0.0, 100.0 - used),
             resets_at_us=resets_at_us,
-            behaviour=Behaviour.CAP,
         )
 
 

@@ -17,7 +17,7 @@ from openusage.providers._jsonl import FileState
 AGENT_PREFIX = "agent-"
 
 
-class TranscriptFile(msgspec.Struct, frozen=True, kw_only=True):
+class TranscriptFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One transcript under a `projects` directory."""
 
     state: FileState
@@ -102,7 +102,7 @@ def _among(root: str, changed: Collection[str]) -> Iterator[TranscriptFile]:
         if state is not None:
             names = path[len(root) + 1 :].split("/")[:-1]
             parts = tuple("/".join((root, *names[: n + 1])) for n in range(len(names)))
-            yield _transcript(state, parts)
+            yield _place(path.rpartition("/")[0], parts).transcript(state)
 
 
 def _walk(
@@ -119,13 +119,15 @@ def _walk(
     except OSError as e:
         problems.append(Problem(path=directory, offset=0, what=f"cannot be looked at: {e.strerror}"))
         return
+    place = _place(directory, parts)
     for entry in entries:
         try:
             path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if entry.is_dir():
                 yield from _walk(path, (*parts, path), seen, problems)
             elif entry.name.endswith(".jsonl") and entry.is_file():
-                yield _file(path, entry, parts)
+                stat = entry.stat()
+                yield place.transcript(FileState(path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
             elif entry.name.endswith(".jsonl"):
                 problems.append(Problem(path=entry.path, offset=0, what="not a file, or a link to nowhere"))
         except FileNotFoundError:
@@ -134,22 +136,34 @@ def _walk(
             problems.append(Problem(path=entry.path, offset=0, what=f"cannot be looked at: {e.strerror}"))
 
 
-def _file(path: str, entry: os.DirEntry[str], parts: tuple[str, ...]) -> TranscriptFile:
-    stat = entry.stat()
-    return _transcript(FileState(path, stat.st_ino, stat.st_size, stat.st_mtime_ns), parts)
+class _Place(msgspec.Struct, frozen=True, gc=False):
+    """What a directory tells of the transcripts in it: once, and not for each of its thousands."""
+
+    folder: str
+    slug: str
+    session: str | None
+    """Of the folder it is in; `None`: each transcript is its own session."""
+    is_agent: bool
+
+    def transcript(self, state: FileState) -> TranscriptFile:
+        stem = state.path.rpartition("/")[2].removesuffix(".jsonl")
+        return TranscriptFile(
+            state=state,
+            slug=self.slug,
+            folder=self.folder,
+            session=stem if self.session is None else self.session,
+            is_agent=self.is_agent or stem.startswith(AGENT_PREFIX),
+        )
 
 
-def _transcript(state: FileState, parts: tuple[str, ...]) -> TranscriptFile:
-    """What a transcript's place tells; `parts` are the directories from the root's child down to it."""
-    directory, _, name = state.path.rpartition("/")
-    stem = name.removesuffix(".jsonl")
+def _place(directory: str, parts: tuple[str, ...]) -> _Place:
+    """`parts` are the directories from the root's child down to this one."""
     folder = parts[0] if parts else directory
-    return TranscriptFile(
-        state=state,
-        slug=os.path.basename(folder),  # noqa: PTH119
-        folder=folder,
-        session=os.path.basename(parts[1]) if len(parts) > 1 else stem,  # noqa: PTH119
-        is_agent=stem.startswith(AGENT_PREFIX) or any(part.endswith("/subagents") for part in parts),
+    return _Place(
+        folder,
+        folder.rpartition("/")[2],
+        parts[1].rpartition("/")[2] if len(parts) > 1 else None,
+        any(part.endswith("/subagents") for part in parts),
     )
 
 

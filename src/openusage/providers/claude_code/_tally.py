@@ -85,6 +85,8 @@ class Tally:
     def __init__(self, account: str) -> None:
         self._account = account
         self._answers: dict[Key, Answer] = {}
+        self._repeated: dict[Key, tuple[Answer, Answer]] = {}
+        """Answers that two sessions have, as the first two of them tell it."""
         self._calls: dict[str, Call] = {}
         self._turns: dict[str, Call] = {}
         self.problems: list[Problem] = []
@@ -95,6 +97,8 @@ class Tally:
     def answer(self, key: Key, new: Answer) -> None:
         old = self._answers.setdefault(key, new)
         if old is not new:
+            if old.where.session != new.where.session:
+                self._repeated.setdefault(key, (old, new))
             self._answers[key] = _fold(old, new)
 
     def call(self, tool_use_id: str, new: Call) -> None:
@@ -108,8 +112,12 @@ class Tally:
             self._turns[uuid] = better(old, new)
 
     def records(self) -> list[Record]:
-        """All of it as events."""
+        """All of it as events: one each, and a second one of an answer that a resumed session repeats, so
+        that the store can tell how many those are."""
         made: list[Record] = [self._message(key, answer) for key, answer in self._answers.items()]
+        for key, (a, b) in self._repeated.items():
+            is_kept = a.where.session == self._answers[key].where.session
+            made.append(self._message(key, b if is_kept else a))
         made += [self._tool(tool_use_id, call) for tool_use_id, call in self._calls.items()]
         made += [self._turn(uuid, turn) for uuid, turn in self._turns.items()]
         return made

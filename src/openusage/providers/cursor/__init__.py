@@ -116,7 +116,8 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
     for path in _globals(account):
         known = _login(path)
         if known is not None:
-            yield from _dashboard.ask(account.id, known, env.http, env.base_urls.get(PROVIDER), env.now)
+            base = env.base_urls.get(PROVIDER)
+            yield from _dashboard.ask(account.id, known, env.http, base, env.now, env.polled_us)
             return
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from openusage.providers._calls import is_unique
+from openusage.providers._figures import context
 from openusage.providers._makers import maker_of
 from openusage.providers._totals import Totals
 from openusage.providers._values import child, count, decoded, number, text, time_us
@@ -22,7 +23,6 @@ from openusage.wire.events import (
     EventKind,
     Outcome,
     QuotaReading,
-    Scope,
     TokenCounts,
     UsageEvent,
     event_key,
@@ -120,18 +120,7 @@ def context_of(account: str, chat: Chat) -> QuotaReading | None:
     at_us = time_us(chat.lastUpdatedAt) or time_us(chat.createdAt)
     if used is None or not limit or at_us is None:
         return None
-    return QuotaReading(
-        provider=PROVIDER,
-        account=account,
-        key="context_window",
-        at_us=at_us,
-        unit="tokens",
-        window="session",
-        used=float(used),
-        limit=float(limit),
-        remaining=float(max(0, limit - used)),
-        scope=Scope.MACHINE,
-    )
+    return context(PROVIDER, account, at_us=at_us, used=used, limit=limit)
 
 
 def bubble_events(

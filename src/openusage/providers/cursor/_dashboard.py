@@ -38,15 +38,22 @@ CYCLE_US = 31 * 86_400_000_000
 """How far back requests are asked for, when the plan's period is not told."""
 LATE_US = 3 * 86_400_000_000
 """And at least so far: the last ones of the period before may not have been seen."""
+AGAIN_US = 86_400_000_000
+"""What is known is asked for again for so long: a request's cost may be told later than it."""
 _WINDOW = "billing-cycle"
 _FREE = ("errored", "aborted", "not_charged", "not charged")
 _TOKENS = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
 
 
 def ask(
-    account: str, login: Login, http: httpx.Client, base: str | None, now: dt.datetime
+    account: str,
+    login: Login,
+    http: httpx.Client,
+    base: str | None,
+    now: dt.datetime,
+    polled_us: int | None = None,
 ) -> Iterator[Record]:
-    """The present figures of the account, and its requests of the plan's period.
+    """The present figures of the account, and its requests of the plan's period, or since `polled_us`.
 
     Raises:
         AuthRequired: the login is refused.
@@ -60,7 +67,10 @@ def ask(
     with contextlib.suppress(SourceUnavailable, SourceChanged):  # beside the point, and not for all plans
         yield from plan_facts(account, asking.service("GetPlanInfo"), at_us)
     since_us = time_us(period.get("billingCycleStart")) or at_us - CYCLE_US
-    yield from asking.requests(account, min(since_us, at_us - LATE_US), at_us)
+    since_us = min(since_us, at_us - LATE_US)
+    if polled_us is not None:
+        since_us = max(since_us, polled_us - AGAIN_US)
+    yield from asking.requests(account, since_us, at_us)
 
 
 class _Asking:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from openusage.providers import _http, _jsonl, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._figures import window_used
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
 from openusage.providers._values import child, number, time_us
 from openusage.providers.droid import _log, _totals
 from openusage.providers.droid._log import PROVIDER
-from openusage.wire.events import Account, Behaviour, QuotaReading, Record
+from openusage.wire.events import Account, QuotaReading, Record
 
 SPEC = ProviderSpec(
     id=PROVIDER,
@@ -106,21 +107,7 @@ def readings_of(answer: Mapping[str, object], account: str, now_us: int) -> Iter
         used, ends_us = number(limit.get("usedPercent")), time_us(limit.get("windowEnd"))
         if used is None:
             continue
-        if ends_us is not None and ends_us <= now_us:
-            used, ends_us = 0.0, None
-        yield QuotaReading(
-            provider=PROVIDER,
-            account=account,
-            key=key,
-            at_us=now_us,
-            unit="%",
-            window=window,
-            used=used,
-            limit=100.0,
-            remaining=max(0.0, 100.0 - used),
-            resets_at_us=ends_us,
-            behaviour=Behaviour.CAP,
-        )
+        yield window_used(PROVIDER, account, key, window, used, at_us=now_us, resets_at_us=ends_us)
 
 
 def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:

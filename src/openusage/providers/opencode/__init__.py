@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from openusage.providers import _sqlite
+from openusage.providers import _opencode_database, _sqlite
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._sqlite import Batch, Database
-from openusage.providers.opencode import _database, _storage, _zen
-from openusage.providers.opencode._messages import PROVIDER
+from openusage.providers.opencode import _storage, _zen
+from openusage.providers.opencode._hook import parse_hook
 from openusage.wire.events import Account, Record
 
-__all__ = ["SPEC", "discover", "plan", "poll", "read"]
+__all__ = ["SPEC", "discover", "parse_hook", "plan", "poll", "read"]
 
 SPEC = ProviderSpec(
-    id=PROVIDER,
+    id=_zen.PROVIDER,
     name="OpenCode",
     kind=Kind.BOTH,
     default_account="opencode",
@@ -84,11 +84,11 @@ def read(
     now_us = round(env.now.timestamp() * 1_000_000)
 
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
-        return _database.batches(db, state, account.id, now_us)
+        return _opencode_database.batches(db, state, account, now_us)
 
     roots = _roots(account)
     for root in roots:
-        storage = _storage.Storage(root, account.id, now_us)
+        storage = _storage.Storage(root, account, now_us)
         yield from storage.chunks(_storage.due(root, cursors, changed))
         yield from _gone(root, cursors)
     yield from _sqlite.read([path for root in roots for path in _databases(root)], cursors, changed, reader)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import msgspec
 
+from openusage.providers import _opencode_messages as messages
 from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._opencode_messages import Part, Session
 from openusage.providers._values import child, decoded, json_object, text, time_us
-from openusage.providers.opencode import _messages as messages
-from openusage.providers.opencode._messages import Part, Session
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import Record
+from openusage.wire.events import Account, Record
 
 CHUNK_MESSAGES = 200
 SETTLED_US = 2_000_000
@@ -122,7 +122,7 @@ def _written(path: Path) -> int:
 class Storage:
     """One pass over the JSON files of one data folder."""
 
-    def __init__(self, root: Path, account: str, now_us: int) -> None:
+    def __init__(self, root: Path, account: Account, now_us: int) -> None:
         self._storage = root / "storage"
         self._account = account
         self._now_us = now_us

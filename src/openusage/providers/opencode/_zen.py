@@ -12,10 +12,10 @@ from openusage.errors import SourceChanged
 from openusage.providers import _http
 from openusage.providers._contract import Env
 from openusage.providers._values import child, json_object, text
-from openusage.providers.opencode._messages import PROVIDER
 from openusage.wire.events import AccountFact, Record
 from openusage.wire.identity import account_key
 
+PROVIDER = "opencode"
 DEFAULT_BASE = "https://opencode.ai/zen/v1"
 _WHO = "OpenCode Zen"
 _VARIABLES = ("OPENCODE_API_KEY", "ZEN_API_KEY")

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from openusage.providers._calls import Calls, unchanged
+from openusage.providers._figures import context
 from openusage.providers._inputs import touch_of
 from openusage.providers._loose import NOTHING, Bytes, reader
 from openusage.providers._makers import maker_of
@@ -23,7 +24,6 @@ from openusage.wire.events import (
     Outcome,
     QuotaReading,
     Record,
-    Scope,
     TokenCounts,
     UsageEvent,
     event_key,
@@ -219,18 +219,7 @@ class Chat:
     def _context(self, line: Line, tokens: TokenCounts, at_us: int) -> Iterator[QuotaReading]:
         limit = count(line.contextWindowSize)
         if limit and not _is_agent(line):
-            yield QuotaReading(
-                provider=PROVIDER,
-                account=self._account,
-                key="context_window",
-                at_us=at_us,
-                unit="tokens",
-                window="session",
-                used=float(tokens.prompt),
-                limit=float(limit),
-                remaining=float(max(0, limit - tokens.prompt)),
-                scope=Scope.MACHINE,
-            )
+            yield context(PROVIDER, self._account, at_us=at_us, used=tokens.prompt, limit=limit)
 
     def _session_of(self, line: Line) -> str:
         return text(line.sessionId) or self._session

@@ -14,13 +14,14 @@ from rich.cells import cell_len
 from openusage import format as fmt
 from openusage.tui.bars import sparkline, thin
 from openusage.tui.fleet.order import Sort
-from openusage.tui.fleet.words import OTHER_WINDOW, SIGNS, note, window_title
+from openusage.tui.fleet.words import OTHER_WINDOW, note, window_title
 from openusage.tui.lines import Part, clean, left, right, shortened
 from openusage.tui.sections.daily import Measure
 from openusage.tui.sections.gauges import level_sign
 from openusage.tui.view import View
 from openusage.wire.pane import Pane, PaneRow, Used
 from openusage.wire.rollups import By
+from openusage.words import STATES
 
 _LONGEST_TOP = 20
 _BAR, _LONGEST_BAR = 6, 24
@@ -76,7 +77,7 @@ def _widest(title: str, texts: Sequence[str]) -> int:
 
 
 def _state(rows: Sequence[PaneRow]) -> Column:
-    texts = [SIGNS[r.machine.state][1] if r.machine else "" for r in rows]
+    texts = [STATES[r.machine.state][1] if r.machine else "" for r in rows]
     return Column(
         title="STATE",
         cell=lambda i, width, view: [(texts[i], view.palette.dim)],

@@ -8,6 +8,7 @@ import msgspec
 from textual.strip import Strip
 
 from openusage import format as fmt
+from openusage import words
 from openusage.tui.lines import Part, clean, packed, strip
 from openusage.tui.overview import Block, laid, limit_block, money_block, with_trend
 from openusage.tui.view import View
@@ -39,14 +40,6 @@ def _one_line(pane: Pane, width: int, view: View) -> Strip:
     return strip([("  ", palette.dim), *packed(groups, width - 3, gap=2)], width)
 
 
-def trend_pct(now: Used, before: Used | None) -> float | None:
-    """How much more than before: of cost where there is one, else of tokens."""
-    if before is None:
-        return None
-    new, old = (now.tokens, before.tokens) if now.cost_usd is None else (now.cost_usd, before.cost_usd)
-    return 100 * (new - old) / old if old else None
-
-
 def _blocks(pane: Pane, width: int, view: View) -> list[Block]:
     totals, narrow = pane.totals, width < 100
     column = 15 if narrow else 19
@@ -71,7 +64,7 @@ def _used(heading: str, now: Used, before: Used | None, width: int, view: View) 
     if not view.shows_money:
         now = msgspec.structs.replace(now, cost_usd=None)
     block = money_block(heading, now.cost_usd, now.tokens, view.shows_money, view)
-    with_trend(block, trend_pct(now, before), width, view)
+    with_trend(block, words.trend_pct(now, before, of_cost=now.cost_usd is not None), width, view)
     return block
 
 

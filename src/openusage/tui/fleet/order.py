@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from openusage.tui.fleet.words import SIGNS, label_of
+from openusage.tui.fleet.words import label_of
 from openusage.tui.sections.daily import Measure
 from openusage.wire.pane import Pane, PaneRow, Used
 from openusage.wire.rollups import By
+from openusage.words import STATES
 
 
 class Sort(enum.StrEnum):
@@ -78,7 +79,7 @@ def matches(row: PaneRow, group: By, text: str) -> bool:
     machine = row.machine
     fields = [label_of(row, group), row.top or ""]
     if machine is not None:
-        fields += [SIGNS[machine.state][1], machine.version]
+        fields += [STATES[machine.state][1], machine.version]
         fields += [part for a in machine.accounts for part in (a.provider, a.account)]
     known = " ".join(fields).casefold()
     return all(word in known for word in text.casefold().split())

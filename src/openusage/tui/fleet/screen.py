@@ -12,10 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from openusage.client import PaneFrame
-from openusage.tui import chrome
+from openusage.tui import chrome, extracts
 from openusage.tui.board import Scope
 from openusage.tui.canvas import Lines
 from openusage.tui.days import Stack
+from openusage.tui.export import Extract
 from openusage.tui.fleet import accounts, chart, figures, layout, table, words
 from openusage.tui.fleet.layout import Zones
 from openusage.tui.fleet.order import Look, Sort, fitting
@@ -216,6 +217,22 @@ class FleetScreen(Filtered):
             return [f"No {pane.group} matches “{clean(self._look.filter)}”.", "Esc clears the filter."]
         return [f"Nothing was used: {words.window_title(pane.window).lower()}.", "w asks for another window."]
 
+    def extract(self) -> Extract | None:
+        board, made, shared = self.dashboard.board, self._made, self._shared
+        if board.pane is None or made is None:
+            return None
+        if self._on_accounts and shared is not None:
+            return extracts.of_accounts(board.pane, shared.accounts, shared.names, board.label)
+        return extracts.of_rows(board.pane, made.rows, made.names, board.label)
+
+    def chosen_row(self) -> int | None:
+        if not self._on_accounts:
+            return self._rows.chosen
+        at, shared = self._accounts.chosen, self._shared
+        if at is None or shared is None:
+            return None
+        return sum(len(account.gauges) for account in shared.accounts[:at])
+
     # -- what a person does -------------------------------------------------------------------------
 
     def action_open(self) -> None:
@@ -237,7 +254,7 @@ class FleetScreen(Filtered):
             self.dashboard.board.say(said, self.dashboard.view().now)
             self.draw()
             return None
-        return Scope(by=group, label=self._made.names[at], key=row.label)
+        return Scope(by=group, label=self._made.names[at], key=row.label, models=tuple(row.models))
 
     def _account_scope(self) -> Scope | None:
         at = self._accounts.chosen

@@ -15,11 +15,12 @@ from textual.strip import Strip
 
 from openusage.tui.fleet.columns import Column, columns
 from openusage.tui.fleet.order import Look, Sort, matches, ordered
-from openusage.tui.fleet.words import SIGNS, key_of, labels_of
+from openusage.tui.fleet.words import key_of, labels_of
 from openusage.tui.lines import Part, cells, left, right, shortened, strip
 from openusage.tui.view import View
 from openusage.wire.fleet import State
 from openusage.wire.pane import Pane, PaneRow
+from openusage.words import STATES
 
 LEAST_NAME, _LONGEST_NAME = 10, 40
 _GAP = 2
@@ -135,4 +136,4 @@ def _sign(row: PaneRow, view: View) -> Part:
     if row.machine is None:
         return "  ", palette.dim
     style = {State.FRESH: palette.good, State.STALE: palette.warn, State.GONE: palette.dim}
-    return SIGNS[row.machine.state][0] + " ", style[row.machine.state]
+    return STATES[row.machine.state][0] + " ", style[row.machine.state]

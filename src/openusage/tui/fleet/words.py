@@ -7,21 +7,14 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from openusage import format as fmt
+from openusage import words
 from openusage.tui.lines import clean
 from openusage.tui.view import View
-from openusage.wire.fleet import State
 from openusage.wire.keys import provider_name
 from openusage.wire.pane import Pane, PaneRow
 from openusage.wire.rollups import By
 
-UNNAMED = "unknown"
-"""Where the records do not say, as in reports."""
-SIGNS = {State.FRESH: ("●", "live"), State.STALE: ("◐", "stale"), State.GONE: ("○", "gone")}
-"""As tiles have them."""
-SKEW_S = 60.0
-"""A clock that is further off than this is said."""
 _LAG_S = 30.0
-_MOST_SKEWS = 2
 _NAMED = 3
 """Machines that a sentence names; the others are counted."""
 OTHER_WINDOW = "*"
@@ -39,7 +32,7 @@ def label_of(row: PaneRow, group: By) -> str:
     if row.others:
         return f"{row.others} more"
     if not row.label:
-        return UNNAMED
+        return words.UNNAMED
     return provider_name(row.label) if group is By.PROVIDER else clean(row.label)
 
 
@@ -64,7 +57,7 @@ def note(row: PaneRow) -> str:
     parts = [f"figures of {fmt.window_words(row.own_window)}"] if row.own_window else []
     machine = row.machine
     if machine is not None:
-        if machine.clock_skew_s is not None and abs(machine.clock_skew_s) >= SKEW_S:
+        if machine.clock_skew_s is not None and abs(machine.clock_skew_s) >= words.SKEW_S:
             way = "ahead" if machine.clock_skew_s > 0 else "behind"
             parts.append(f"clock {fmt.age(abs(machine.clock_skew_s))} {way}")
         if machine.lag_s is not None and machine.lag_s >= _LAG_S:
@@ -78,15 +71,8 @@ def note(row: PaneRow) -> str:
 
 def warnings(pane: Pane) -> list[str]:
     """`build-1's clock is 6 m ahead of the hub's.`: what is wrong with machines, one line each."""
-    found = []
-    for machine in (row.machine for row in pane.rows if row.machine is not None):
-        skew_s = machine.clock_skew_s or 0.0
-        if abs(skew_s) >= SKEW_S:
-            way = "ahead of" if skew_s > 0 else "behind"
-            found.append(f"{clean(machine.name)}'s clock is {fmt.duration(abs(skew_s))} {way} the hub's.")
-    if len(found) > _MOST_SKEWS + 1:
-        return [*found[:_MOST_SKEWS], f"The clocks of {len(found) - _MOST_SKEWS} more machines are off."]
-    return found
+    machines = [row.machine for row in pane.rows if row.machine is not None]
+    return words.skews((clean(machine.name), machine.clock_skew_s) for machine in machines)
 
 
 def sentences(pane: Pane, view: View) -> list[str]:
@@ -95,18 +81,18 @@ def sentences(pane: Pane, view: View) -> list[str]:
     found = _of_snapshots(pane)
     flat = sorted({clean(a.name) for a in pane.accounts if a.flat_plan})
     if flat and view.shows_money:
-        are = "is a flat plan" if len(flat) == 1 else "are flat plans"
-        found.append(f"{', '.join(flat)} {are}: costs are what the API would have charged")
+        found.append(words.flat_plans(flat))
     if totals.partial_since is not None:
         since = totals.partial_since.astimezone(view.tz)
         found.append(f"partial: our data begin {since.day} {since:%b %H:%M}")
     if totals.unpriced_requests:
-        found.append(f"{fmt.count(totals.unpriced_requests)} requests unpriced, not in any cost")
+        found.append(words.unpriced(totals.unpriced_requests))
+    if pane.unassigned:
+        found.append(clean(words.unassigned(pane.unassigned)))
     if totals.estimated_requests:
-        found.append(f"{fmt.count(totals.estimated_requests)} requests with estimated token counts")
+        found.append(words.estimated(totals.estimated_requests))
     if pane.history and pane.copies:
-        were, are = ("1 event was", "is") if pane.copies == 1 else (f"{pane.copies:,} events were", "are")
-        found.append(f"{were} on more than one machine and {are} counted once")
+        found.append(words.copies(pane.copies))
     found += _waiting(pane)
     return found
 
@@ -156,7 +142,7 @@ def _waiting(pane: Pane) -> list[str]:
 
 def _names(rows: Sequence[PaneRow]) -> str:
     """`home, ci and 3 others`."""
-    names = [clean(row.label or UNNAMED) for row in rows]
+    names = [clean(row.label or words.UNNAMED) for row in rows]
     if len(names) > _NAMED:
         return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} others"
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.strip import Strip
 
-from openusage import format as fmt
+from openusage import words
 from openusage.tui.lines import Part, clean, fit, left, packed, strip
 from openusage.tui.sections.ranking import LABEL_WIDTH
 from openusage.tui.view import View
@@ -28,20 +28,11 @@ def line(credit: Credit, width: int, view: View) -> Strip:
         if value is not None:
             groups.append(
                 [
-                    (_in_unit(value, credit.unit), palette.strong if strong else palette.text),
+                    (words.in_unit(value, clean(credit.unit)), palette.strong if strong else palette.text),
                     (f" {word}", palette.dim),
                 ]
             )
     if credit.limit is not None:
-        groups.append([("of ", palette.dim), (_in_unit(credit.limit, credit.unit), palette.text)])
+        groups.append([("of ", palette.dim), (words.in_unit(credit.limit, clean(credit.unit)), palette.text)])
     parts: list[Part] = [(left(label, LABEL_WIDTH), palette.dim)]
     return strip([*parts, *packed(groups, width - LABEL_WIDTH, gap=2)], width)
-
-
-def _in_unit(value: float, unit: str) -> str:
-    """USD as money, `%` as percent, anything else with its name."""
-    if unit.upper() == "USD":
-        return fmt.money(value)
-    if unit == "%":
-        return fmt.percent(value)
-    return f"{fmt.amount(value)} {clean(unit)}".rstrip()

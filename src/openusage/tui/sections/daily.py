@@ -86,6 +86,8 @@ def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
     if room - cells(tail) - 3 < min(wanted, _ENOUGH_DAYS):
         tail = []
     space = room - (cells(tail) + 3 if tail else 0)
+    if space < 1:
+        return []
     days = min(wanted, space)
     bar = max(1, min(space // days - 1, _WIDEST_BAR))
     values = [value for _, value in last_days(series(account, found[0]), days, view.today)]

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from openusage import format as fmt
+from openusage import words
 from openusage.tui.bars import gauge_bar
 from openusage.tui.lines import Part, clean, left, right, strip
 from openusage.tui.view import View
@@ -51,7 +52,7 @@ def lines(gauges: Sequence[Gauge], width: int, view: View) -> list[Strip]:
 
 def level_sign(used_pct: float, view: View) -> str:
     """The level in a sign that survives without colour."""
-    return "!" if used_pct >= view.crit_pct else "▲" if used_pct >= view.warn_pct else " "
+    return words.LEVEL_SIGNS[words.level(used_pct, view.warn_pct, view.crit_pct)] or " "
 
 
 def _figure(gauge: Gauge, view: View) -> str:
@@ -79,10 +80,8 @@ _Wording = Callable[[Gauge, Forecast | None, View], str]
 def _whole(gauge: Gauge, expected: Forecast | None, view: View) -> str:
     note = fmt.resets(gauge.resets_at, view.now)
     if expected is None:
-        return note or _left_over(gauge)
-    if expected.full_in_s is not None:
-        return f"{note} · full in {fmt.duration(expected.full_in_s)}"
-    return f"{note} · {fmt.percent(expected.at_reset_pct)} by then"
+        return note or words.left_over(gauge, clean(gauge.unit))
+    return f"{note} · {words.outlook(expected)}"
 
 
 def _reset(gauge: Gauge, expected: Forecast | None, view: View) -> str:
@@ -92,12 +91,3 @@ def _reset(gauge: Gauge, expected: Forecast | None, view: View) -> str:
 def _short(gauge: Gauge, expected: Forecast | None, view: View) -> str:
     seconds = fmt.seconds_until(gauge.resets_at, view.now)
     return "" if seconds is None else fmt.duration(seconds) if seconds > 0 else "due"
-
-
-def _left_over(gauge: Gauge) -> str:
-    """`$7.02 of $10.00 left` for limits without a reset."""
-    if gauge.remaining is None or gauge.limit is None or gauge.unit == "%":
-        return ""
-    if gauge.unit.upper() == "USD":
-        return f"{fmt.money(gauge.remaining)} of {fmt.money(gauge.limit)} left"
-    return f"{fmt.amount(gauge.remaining)} of {fmt.amount(gauge.limit)} {clean(gauge.unit)} left"

@@ -7,6 +7,7 @@ import enum
 from rich.style import Style
 
 from openusage import format as fmt
+from openusage import words
 from openusage.tui.lines import Part, clean
 from openusage.tui.palette import Palette
 from openusage.tui.view import View
@@ -15,6 +16,8 @@ from openusage.wire.sections import Sections
 STALE_AFTER_S = 180
 """Three missed pushes at the exporter's default interval."""
 GONE_AFTER_S = 3600
+CLOCK_OFF_S = 120
+"""A machine whose snapshot is made so far in the future has another idea of the time than we."""
 
 
 class State(enum.StrEnum):
@@ -28,16 +31,6 @@ class State(enum.StrEnum):
 
 
 SIGNS = {State.LIVE: "●", State.STALE: "◐", State.GONE: "○", State.ERROR: "!", State.NONE: "○"}
-
-_WORDS = {
-    "NEAR_LIMIT": "near limit",
-    "LIMITED": "limit reached",
-    "AUTH_REQUIRED": "login needed",
-    "UNSUPPORTED": "unsupported",
-    "ERROR": "error",
-    "UNKNOWN": "no data",
-    "OK": "",
-}
 
 
 def age_s(account: Sections, view: View) -> float | None:
@@ -58,8 +51,8 @@ def state(account: Sections, view: View) -> State:
 
 
 def word(account: Sections) -> str:
-    """The status in words, empty when all is well; an unknown word of a peer is shown as it came."""
-    return _WORDS.get(account.status, clean(account.status).lower().replace("_", " "))
+    """The status in words, empty when all is well."""
+    return words.status(clean(account.status))
 
 
 def sign_style(account: Sections, found: State, palette: Palette) -> Style:
@@ -73,9 +66,7 @@ def sign_style(account: Sections, found: State, palette: Palette) -> Style:
 
 def account_label(account: Sections) -> str:
     """The account's own name when it says more than the provider: `work` of two Claude accounts."""
-    plain = account.account_id.replace("-", "_")
-    rest = plain.removeprefix(account.provider_id)
-    return "" if rest in ("", "_cli", "_ide", "_default", "default") else clean(account.account_id)
+    return clean(words.own_name(account.account_id, account.provider_id))
 
 
 def title(account: Sections, view: View) -> list[list[Part]]:
@@ -105,7 +96,9 @@ def place(account: Sections, view: View) -> list[list[Part]]:
     if account.machine:
         groups.append([(clean(account.machine), palette.text)])
     old = age_s(account, view)
-    if old is not None:
+    if old is not None and old <= -CLOCK_OFF_S:
+        groups.append([(f"clock {fmt.age(-old)} ahead", palette.warn)])
+    elif old is not None:
         stale = old >= STALE_AFTER_S
         groups.append([(fmt.age(old), palette.warn if stale else palette.dim)])
     return groups

@@ -54,7 +54,7 @@ def columns(account: Sections, shown: Sequence[ModelRow], width: int, view: View
         cells = fmt.money_column(m.cost_usd for m in shown)
         unpriced = set(account.totals.unpriced_models)
         cells = [
-            "unpriced" if m.cost_usd is None and m.name in unpriced else cell
+            "unpriced" if m.cost_usd is None and not unpriced.isdisjoint((m.name, *m.raw_names)) else cell
             for m, cell in zip(shown, cells, strict=True)
         ]
         cost = [table.Column(title="COST", cells=cells, priority=0, strong=True)]

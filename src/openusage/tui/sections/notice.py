@@ -17,6 +17,13 @@ _VENDORS = {"claude_code": "Claude", "codex": "ChatGPT", "copilot": "Copilot"}
 """Whose plan it is, where the tool has another name."""
 
 
+_SHORT = {
+    "Costs hidden": "Costs hidden: flat plan (press c)",
+    "Unassigned": "Unassigned: see telemetry.provider_links",
+}
+"""What is said where there is no room for the sentence."""
+
+
 def urgent(account: Sections) -> bool:
     """Whether the sentence goes before all figures: something is wrong with the account."""
     return account.status != "OK" and bool(account.message)
@@ -26,8 +33,11 @@ def text(account: Sections, view: View) -> str:
     """The sentence, empty when there is nothing to say."""
     if urgent(account):
         return clean(account.message)
-    if account.flat_plan and view.costs is Costs.AUTO:
+    if account.flat_plan and view.costs_of(account) is Costs.AUTO:
         return f"Costs hidden: {plan_name(account)} is a flat plan. Press c to show API-equivalent cost."
+    if account.unassigned:
+        vendors = ", ".join(map(clean, account.unassigned))
+        return f"Unassigned: {vendors}. telemetry.provider_links says whose they are."
     return ""
 
 
@@ -47,7 +57,7 @@ def rows(account: Sections, view: View) -> int:
 def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
     said = text(account, view)
     if not urgent(account) and cell_len(said) > width * rows:
-        said = "Costs hidden: flat plan (press c)"
+        said = _SHORT[said.partition(":")[0]]
     bad = account.status in ("ERROR", "AUTH_REQUIRED", "LIMITED")
     style = header.sign_style(account, header.state(account, view), view.palette) if bad else view.palette.dim
     return [strip([(line, style)], width) for line in wrapped(said, width, rows)]
