@@ -455,16 +455,16 @@ async def test_arrows_go_from_card_to_card_and_back() -> None:
         for _ in range(5):
             await pilot.press("right")
             seen += marked()
-        assert seen == ["Limits", "Spending", "Cost by day", "Models", "Projects"]
-        start = next(y for y, line in enumerate(page.lines) if line.text.startswith("╭─ Projects ─"))
+        assert seen == ["Cost by day", "Limits", "Spending", "Forecast", "Models"]
+        start = next(y for y, line in enumerate(page.lines) if line.text.startswith("╭─ Models ─"))
         assert page.scroll_y == min(start, page.max_scroll_y) > 0
         await pilot.press("left")
-        assert marked() == ["Models"]
+        assert marked() == ["Forecast"]
         for _ in range(4):
             await pilot.press("left")
         assert marked() == ["Diagnostics"]
         await pilot.press("right")
-        assert marked() == ["Limits"]
+        assert marked() == ["Cost by day"]
         assert page.scroll_y == 0
 
 

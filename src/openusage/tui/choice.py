@@ -39,9 +39,11 @@ TILE = (
 """Sections of a tile, top to bottom."""
 
 DETAIL = (
+    Kind("trends", "Days"),
+    Kind("activity_heatmap", "Calendar"),
     Kind("usage", "Limits"),
     Kind("spending", "Spending"),
-    Kind("trends", "Days"),
+    Kind("forecast", "Forecast"),
     Kind("models", "Models"),
     Kind("projects", "Projects"),
     Kind("clients", "Clients"),
@@ -50,8 +52,6 @@ DETAIL = (
     Kind("languages", "Languages"),
     Kind("upstream", "Vendors behind it"),
     Kind("code_stats", "Code"),
-    Kind("activity_heatmap", "Calendar"),
-    Kind("forecast", "Forecast"),
     Kind("other_data", "Credits and other metrics"),
     Kind("info", "Attributes and diagnostics"),
 )

@@ -24,9 +24,9 @@ from openusage.tui.view import View
 from openusage.wire.rollups import By, Filter
 
 _CARDS = {
-    Tab.MODELS: frozenset({"Models"}),
-    Tab.PROJECTS: frozenset({"Projects", "Clients", "Languages"}),
-    Tab.TOOLS: frozenset({"Tools", "MCP servers"}),
+    Tab.MODELS: ("models",),
+    Tab.PROJECTS: ("projects", "clients", "languages"),
+    Tab.TOOLS: ("tools", "mcp"),
 }
 """What a snapshot alone has to say of a tab."""
 
@@ -150,7 +150,7 @@ def of_snapshot(account: Account, look: Look, room: Room, view: View, said: str)
     above = _sentence(f"{said} {sentences.OF_SNAPSHOT}" if said else "", width, view)
     if look.tab is Tab.SESSIONS:
         return [said or sentences.WITHOUT_HISTORY]
-    only = _CARDS.get(look.tab, frozenset())
+    only = _CARDS.get(look.tab, ())
     sheet = cards.draw(account.sections, width, view, look.measure, look.card, only=only)
     if not sheet.lines:
         return [said or sentences.WITHOUT_HISTORY]

@@ -29,19 +29,22 @@ _WEEK_WIDTH = 5 + 2 * 24
 def laid(
     account: Sections, told: Told, span: Span, measure: Measure, room: Room, view: View, note: str, card: int
 ) -> Laid:
-    """A page: chart and figures, heat maps, cards."""
+    """A page: chart and figures, heat maps and cards, in the order of the settings."""
     width = room.width - 1
     stack = cuts.stacked(told.cut, measure)
     height = _CHART if room.height >= 24 else _SHORT_CHART
     chart = panels.chart(stack, room.left - 2, height, view, note=note)
-    right_width = room.right - 1 if room.is_split else width - 2
+    beside = room.is_split and bool(chart)
+    right_width = room.right - 1 if beside else width - 2
     figures = _figures(told, span, measure, right_width, view, account)
-    top = panels.beside(chart, figures, (room.left - 2, right_width)) if room.is_split and chart else []
-    page = indented(top, width) if top else [*indented(chart, width), *indented(figures, width)]
-    page += indented(when(told.days, told.hours, measure, width - 2, view), width)
-    shown = cards.draw(account, width, view, measure, card, by_day=stack is None)
-    starts = [len(page) + start for start in shown.starts]
-    return Laid(page=[*page, *shown.lines], starts=starts, below=said(told, measure, width, view))
+    if beside:
+        trends = indented(panels.beside(chart, figures, (room.left - 2, right_width)), width)
+    else:
+        trends = [*indented(chart, width), *indented(figures, width)]
+    calendar = indented(when(told.days, told.hours, measure, width - 2, view), width)
+    blocks = {"trends": trends, "activity_heatmap": calendar}
+    shown = cards.draw(account, width, view, measure, card, blocks=blocks)
+    return Laid(page=shown.lines, starts=shown.starts, below=said(told, measure, width, view))
 
 
 def _figures(
