@@ -6,6 +6,7 @@ import datetime as dt
 
 from openusage.tui import heat
 from openusage.tui.palette import DARK, PALETTES
+from openusage.tui.plain import plain
 
 PALETTE = PALETTES[DARK]
 TODAY = dt.date(2026, 11, 22)
@@ -55,6 +56,10 @@ def test_a_calendar_is_as_long_as_our_data_and_at_most_a_year() -> None:
     assert weeks(dt.date(2026, 11, 1)) == 13
     assert weeks(dt.date(2026, 5, 1)) == 31
     assert weeks(dt.date(2020, 1, 1)) == weeks(None) == 53
+
+
+def test_every_level_has_a_shade_of_its_own_also_in_ascii() -> None:
+    assert len({plain(shade) for shade in heat.SHADES}) == len(heat.SHADES)
 
 
 def test_nothing_to_see_or_no_room_is_nothing() -> None:

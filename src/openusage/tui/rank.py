@@ -99,7 +99,7 @@ def sheet(
     edge = _MARK + _COLOUR * parted
     longest = min(max((cell_len(r.name) for r in rows), default=0), _LONGEST_NAME)
     longest = max(longest, cell_len(title))
-    kept = table.chosen(columns, width - edge - min(longest, _LEAST_NAME + 8, width // 3))
+    kept = table.chosen(columns, width - edge - min(longest, _LEAST_NAME + 8, width // 2))
     room = width - edge - sum(c.width + c.gap for c in kept)
     name_width = max(min(longest, room), 1)
     bar = min(room - name_width - _GAP, _MOST_BAR)

@@ -13,8 +13,10 @@ from openusage.tui.analytics import figures, page
 from openusage.tui.analytics.questions import Analysis, analyse, labels
 from openusage.tui.asking import AskingScreen
 from openusage.tui.canvas import Lines, Page
+from openusage.tui.detail import extracts
 from openusage.tui.detail.laid import Room
 from openusage.tui.detail.ranked import measures, shown_measure
+from openusage.tui.export import Extract
 from openusage.tui.lines import clean, strip, wrapped
 from openusage.tui.sections.daily import Measure
 from openusage.tui.spans import NAMES, Span
@@ -157,6 +159,15 @@ class AnalyticsScreen(AskingScreen):
         self.query_one("#top", Lines).show([chrome.rule(self.size.width, view.palette)])
         self.query_one("#said", Lines).show([])
         box.show(chrome.centred(said, self.size.width, max(self.size.height - 4, 1), view.palette))
+
+    def extract(self) -> Extract | None:
+        found = self.answer()
+        if not isinstance(found, Analysis) or self._group not in found.cuts:
+            return None
+        money = self.dashboard.view().shows_money
+        ranked = cuts.ranking(found.cuts[self._group], self._measure if money else Measure.TOKENS)
+        where = self.dashboard.board.label
+        return extracts.of_ranked(ranked, str(self._group), self.span, where, money=money)
 
     # -- what a person does -------------------------------------------------------------------------
 

@@ -16,12 +16,13 @@ from openusage.tui import chrome
 from openusage.tui.asking import AskingScreen
 from openusage.tui.board import Account
 from openusage.tui.canvas import Lines, Page
-from openusage.tui.detail import cards, content, sessions, tabs
+from openusage.tui.detail import cards, content, extracts, sessions, tabs
 from openusage.tui.detail.content import Look
 from openusage.tui.detail.laid import Laid, Room
 from openusage.tui.detail.session import SessionScreen
 from openusage.tui.detail.sessions import Sort
 from openusage.tui.detail.tabs import Tab, TabBar
+from openusage.tui.export import Extract
 from openusage.tui.fleet.rows import Rows
 from openusage.tui.lines import strip, wrapped
 from openusage.tui.panels import GAP
@@ -235,6 +236,21 @@ class DetailScreen(AskingScreen):
         wanted = rows if rows.display else page
         if self.focused is not wanted:
             self.set_focus(wanted)
+
+    def extract(self) -> Extract | None:
+        rows, account = self.query_one(Rows), self.account
+        if not rows.display or account is None or self._shown_tab is not self._look.tab:
+            return None
+        where, money = self.dashboard.board.label, self.dashboard.view().shows_cost(account.sections)
+        if isinstance(rows.rows, sessions.Sheet):
+            return extracts.of_sessions(rows.rows.rows, self.span, where, money=money)
+        if isinstance(rows.rows, Sheet):
+            by = str(tabs.STACKED_BY[self._look.tab])
+            return extracts.of_ranked(rows.rows.rows, by, self.span, where, money=money)
+        return None
+
+    def chosen_row(self) -> int | None:
+        return self.query_one(Rows).chosen
 
     # -- what a person does -------------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from openusage.tui import chrome, rank
 from openusage.tui.asking import AskingScreen
 from openusage.tui.canvas import Lines
 from openusage.tui.cuts import UNNAMED, cache_hit_pct
-from openusage.tui.detail import price, questions, turns
+from openusage.tui.detail import extracts, price, questions, turns
 from openusage.tui.detail.questions import Turned
 from openusage.tui.detail.sessions import at
+from openusage.tui.export import Extract
 from openusage.tui.fleet.rows import Rows
 from openusage.tui.lines import Part, blank, clean, packed, strip, wrapped
 from openusage.tui.view import View
@@ -157,6 +158,14 @@ class SessionScreen(AskingScreen):
             [(figure, palette.strong), (f" {word}" if word else "", palette.dim)] for figure, word in figures
         ]
         return [strip([(" ", palette.text), *packed(groups, width - 2)], width) for groups in (first, second)]
+
+    def extract(self) -> Extract | None:
+        if self._drawn is None:
+            return None
+        return extracts.of_turns(self._session, self._drawn.turns, money=self._has_money)
+
+    def chosen_row(self) -> int | None:
+        return self.query_one(Rows).chosen
 
     @on(Rows.Moved)
     def _moved(self) -> None:

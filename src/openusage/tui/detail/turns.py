@@ -19,6 +19,8 @@ from openusage.wire.sessions import CostKnown, SessionRow, Turn
 
 _EDGE, _GAP = 2, 2
 _LEAST_NAME = 16
+_APART = 4
+"""Cells between the longest name and the figures, where there is more room than that."""
 
 _ENDS = {Outcome.OK: "", Outcome.ERROR: "  failed", Outcome.ABORTED: "  cancelled", None: ""}
 
@@ -80,7 +82,7 @@ def sheet(turns: Sequence[Turn], width: int, view: View, *, money: bool) -> Shee
         times=times,
         names=names,
         columns=kept,
-        name_width=max(room - sum(c.width + c.gap for c in kept), 1),
+        name_width=max(min(room - sum(c.width + c.gap for c in kept), longest + _APART), 1),
         width=width,
     )
 
