@@ -16,9 +16,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from openusage.tui import detail, tile
+from openusage.tui import tile
 from openusage.tui.board import Account
 from openusage.tui.chrome import centred
+from openusage.tui.detail import cards
 from openusage.tui.grid import Box, Grid, arrange
 from openusage.tui.lines import blank
 from openusage.tui.sections.daily import Measure
@@ -197,9 +198,9 @@ class Wall(ScrollView, can_focus=True):
         account, view = self._accounts[index].sections, self._view()
         look = (*_look(account, view), view.detail_sections, width)
         if self._cards is None or self._cards.account is not account or self._cards.look != look:
-            lines = detail.draw(account, width, view, Measure.COST).lines
+            lines = cards.draw(account, width, view, Measure.COST).lines
             self._cards = _Made(account, look, lines)
-        return [*detail.heading(account, width, view), *self._cards.lines]
+        return [*cards.heading(account, width, view), *self._cards.lines]
 
     def on_resize(self) -> None:
         self._again()
