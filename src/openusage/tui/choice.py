@@ -39,9 +39,9 @@ TILE = (
 """Sections of a tile, top to bottom."""
 
 DETAIL = (
-    Kind("trends", "Days"),
+    Kind("trends", "Days", others=("cost_requests",)),
     Kind("activity_heatmap", "Calendar"),
-    Kind("usage", "Limits"),
+    Kind("usage", "Limits", others=("timers",)),
     Kind("spending", "Spending"),
     Kind("forecast", "Forecast"),
     Kind("models", "Models"),
