@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from rich.style import Style
 from textual.strip import Strip
 
-from openusage.tui.lines import Part, cells, left, right, strip
+from openusage.tui.lines import Part, cells, left, strip
 from openusage.tui.palette import Palette
 
 SHADES = ("··", "░░", "▒▒", "▓▓", "██")
@@ -138,9 +138,7 @@ def by_weekday(hours: Mapping[str, float]) -> dict[tuple[int, int], float]:
 
 
 def titled(title: str, note: Sequence[Part], width: int, palette: Palette) -> Strip:
-    """A heading with something at its right, as far as it fits."""
-    room = width - len(title) - 2
-    if cells(note) > room:
-        return strip([(title, palette.dim)], width)
-    gap = right("", width - len(title) - cells(note))
-    return strip([(title + gap, palette.dim), *note], width)
+    """A heading with a legend behind it, where there is room."""
+    apart: Part = ("   ", palette.dim)
+    fits = len(title) + 3 + cells(note) <= width
+    return strip([(title, palette.dim), *([apart, *note] if fits else [])], width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.strip import Strip
 
@@ -48,14 +48,22 @@ def draw(
     lines = _chart(found.cuts[group], measure, room, view, search, note, money=money)
     count = 3 if width >= _THREE_FROM else 2 if width >= _TWO_FROM else 1
     column = (width - 4 - (count - 1) * panels.GAP) // count
-    others = [cut for by, cut in found.cuts.items() if by is not group and _is_worth(cut)]
+    shown = _told(found.cuts)
+    others = [cut for by, cut in shown.items() if by is not group and _is_worth(cut)]
     parts = [_leaders(cut, measure, column, view, search, money=money) for cut in others]
-    parts.append(_changed([*found.cuts.values()], measure, column, view, search))
+    parts.append(_changed([*shown.values()], measure, column, view, search))
     if By.MODEL in found.cuts:
         parts.append(_efficiency(found.cuts[By.MODEL], column, view, search, money=money))
     parts.append(_peak(found, measure, column, view))
     packed = panels.packed_columns([part for part in parts if part], count, column)
     return [*lines, *indented(packed, width)]
+
+
+def _told(found: Mapping[By, Cut]) -> dict[By, Cut]:
+    """Without accounts where each tool has one: they would say everything twice."""
+    tools, accounts = found.get(By.PROVIDER), found.get(By.ACCOUNT)
+    twice = tools is not None and accounts is not None and len(tools.sums) == len(accounts.sums)
+    return {by: cut for by, cut in found.items() if not (twice and by is By.ACCOUNT)}
 
 
 def _is_worth(cut: Cut) -> bool:

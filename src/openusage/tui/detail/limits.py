@@ -11,7 +11,7 @@ from openusage.tui import rank, table
 from openusage.tui.bars import fill
 from openusage.tui.detail.laid import Laid, Room
 from openusage.tui.detail.sessions import at
-from openusage.tui.lines import Part, blank, strip
+from openusage.tui.lines import Part, blank, packed, strip
 from openusage.tui.sections import credits, gauges
 from openusage.tui.spans import moment_of, us
 from openusage.tui.view import View
@@ -20,6 +20,8 @@ from openusage.wire.sessions import BlockList, BlockRow
 
 BLOCK_S = 18_000
 _BAR = 40
+_MOST_TABLE = 120
+"""Cells beyond which figures would stand too far from what they are of."""
 
 
 def has_blocks(account: Sections) -> bool:
@@ -52,7 +54,8 @@ _NOTHING = (
 
 
 def _titled(title: str, lines: Sequence[Strip], width: int, view: View) -> list[Strip]:
-    return [strip([(title, view.palette.dim)], width), *lines, blank(width)]
+    fitted = [line.adjust_cell_length(width) for line in lines]
+    return [strip([(title, view.palette.dim)], width), *fitted, blank(width)]
 
 
 def _blocks(found: BlockList, width: int, view: View, *, money: bool) -> list[Strip]:
@@ -64,7 +67,11 @@ def _blocks(found: BlockList, width: int, view: View, *, money: bool) -> list[St
     title = "5-HOUR BLOCKS" if len(found.blocks) > 1 or not lines else ""
     return [
         *lines,
-        *(_titled(title, _table(found.blocks, width, view, money=money), width, view) if title else []),
+        *(
+            _titled(title, _table(found.blocks, min(width, _MOST_TABLE), view, money=money), width, view)
+            if title
+            else []
+        ),
     ]
 
 
@@ -91,16 +98,13 @@ def _running(block: BlockRow, width: int, view: View, *, money: bool) -> list[St
             ahead.append(fmt.money(block.projected_nano / 1e9))
     if block.projected_tokens is not None:
         ahead.append(f"{fmt.count(block.projected_tokens)} tokens")
-    second: list[Part] = [(", ".join(so_far), palette.strong), (" so far", palette.dim)]
+    second: list[list[Part]] = [[(", ".join(so_far), palette.strong), (" so far", palette.dim)]]
     if ahead:
-        second += [
-            (" · at this rate ", palette.dim),
-            (", ".join(ahead), palette.strong),
-            (f" by {ends}", palette.dim),
-        ]
+        figures = (", ".join(ahead), palette.strong)
+        second.append([("· at this rate ", palette.dim), figures, (f" by {ends}", palette.dim)])
     if money and block.burn_nano_per_h is not None:
-        second.append((f" · {fmt.rate(block.burn_nano_per_h / 1e9)}", palette.dim))
-    return [strip(first, width), strip(second, width)]
+        second.append([(f"· {fmt.rate(block.burn_nano_per_h / 1e9)}", palette.dim)])
+    return [strip(first, width), strip(packed(second, width, gap=1), width)]
 
 
 def _table(blocks: Sequence[BlockRow], width: int, view: View, *, money: bool) -> list[Strip]:

@@ -35,13 +35,13 @@ def laid(
     height = _CHART if room.height >= 24 else _SHORT_CHART
     chart = panels.chart(stack, room.left - 2, height, view, note=note)
     beside = room.is_split and bool(chart)
-    right_width = room.right - 1 if beside else width - 2
+    right_width = room.right - 2 if beside else width - 2
     figures = _figures(told, span, measure, right_width, view, account)
     if beside:
         trends = indented(panels.beside(chart, figures, (room.left - 2, right_width)), width)
     else:
         trends = [*indented(chart, width), *indented(figures, width)]
-    calendar = indented(when(told.days, told.hours, measure, width - 2, view), width)
+    calendar = indented(when(told.days, told.hours, measure, width - 3, view), width)
     blocks = {"trends": trends, "activity_heatmap": calendar}
     shown = cards.draw(account, width, view, measure, card, blocks=blocks)
     return Laid(page=shown.lines, starts=shown.starts, below=said(told, measure, width, view))

@@ -127,9 +127,11 @@ class DetailScreen(AskingScreen):
     def hints(self) -> Iterable[tuple[str, str]]:
         """The keys that do something on this tab."""
         hidden = set() if self._look.tab in (Tab.SESSIONS, Tab.RAW) else {"search"}
-        hidden |= set() if self.query_one(Rows).display else {"open"}
+        can_open = self.query_one(Rows).display and self._look.tab is not Tab.TOOLS
+        hidden |= set() if can_open else {"open"}
         if self._look.tab in (Tab.SESSIONS, Tab.LIMITS, Tab.RAW):
             hidden |= {"measure", "hours"}
+        hidden |= {"measure"} if self._look.tab is Tab.TOOLS else set()
         for key, act in super().hints():
             if act not in hidden:
                 yield key, {"hours": "days" if self._look.hours else "hours"}.get(act, act)
