@@ -118,7 +118,9 @@ def _records(exporter: ExporterStatus) -> str:
     if exporter.records_state == "unsupported":
         return "the hub keeps none"
     sent, waiting = exporter.records_sent, exporter.records_waiting
-    text = f"{format.count(sent)} sent"
+    # A record that has changed is sent again, so there can be more sent than there are.
+    is_all = sent and not waiting and not exporter.records_set_aside and not exporter.records_error
+    text = "all sent" if is_all else f"{format.count(sent)} sent"
     if waiting:
         text += f", {format.count(waiting)} waiting ({format.percent(100 * sent / (sent + waiting))})"
     if exporter.records_left_s is not None and waiting:
