@@ -75,6 +75,17 @@ def _dollars(value: float | None, digits: int) -> str:
     return f"{'-' if value < 0 else ''}${abs(value):.{digits}f}"
 
 
+def exact_usd(nano: int | None, digits: int = 6) -> str:
+    """Nano-dollars to the part of a cent, for a sum that a reader goes over: `$0.012345`."""
+    if nano is None:
+        return MISSING
+    unit = 10 ** (9 - digits)
+    whole, rest = divmod((abs(nano) + unit // 2) // unit, 10**digits)
+    if nano and not whole and not rest:
+        return f"<$0.{'1':0>{digits}}"
+    return f"{'-' if nano < 0 else ''}${whole}.{rest:0{digits}}"
+
+
 def rate(usd_per_h: float | None) -> str:
     """`$3.10/h`."""
     return MISSING if usd_per_h is None or not math.isfinite(usd_per_h) else f"{money(usd_per_h)}/h"

@@ -6,14 +6,11 @@ in the settings does not name follows it, shown, in the default order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from openusage.settings import DashboardSection
-
-TitledT = TypeVar("TitledT", bound="Titled")
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -23,8 +20,6 @@ class Kind(msgspec.Struct, frozen=True):
     title: str
     drawn: tuple[str, ...] = ()
     """Modules of `sections/` that draw it in a tile, from the top down."""
-    others: tuple[str, ...] = ()
-    """Ids of the Go program for what is part of this section here."""
 
 
 TILE = (
@@ -34,50 +29,41 @@ TILE = (
     Kind("other_data", "Credits", ("credits",)),
     Kind("client_burn", "Clients", ("clients",)),
     Kind("project_breakdown", "Projects", ("projects",)),
-    Kind("tool_usage", "Tools", ("tools",), ("actual_tool_usage",)),
+    Kind("tool_usage", "Tools", ("tools",)),
     Kind("mcp_usage", "MCP servers", ("mcp",)),
     Kind("language_burn", "Languages", ("languages",)),
-    Kind("upstream_providers", "Vendors behind it", ("upstreams",), ("provider_burn",)),
+    Kind("upstream_providers", "Vendors behind it", ("upstreams",)),
     Kind("code_stats", "Code", ("code",)),
     Kind("daily_usage", "Days", ("daily",)),
 )
 """Sections of a tile, top to bottom."""
 
 DETAIL = (
-    Kind("usage", "Limits", others=("timers", "forecast")),
+    Kind("trends", "Days", others=("cost_requests",)),
+    Kind("activity_heatmap", "Calendar"),
+    Kind("usage", "Limits", others=("timers",)),
     Kind("spending", "Spending"),
-    Kind("trends", "Days", others=("cost_requests", "activity_heatmap")),
+    Kind("forecast", "Forecast"),
     Kind("models", "Models"),
     Kind("projects", "Projects"),
     Kind("clients", "Clients"),
     Kind("tools", "Tools"),
     Kind("mcp", "MCP servers"),
     Kind("languages", "Languages"),
-    Kind("upstream", "Vendors behind it", others=("provider_burn",)),
+    Kind("upstream", "Vendors behind it"),
     Kind("code_stats", "Code"),
     Kind("other_data", "Credits and other metrics"),
     Kind("info", "Attributes and diagnostics"),
 )
 """Sections of an account's own page."""
 
-_CARDS = {
-    "Limits": "usage",
-    "Spending": "spending",
-    "Usage": "spending",
-    "Models": "models",
-    "Projects": "projects",
-    "Clients": "clients",
-    "Tools": "tools",
-    "MCP servers": "mcp",
-    "Languages": "languages",
-    "Upstream providers": "upstream",
-    "Code": "code_stats",
-    "Credits": "other_data",
-    "Other metrics": "other_data",
-    "Attributes": "info",
-    "Diagnostics": "info",
+ALIASES: Mapping[str, str] = {
+    "actual_tool_usage": "tool_usage",
+    "provider_burn": "upstream_providers",
+    "cost_requests": "trends",
+    "timers": "usage",
 }
-"""Titles of cards -> the section they belong to; all others are days."""
+"""Names of the Go program for what is one section here."""
 
 DRAWN = tuple(name for kind in TILE for name in kind.drawn)
 """What a tile draws without any choice."""
@@ -94,12 +80,12 @@ class Choice(msgspec.Struct, frozen=True):
 
 def ordered(kinds: Sequence[Kind], listed: Sequence[DashboardSection]) -> list[Choice]:
     """All kinds in the order that the settings ask for. Of an id that stands there twice the first counts."""
-    known = {id_: kind for kind in kinds for id_ in (kind.id, *kind.others)}
+    known = {kind.id: kind for kind in kinds}
     found: dict[str, Choice] = {}
     for section in listed:
-        kind = known.get(section.id)
-        if kind is not None and kind.id not in found:
-            found[kind.id] = Choice(kind, section.enabled)
+        id_ = section.id if section.id in known else ALIASES.get(section.id, "")
+        if id_ in known and id_ not in found:
+            found[id_] = Choice(known[id_], section.enabled)
     return [*found.values(), *(Choice(kind, True) for kind in kinds if kind.id not in found)]
 
 
@@ -111,18 +97,3 @@ def drawn(listed: Sequence[DashboardSection]) -> tuple[str, ...]:
 def detail_ids(listed: Sequence[DashboardSection]) -> tuple[str, ...]:
     """Ids of the sections of an account's page, from the top down."""
     return tuple(choice.kind.id for choice in ordered(DETAIL, listed) if choice.enabled)
-
-
-class Titled(Protocol):
-    """A card of an account's page."""
-
-    @property
-    def title(self) -> str: ...
-
-
-def arranged(cards: Sequence[TitledT], ids: Sequence[str]) -> list[TitledT]:
-    """The cards of these sections, in the order of the ids; those of one section as they were."""
-    rank = {id_: at for at, id_ in enumerate(ids)}
-    found = [(rank.get(_CARDS.get(card.title, "trends")), card) for card in cards]
-    kept = [(at, card) for at, card in found if at is not None]
-    return [card for _, card in sorted(kept, key=lambda pair: pair[0])]

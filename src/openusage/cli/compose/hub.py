@@ -97,10 +97,12 @@ def run_hub(
         own = Own(server.own_url, server.gate.own)
         with _collecting(settings, paths, own) if collect else contextlib.nullcontext(_no_notes) as notes:
             if with_screen:
+                client = hub_source(own.url, own.token)
                 return show(
                     settings,
                     paths,
-                    HubWithNotes(hub_source(own.url, own.token), notes),
+                    HubWithNotes(client, notes),
+                    history=client,
                     interval_s=OWN_HUB_POLL_S,
                     changes=hub_changes(own.url, own.token),
                     empty_text=nothing_found() if collect else "",
