@@ -18,6 +18,8 @@ MISSING = "–"
 
 _HUGE = 1e15
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+AHEAD_S = 300.0
+"""Two clocks may be so far apart without anybody having to care."""
 
 
 def count(value: float | None) -> str:
@@ -112,6 +114,12 @@ def age(seconds: float | None) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit}"
     return f"{max(0, int(seconds))} s"
+
+
+def ago(moment: dt.datetime, now: dt.datetime) -> str:
+    """`4 m ago`; of what is later than a clock that is a little off could make it: `in the future`."""
+    seconds = (now - moment).total_seconds()
+    return "in the future" if seconds < -AHEAD_S else f"{age(seconds)} ago"
 
 
 def age_words(seconds: float) -> str:

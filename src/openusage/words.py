@@ -88,12 +88,17 @@ def own_name(account: str, provider: str) -> str:
     return "" if rest in _PLAIN_ACCOUNTS else account
 
 
+def change_pct(new: float, old: float) -> float | None:
+    """How much more, in percent; `None` where there was nothing before."""
+    return 100 * (new - old) / old if old > 0 else None
+
+
 def trend_pct(now: Used, before: Used | None, *, of_cost: bool) -> float | None:
     """How much more than before, in percent; `None`: nothing is known of before, or there was nothing."""
     if before is None:
         return None
     new, old = (now.cost_usd, before.cost_usd) if of_cost else (now.tokens, before.tokens)
-    return 100 * (new - old) / old if old and new is not None else None
+    return change_pct(new, old) if old is not None and new is not None else None
 
 
 def skews(clocks: Iterable[tuple[str, float | None]]) -> list[str]:

@@ -35,7 +35,7 @@ def test_the_watcher_makes_reading_due_at_once() -> None:
 def test_a_look_that_is_long_is_followed_by_a_long_rest_unless_it_found_something() -> None:
     """A home of very many files must not cost a core."""
     schedule = Schedule(0.0, collect_s=30)
-    schedule.collected(0.0, found=False, took_s=0.2)
+    schedule.collected(0.0, found=False, took_s=0.08)
     assert _until(schedule, Job.COLLECT) == 80
     schedule.collected(0.0, found=False, took_s=9.0)
     assert _until(schedule, Job.COLLECT) == MAX_REST_S

@@ -49,9 +49,9 @@ def states(accounts: Accounts, store: Store, now: dt.datetime) -> list[AccountSt
 
 
 def forget(store: Store, machine: str) -> None:
-    done = Forgotten(backlog=True)
+    done = Forgotten()
     while done.backlog:
-        done = store.forget(machine, done.upto)
+        done = store.forget(machine, done)
 
 
 def said(r: random.Random, at_us: int) -> AccountFact | QuotaReading:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openusage.read_model import build, build_all, window
-from openusage.read_model.windows import day_start, from_us, local_date, to_us
+from openusage.read_model.windows import before, day_start, from_us, local_date, to_us
 from openusage.wire.events import EventKind, TokenCounts, UsageEvent
 from openusage.wire.rollups import Filter, Window, add
 from tests.read_model.fake import NO_PRICE, FakeStore, one_row
@@ -90,6 +90,18 @@ def test_every_total_is_what_the_events_add_up_to(events: list[UsageEvent], show
             assert key not in snapshot.metrics
         else:
             assert snapshot.metrics[key].used == row.cost_nano / 1e9
+    for name, of in (("window", periods["window_cost"]), ("today", periods["today_api_cost"])):
+        span = before(of, NOW, tz)
+        first = min((e.at_us for e in events), default=None)
+        reaches = (
+            span is not None and span.from_us is not None and first is not None and first <= span.from_us
+        )
+        assert (f"{name}_tokens_before" in snapshot.metrics) is reaches
+        if span is not None and reaches:
+            (row,) = store.usage(span)
+            assert used(snapshot, f"{name}_tokens_before") == [row.total_tokens]
+            cost = None if row.unpriced_events and not row.cost_nano else row.cost_nano / 1e9
+            assert used(snapshot, f"{name}_cost_before") == [cost]
     (total,) = store.usage(periods["window_cost"])
     models = [m.total_tokens or 0 for m in snapshot.model_usage]
     assert sum(models) == total.total_tokens

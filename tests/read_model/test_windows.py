@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openusage.read_model import window
-from openusage.read_model.windows import cut, day_start, from_us, local_date, series_window, to_us
+from openusage.read_model.windows import before, cut, day_start, from_us, local_date, series_window, to_us
 from openusage.wire.rollups import Window
 
 NOW = dt.datetime(2026, 11, 22, 7, 30, tzinfo=dt.UTC)
@@ -38,6 +38,30 @@ def test_windows_of_the_dashboard(name: str, start: dt.datetime) -> None:
     """Today is since midnight of the viewer's zone, the others roll; a clock may be fast until tomorrow."""
     end = dt.datetime(2026, 11, 23, 23, tzinfo=dt.UTC)
     assert window(name, NOW, "Europe/Berlin") == Window(name, to_us(start), to_us(end))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("1d", dt.datetime(2026, 11, 20, 23, tzinfo=dt.UTC), NOW - dt.timedelta(days=1)),
+        ("3d", NOW - dt.timedelta(days=6), NOW - dt.timedelta(days=3)),
+        ("30d", NOW - dt.timedelta(days=60), NOW - dt.timedelta(days=30)),
+    ],
+)
+def test_what_a_window_is_compared_with(name: str, start: dt.datetime, end: dt.datetime) -> None:
+    found = before(window(name, NOW, "Europe/Berlin"), NOW, "Europe/Berlin")
+    assert found == Window("custom", to_us(start), to_us(end))
+
+
+def test_all_time_has_nothing_before_it() -> None:
+    assert before(window("all", NOW, "UTC"), NOW, "UTC") is None
+
+
+def test_just_after_midnight_of_a_day_behind_one_of_23_hours_nothing_of_yesterday_counts() -> None:
+    now = dt.datetime(2026, 3, 29, 22, 10, tzinfo=dt.UTC)  # 00:10 in Berlin, the day after the clock change
+    found = before(window("1d", now, "Europe/Berlin"), now, "Europe/Berlin")
+    assert found is not None
+    assert found.from_us == found.to_us
 
 
 def test_all_is_open() -> None:

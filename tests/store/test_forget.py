@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from openusage.errors import StoreError
-from openusage.store import Forgotten, Met, Run, Store, forget
-from openusage.wire.events import AccountFact, EventKind, QuotaReading, UsageEvent
+from openusage.store import Forgotten, Met, Run, Store, forget, levels
+from openusage.wire.events import AccountFact, EventKind, QuotaReading, Record, UsageEvent
 from openusage.wire.rollups import By, Filter
 from tests.store.samples import (
     ALL,
@@ -24,6 +27,7 @@ from tests.store.samples import (
     open_store,
     reading,
 )
+from tests.store.test_levels import batches, told
 
 HUB = Name("name:", "hub")
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -31,17 +35,17 @@ Records = Sequence[UsageEvent | QuotaReading | AccountFact]
 
 
 def forgotten(store: Store, machine: str) -> Forgotten:
-    """All steps, added up."""
-    done = Forgotten(backlog=True)
+    """All steps."""
+    done = Forgotten()
     while done.backlog:
-        done = done.and_then(store.forget(machine, done.upto))
+        done = store.forget(machine, done)
     return done
 
 
-def hub_with(levels: bool = False, **records: Records) -> Store:
+def hub_with(coarser: bool = False, **records: Records) -> Store:
     """A store in memory to which machines, by the letter of their id, sent records in this order."""
     store = open_store(machine=HUB)
-    if levels:
+    if coarser:
         store.keep_levels()
     for name, sent in records.items():
         store.meet(Met(id=name * 32, name=f"machine-{name}", heard_us=NOW_US))
@@ -53,17 +57,18 @@ def answers(store: Store) -> list[Any]:
     return [everything(store), store.machines()]
 
 
-@pytest.mark.parametrize("levels", [False, True], ids=["rollups", "levels"])
-@pytest.mark.parametrize("span", [1, 7, 100_000])
+@pytest.mark.parametrize("coarser", [False, True], ids=["rollups", "levels"])
+@pytest.mark.parametrize(("span", "most"), [(1, 9), (7, 2), (100_000, 3), (50_000, 2_000)])
 def test_it_is_as_if_the_machine_had_never_been_there(
-    span: int, levels: bool, monkeypatch: pytest.MonkeyPatch
+    span: int, most: int, coarser: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also of what it had in common with others, whoever of them it counted for, in steps of any size."""
     monkeypatch.setattr(forget, "SPAN", span)
+    monkeypatch.setattr(forget, "MOST_EVENTS", most)
     common, own = many(60, seed=1), many(80, seed=2)
     tools: Records = [reading(used=10.0), fact("max")]
     with_it = hub_with(
-        levels, a=[*common, *tools], b=[*common, *own, reading(used=20.0), fact("pro")], c=common[:20]
+        coarser, a=[*common, *tools], b=[*common, *own, reading(used=20.0), fact("pro")], c=common[:20]
     )
     without = hub_with(a=[*common, *tools], c=common[:20])
     found = forgotten(with_it, B)
@@ -110,12 +115,16 @@ def test_a_machine_that_comes_back_is_new_and_is_asked_for_everything() -> None:
 def test_no_label_of_it_stays_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "hub.db"
     store = open_store(path, machine=HUB)
-    store.add([message(1, project="secret-plan", session="secret-session")], machine=B)
+    store.keep_levels()
+    store.add([message(1, project="secret-plan", session="secret-session", model="new")], machine=B)
+    store.add([message(3, project="open", session="s")], machine=B)
     store.add([message(2, project="open", session="s")], machine=A)
     forgotten(store, B)
     labels = store._db.execute("SELECT project FROM series").fetchall()
     sessions = store._db.execute("SELECT name FROM session").fetchall()
     assert (labels, sessions) == ([("open",)], [("s",)])
+    coarse = "SELECT DISTINCT machine, project FROM coarse ORDER BY 1, 2"
+    assert store._db.execute(coarse).fetchall() == [("", ""), ("", "open"), (A, ""), (A, "open")]
     store.close()
     again = open_store(path, machine=HUB)
     assert [m.id for m in again.machines()] == [A, HUB.id]
@@ -126,9 +135,9 @@ def test_no_label_of_it_stays_in_the_file(tmp_path: Path) -> None:
 def test_every_step_leaves_sums_that_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forget, "SPAN", 10)
     store = hub_with(a=many(40, seed=5), b=[*many(40, seed=5)[:20], *many(30, seed=6)])
-    step = Forgotten(backlog=True)
+    step = Forgotten()
     while step.backlog:
-        step = store.forget(A, step.upto)
+        step = store.forget(A, step)
         (total,) = store.usage(ALL)
         count, output = store._db.execute("SELECT count(*), ifnull(sum(output), 0) FROM event").fetchall()[0]
         assert (total.events, total.output) == (count, output)
@@ -139,5 +148,48 @@ def test_the_stores_own_machine_and_unknown_ones() -> None:
     with pytest.raises(StoreError):
         store.forget(HUB.id)
     before = everything(store)
-    assert forgotten(store, C) == Forgotten(upto=1)
+    assert forgotten(store, C) == Forgotten(upto=1, backlog=False)
     assert everything(store) == before
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow]
+)
+@given(batches, batches, st.integers(1, 9), st.integers(0, 6))
+def test_whatever_comes_in_meanwhile_the_coarser_sums_hold(
+    before: Sequence[tuple[str, list[Record]]],
+    meanwhile: Sequence[tuple[str, list[Record]]],
+    most: int,
+    pruned: int,
+) -> None:
+    """Also from the machine itself, and when its older raw events are gone already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forget, "SPAN", most)
+        patch.setattr(forget, "MOST_EVENTS", most)
+        store = open_store(machine=HUB)
+        store.keep_levels()
+        for number, (machine, batch) in enumerate(before):
+            store.add(batch, machine=machine)
+            if number == pruned:
+                store.prune(NOW_US, 1)
+        coming = iter(meanwhile)
+        step = Forgotten()
+        while step.backlog:
+            step = store.forget("m1", step)
+            for machine, batch in itertools.islice(coming, step.backlog):
+                store.add(batch, machine=machine)
+        assert "m1" not in {row.key[By.MACHINE] for row in store.usage(ALL, (By.MACHINE,))}
+        with store._transaction():
+            levels.add(store._db)  # labels are led to levels with the next sums
+        found = told(store._db), labels_of(store)
+        with store._transaction():
+            levels.build(store._db)
+        assert found == (told(store._db), labels_of(store))
+        used = store._db.execute("SELECT DISTINCT session_id FROM rollup WHERE session_id <> 0").fetchall()
+        assert {n for (n,) in used} <= {n for (n,) in store._db.execute("SELECT id FROM session")}
+        store.close()
+
+
+def labels_of(store: Store) -> list[Any]:
+    names = ", ".join(("level", *levels.LABELS))
+    return store._db.execute(f"SELECT {names} FROM coarse ORDER BY {names}").fetchall()

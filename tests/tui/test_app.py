@@ -12,6 +12,7 @@ from textual.widgets import Input
 from openusage.client import Frame
 from openusage.errors import PeerRefused, PeerUnreachable, SettingsError
 from openusage.settings import Change, Dashboard, DashboardProvider, Settings
+from openusage.tui.board import Outcome
 from openusage.tui.canvas import Lines, Page
 from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.frame import HelpScreen
@@ -535,3 +536,12 @@ async def test_t_goes_through_the_themes_and_remembers_the_last() -> None:
         assert again.theme == names[1]
     async with running(FakeSource(LOCAL), settings=Settings(theme="Nobody's")) as (other, _):
         assert other.theme == names[0]
+
+
+async def test_an_answer_that_comes_while_it_ends_breaks_nothing() -> None:
+    async with running(FakeSource(LOCAL)) as (app, pilot):
+        same = Outcome(window="30d", frame=app.board.frame, accounts=list(app.board.accounts))
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    app.on_dashboard_app_polled(app.Polled(same))
+    assert app.return_code == 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import msgspec
 import pytest
 
@@ -18,7 +16,6 @@ from tests.tui.sample import (
     FLEET,
     GEMINI,
     LOCAL,
-    NOW,
     VIEW,
     key_of,
     later,
@@ -104,36 +101,30 @@ def test_the_zone_gives_way_on_small_screens(width: int, height: int, rows: int)
     assert overview.rows(width, height) == rows
 
 
-def daily(days: int, value: float, recent: float, length: int = 7) -> list[tuple[str, float]]:
-    """A cost a day up to today: `recent` on the `length` whole days before today, `value` before."""
-    found = []
-    for back in range(days):
-        day = (NOW.date() - dt.timedelta(days=back)).isoformat()
-        found.append((day, 99.0 if back == 0 else recent if back <= length else value))
-    return found
+def tending(machine: str, before_usd: float | None, window: str = "7d") -> Sections:
+    totals = Totals(window=window, window_cost_usd=50.0, window_cost_before_usd=before_usd)
+    return on(CLAUDE, machine, totals=totals)
 
 
-def tending(machine: str, series: list[tuple[str, float]], window: str = "7d") -> Sections:
-    return on(CLAUDE, machine, daily_cost=series, totals=Totals(window=window, window_cost_usd=50.0))
+@pytest.mark.parametrize(("before_usd", "said"), [(44.6, "▲ 12 %"), (53.2, "▼ 6 %"), (50.0, "▲ 0 %")])
+def test_the_window_says_how_it_compares_with_the_one_before(before_usd: float, said: str) -> None:
+    assert f"$100.00  {said}" in text([tending("a", before_usd), tending("b", before_usd)], 120, 3)
 
 
-@pytest.mark.parametrize(("recent", "said"), [(1.12, "▲ 12 %"), (0.94, "▼ 6 %"), (1.0, "▲ 0 %")])
-def test_the_window_says_how_it_compares_with_the_days_before(recent: float, said: str) -> None:
-    """Whole days against whole days: today, which is not over, is in neither."""
-    accounts = [tending("a", daily(15, 1.0, recent)), tending("b", daily(20, 2.0, 2 * recent))]
-    assert f"$100.00  {said}" in text(accounts, 120, 3)
+def test_today_is_compared_with_yesterday_up_to_this_time() -> None:
+    totals = Totals(window="7d", window_cost_usd=50.0, today_cost_usd=3.0, today_cost_before_usd=2.0)
+    assert "$3.00  ▲ 50 %" in text([on(CLAUDE, "a", totals=totals)], 120, 3)
 
 
 @pytest.mark.parametrize(
     "accounts",
     [
-        [tending("a", daily(14, 1.0, 2.0))],
-        [tending("a", daily(15, 1.0, 2.0)), tending("b", daily(9, 1.0, 2.0))],
-        [tending("a", daily(15, 0.0, 2.0))],
-        [tending("a", daily(15, 1.0, 2.0), window="all")],
-        [tending("a", [])],
+        [tending("a", None)],
+        [tending("a", 40.0), tending("b", None)],
+        [tending("a", 0.0)],
+        [tending("a", None, window="all")],
     ],
-    ids=["a day too few", "one machine knows too little", "nothing before", "no fixed length", "no days"],
+    ids=["data begin later", "one machine knows too little", "nothing before", "no fixed length"],
 )
 def test_no_comparison_is_invented(accounts: list[Sections]) -> None:
     found = text(accounts, 120, 3)
@@ -141,10 +132,15 @@ def test_no_comparison_is_invented(accounts: list[Sections]) -> None:
     assert "▼" not in found
 
 
+def test_an_account_without_costs_is_no_reason_to_say_nothing_of_the_others() -> None:
+    free = on(GEMINI, "a", totals=Totals(window="7d", window_tokens=5.0))
+    assert "$50.00  ▲ 25 %" in text([tending("a", 40.0), free], 120, 3)
+
+
 def test_tokens_are_compared_where_tokens_are_shown() -> None:
     """A flat plan hides its costs: then the figure and what it is compared with are tokens."""
-    days = [(date, 1e6 * value) for date, value in daily(15, 1.0, 1.5)]
-    flat = on(CODEX, "a", daily_tokens=days, totals=Totals(window="7d", window_tokens=9e6))
+    totals = Totals(window="7d", window_tokens=9e6, window_tokens_before=6e6)
+    flat = on(CODEX, "a", daily_tokens=[], totals=totals)
     assert "9.0M tokens  ▲ 50 %" in text([flat], 120, 3)
 
 

@@ -21,8 +21,8 @@ class Job(enum.StrEnum):
 
 MAX_COLLECT_BACKOFF = 8
 """Sweeps that find nothing grow apart up to this factor: the watcher does the work, a sweep is a net."""
-REST_FACTOR = 400
-"""A sweep that finds nothing is followed by a rest so many times as long: it costs a 400th of a core."""
+REST_FACTOR = 1000
+"""A sweep that finds nothing is followed by a rest so many times as long: it costs a 1000th of a core."""
 MAX_REST_S = 300.0
 RETRY_S = 2.0
 """Until a store that could not be written is tried again."""

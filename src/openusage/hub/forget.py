@@ -22,9 +22,9 @@ def forget_offline(store: Store, name: str) -> ForgetReply:
     found = roll.find(kept, name) if name else None
     if found is None:
         raise UsageError(f"The hub knows no machine {name}.", no_machine_hint(roll, kept))
-    done = Forgotten(backlog=True)
+    done = Forgotten()
     while done.backlog:
-        done = done.and_then(store.forget(found.number, done.upto))
+        done = store.forget(found.number, done)
     return told(found, done, roll, kept)
 
 

@@ -134,8 +134,7 @@ class Operations:
         """What the store has of it. Others write between the steps."""
         done = Forgotten(backlog=self._history is not None and bool(found.number))
         while done.backlog and self._history is not None:
-            step = await self._history.write(partial(Store.forget, machine=found.number, after=done.upto))
-            done = done.and_then(step)
+            done = await self._history.write(partial(Store.forget, machine=found.number, so_far=done))
         return done
 
 

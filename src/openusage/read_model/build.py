@@ -14,17 +14,17 @@ import msgspec
 
 from openusage.lineage import Lineages
 from openusage.read_model import quota
-from openusage.read_model.assign import Links, hint
+from openusage.read_model.assign import Links, UsageSource, hint
 from openusage.read_model.blocks import BLOCK_PROVIDERS, running_block
 from openusage.read_model.counted import model_usage, put_counted
-from openusage.read_model.draft import BLOCK, TODAY, WEEK, Draft
+from openusage.read_model.draft import BEFORE, BLOCK, TODAY, WEEK, Draft
 from openusage.read_model.fold import Usage, fold
 from openusage.read_model.spend import PREFERENCE, spend
-from openusage.read_model.windows import from_us, rolling, to_us, today
+from openusage.read_model.windows import before, from_us, rolling, to_us, today
 from openusage.wire import keys
 from openusage.wire.events import Behaviour, EventKind, QuotaReading
 from openusage.wire.keys import Family, metric
-from openusage.wire.rollups import By, Filter, Questions, Window
+from openusage.wire.rollups import By, Filter, Questions, Window, add
 from openusage.wire.snapshot import Status, UsageSnapshot
 
 ELSEWHERE = "All that was used here is counted for other accounts (telemetry.provider_links)"
@@ -85,11 +85,12 @@ def build(
     readings = list(quota.newest(ask.readings(where)).values())
     facts = {f.key: f.value for f in sorted(ask.facts(where), key=lambda f: f.at_us)}
     links = links or Links()
-    usage = fold(links.of(ask, (provider, account)), where, shown=window, now=now, tz=tz)
+    source = links.of(ask, (provider, account))
+    usage = fold(source, where, shown=window, now=now, tz=tz)
 
     draft = Draft(window.name)
     draft.note(facts.items())
-    resets = _fill(draft, ask, where, usage, readings, window, now, tz)
+    resets = _fill(draft, ask, source, where, usage, readings, window, now, tz)
     snapshot = UsageSnapshot(
         provider_id=provider,
         account_id=account,
@@ -120,6 +121,7 @@ def build(
 def _fill(
     draft: Draft,
     ask: Questions,
+    source: UsageSource,
     where: Filter,
     usage: Usage,
     readings: Sequence[QuotaReading],
@@ -134,6 +136,7 @@ def _fill(
         _put_distinct(draft, ask, where, usage, window, now, tz)
         draft.note([(keys.ATTR_LAST_EVENT, _iso(usage.last_us))])
     _put_partial(draft, ask, window)
+    _put_before(draft, ask, source, where, window, now, tz)
     resets: dict[str, dt.datetime] = {}
     if provider in BLOCK_PROVIDERS and usage.last_us is not None:
         resets = _put_block(draft, ask, where, readings, now_us)
@@ -198,6 +201,30 @@ def _put_partial(draft: Draft, ask: Questions, window: Window) -> None:
     oldest_us = None if window.from_us is None else ask.oldest_us()
     if oldest_us is not None and window.from_us is not None and oldest_us > window.from_us:
         draft.note([(keys.ATTR_PARTIAL, _iso(oldest_us))])
+
+
+def _put_before(
+    draft: Draft,
+    ask: Questions,
+    source: UsageSource,
+    where: Filter,
+    shown: Window,
+    now: dt.datetime,
+    tz: str,
+) -> None:
+    """What window and today are compared with, as far as our data reach back so far."""
+    oldest_us = ask.oldest_us()
+    messages = msgspec.structs.replace(where, kinds=(EventKind.MESSAGE,))
+    for span, cost_key, tokens_key in (
+        (before(shown, now, tz), keys.WINDOW_COST_BEFORE, keys.WINDOW_TOKENS_BEFORE),
+        (before(today(now, tz), now, tz), keys.TODAY_COST_BEFORE, keys.TODAY_TOKENS_BEFORE),
+    ):
+        if span is None or oldest_us is None or span.from_us is None or oldest_us > span.from_us:
+            continue
+        used = add(source.usage(span, (), messages, tz))
+        if used.cost_nano or not used.unpriced_events:
+            draft.put(cost_key, used.cost_nano / 1e9, "USD", BEFORE)
+        draft.put(tokens_key, used.total_tokens, "tokens", BEFORE)
 
 
 def _put_block(

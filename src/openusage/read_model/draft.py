@@ -11,6 +11,7 @@ from openusage.wire.keys import Family
 from openusage.wire.snapshot import DayValue, Metric
 
 TODAY, WEEK, MONTH, ALL_TIME, BLOCK = "1d", "7d", "30d", "all-time", "current 5h block"
+BEFORE = "before"
 """How windows other than the shown one are labelled."""
 
 

@@ -16,8 +16,7 @@ import msgspec
 from openusage.lineage import Lineages
 from openusage.read_model.assign import MOST_ASKED, ask_unassigned
 from openusage.read_model.windows import (
-    DAY_US,
-    ROLLING_DAYS,
+    before,
     day_start,
     from_us,
     local_date,
@@ -181,18 +180,12 @@ class _Spans:
     @property
     def before(self) -> Window | None:
         """As long as the shown window, just before it; `None` when our data do not reach back so far."""
-        days = ROLLING_DAYS.get(self.shown.name, 0)
-        if self.is_hourly:
-            return self.yesterday
-        if not days or self.shown.from_us is None:
-            return None
-        return self._known(Window("custom", self.shown.from_us - days * DAY_US, self.shown.from_us))
+        return self._known(before(self.shown, self._now, self._tz))
 
     @property
     def yesterday(self) -> Window | None:
         """Yesterday up to this time of day."""
-        start = day_start(local_date(self._now, self._tz) - dt.timedelta(days=1), self._tz)
-        return self._known(Window("custom", to_us(start), to_us(self._now) - DAY_US))
+        return self._known(before(self.today, self._now, self._tz))
 
     @property
     def partial_since_us(self) -> int | None:
@@ -201,9 +194,10 @@ class _Spans:
         inside = start is not None and self.oldest_us is not None and self.oldest_us > start
         return self.oldest_us if inside else None
 
-    def _known(self, span: Window) -> Window | None:
-        known = self.oldest_us is not None and span.from_us is not None and self.oldest_us <= span.from_us
-        return span if known else None
+    def _known(self, span: Window | None) -> Window | None:
+        if span is None or self.oldest_us is None or span.from_us is None:
+            return None
+        return span if self.oldest_us <= span.from_us else None
 
     def _days(self) -> list[str]:
         today = local_date(self._now, self._tz)

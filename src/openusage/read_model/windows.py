@@ -74,6 +74,20 @@ def rolling(name: str, days: int, now: dt.datetime, tz: str) -> Window:
     return Window(name, to_us(now) - days * DAY_US, end_us(now, tz))
 
 
+def before(shown: Window, now: dt.datetime, tz: str) -> Window | None:
+    """What a window is compared with: as long, just before it; of today yesterday up to this time of day.
+
+    `None` for windows that have nothing before them.
+    """
+    if shown.name == "1d":
+        start_us = to_us(day_start(local_date(now, tz) - dt.timedelta(days=1), tz))
+        return Window("custom", start_us, max(start_us, to_us(now) - DAY_US))  # a day may have 23 hours
+    days = ROLLING_DAYS.get(shown.name, 0)
+    if not days or shown.from_us is None:
+        return None
+    return Window("custom", shown.from_us - days * DAY_US, shown.from_us)
+
+
 def end_us(now: dt.datetime, tz: str) -> int:
     """Where windows end: with tomorrow.
 

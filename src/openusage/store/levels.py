@@ -20,7 +20,7 @@ A store begins with none of this; `build` makes it, and from then on every chang
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -204,6 +204,31 @@ _SERIES_OF = f"""
     """
 
 
+def drop_labels(db: apsw.Connection, machine: str) -> None:
+    """Drops the labels of a machine of which nothing is summed up any more, and those that only it had.
+
+    Before its rows of `series` go. O(its labels + labels of projects).
+    """
+    series = "SELECT id FROM series WHERE machine = ?"
+    shared: list[Any] = db.execute(
+        f"SELECT DISTINCT shared_id FROM coarse WHERE level = {HOUR.number} AND machine = ?", (machine,)
+    ).fetchall()
+    slots: list[Any] = db.execute(
+        f"SELECT DISTINCT slot_id FROM coarse_of WHERE series_id IN ({series})", (machine,)
+    ).fetchall()
+    db.execute(f"DELETE FROM coarse_of WHERE series_id IN ({series})", (machine,))
+    for level in (*_LEVELS, *OWNERS.values()):
+        if "machine" in level.labels:
+            db.execute("DELETE FROM coarse WHERE level = ? AND machine = ?", (level.number, machine))
+    nobodys = "DELETE FROM coarse WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM {0} o WHERE o.{1} = ?1)"
+    db.executemany(nobodys.format("coarse", "shared_id"), shared)
+    db.executemany(nobodys.format("coarse_of", "slot_id"), slots)
+    db.execute(
+        f"DELETE FROM coarse WHERE level = {OWNERS['project'].number}"
+        f" AND project NOT IN (SELECT project FROM coarse WHERE level = {SHARED.number})"
+    )
+
+
 # -- events that left their rows -----------------------------------------------------------------
 
 
@@ -212,6 +237,14 @@ def note_gone(db: apsw.Connection) -> None:
     db.execute(
         "INSERT INTO gone SELECT at_us, series_id, session_id"
         " FROM touched CROSS JOIN event USING (id) WHERE moves"
+    )
+
+
+def note_gone_sums(db: apsw.Connection, rows: str = "delta") -> None:
+    """Remembers where the events of rows of `rollup` stood that are empty or go as a whole."""
+    db.execute(
+        f"INSERT INTO gone SELECT first_us, series_id, session_id FROM {rows}"
+        f" UNION ALL SELECT last_us, series_id, session_id FROM {rows}"
     )
 
 
@@ -232,7 +265,7 @@ def _settle(table: str, key: tuple[str, ...], cells: str, below: str) -> str:
     return f"""
     DELETE FROM {table} WHERE events = 0 AND ({names}) IN (
         SELECT {names} FROM ({found} GROUP BY {numbers}));
-    UPDATE {table} SET first_us = (SELECT min(r.first_us) {below}), last_us = (SELECT max(r.last_us) {below})
+    UPDATE {table} SET (first_us, last_us) = (SELECT min(r.first_us), max(r.last_us) {below})
         FROM ({found} GROUP BY {numbers}) AS g
         WHERE {same} AND ({table}.first_us >= g.lo OR {table}.last_us <= g.hi);
     """

@@ -296,11 +296,11 @@ class Store(Answers):
                 self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         return PruneResult(events=events, readings=readings, backlog=backlog)
 
-    def forget(self, machine: str, after: int = 0) -> Forgotten:
-        """Removes a machine, a step at a time: call it again, with `upto`, while there is a backlog.
+    def forget(self, machine: str, so_far: Forgotten | None = None) -> Forgotten:
+        """Removes a machine, a step at a time: call it again, with what it gave, while there is a backlog.
 
-        What other machines have too of its events counts for them from then on. A step is one transaction,
-        after which all sums hold; O(`forget.SPAN`), the last one O(rollups).
+        What other machines have too of its events counts for them from then on. A step is one transaction of
+        some ten milliseconds, after which all sums hold.
 
         Raises:
             StoreError: this step changed nothing; or it is the machine whose store this is.
@@ -309,13 +309,14 @@ class Store(Answers):
             raise StoreError("a store cannot forget the machine that it belongs to", "remove its file")
         with self._writing():
             with self._transaction():
-                step = forget_step(self._db, self._book, machine, after, meta(self._db, "raw_from_us"))
+                raw_from_us = meta(self._db, "raw_from_us")
+                done = forget_step(self._db, self._book, machine, so_far or Forgotten(), raw_from_us)
                 self._changed()
-            if not step.backlog:
+            if not done.backlog:
                 self._book.forget()
                 self._writer.met.clear()
                 self._db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
-        return step
+        return done
 
     def checkpoint(self) -> None:
         """Brings the write-ahead log into the database and empties it, when no reader is in the way."""

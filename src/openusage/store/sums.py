@@ -41,9 +41,12 @@ DELTA = f"""
 CREATE TEMP TABLE delta (slot, series_id, session_id, {_NAMES});
 CREATE TEMP TABLE touched (id INTEGER PRIMARY KEY, moves INTEGER NOT NULL);
 CREATE TEMP TABLE departed (slot INTEGER, series_id INTEGER, session_id INTEGER);
+CREATE TEMP TABLE left_session (
+    machine TEXT, session_id INTEGER, PRIMARY KEY (machine, session_id)
+) WITHOUT ROWID;
 {levels.TABLES}
 """
-"""Working tables of the one writer."""
+"""Working tables of the one writer; `left_session` is that of `forget`."""
 
 _SLOTTED = f"SELECT at_us / {SLOT_US}, series_id, session_id, {_EVENT_SUMS}"
 _BY_SLOT = "GROUP BY 1, 2, 3"
@@ -89,6 +92,16 @@ def take_touched(db: apsw.Connection, *, coarser: bool) -> None:
     db.execute(_NO_DELTA)
 
 
+def drop_left(db: apsw.Connection, *, coarser: bool) -> None:
+    """After `take_touched`, of events whose rows will all be gone soon: those that are empty go now, and of
+    the others the first and last times are left alone, since looking those up is what takes long."""
+    if coarser:
+        emptied = "(departed CROSS JOIN rollup USING (slot, series_id, session_id)) WHERE events = 0"
+        levels.note_gone_sums(db, emptied)
+    db.execute(_DROP)
+    db.execute("DELETE FROM departed")
+
+
 def add_touched(db: apsw.Connection, raw_from_us: int, *, coarser: bool) -> None:
     """Adds the events listed in `touched` again, and settles the rows they left.
 
@@ -111,21 +124,24 @@ def _add_delta(db: apsw.Connection, coarser: bool) -> None:
 _INSIDE = f"""FROM event INDEXED BY event_time
     WHERE at_us >= gone.slot * {SLOT_US} AND at_us < (gone.slot + 1) * {SLOT_US}
     AND series_id = gone.series_id AND session_id = gone.session_id"""
-_DAY = f"""FROM rollup WHERE slot >= gone.day * {SLOTS_A_DAY} AND slot < (gone.day + 1) * {SLOTS_A_DAY}
-    AND series_id = gone.series_id"""
+_DAY = f"""FROM part p CROSS JOIN rollup r
+    ON r.slot = gone.day * {SLOTS_A_DAY} + p.n AND r.series_id = gone.series_id"""
 _SLOT_LEFT = """FROM departed AS gone WHERE rollup.slot = gone.slot
     AND rollup.series_id = gone.series_id AND rollup.session_id = gone.session_id"""
 _DAY_LEFT = f"""FROM (SELECT DISTINCT slot / {SLOTS_A_DAY} AS day, series_id FROM departed) AS gone
     WHERE rollup_day.day = gone.day AND rollup_day.series_id = gone.series_id"""
-_SETTLE = f"""
+_DROP = f"""
     DELETE FROM rollup WHERE events = 0
         AND (slot, series_id, session_id) IN (SELECT slot, series_id, session_id FROM departed);
     DELETE FROM rollup_day WHERE events = 0
         AND (day, series_id) IN (SELECT slot / {SLOTS_A_DAY}, series_id FROM departed);
+    """
+_SETTLE = f"""
+    {_DROP}
     DELETE FROM departed WHERE slot < ?;
-    UPDATE rollup SET first_us = (SELECT min(at_us) {_INSIDE}), last_us = (SELECT max(at_us) {_INSIDE})
+    UPDATE rollup SET (first_us, last_us) = (SELECT min(at_us), max(at_us) {_INSIDE})
         {_SLOT_LEFT};
-    UPDATE rollup_day SET first_us = (SELECT min(first_us) {_DAY}), last_us = (SELECT max(last_us) {_DAY})
+    UPDATE rollup_day SET (first_us, last_us) = (SELECT min(r.first_us), max(r.last_us) {_DAY})
         {_DAY_LEFT};
     DELETE FROM departed;
     DELETE FROM touched;

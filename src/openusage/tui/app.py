@@ -242,8 +242,9 @@ class DashboardApp(App[None]):
 
     def tick(self) -> None:
         """Ages and countdowns go on; nothing is decoded for that."""
-        if isinstance(self.screen, Framed) and self.screen.is_whole:
-            self.screen.tick()
+        screen = next(reversed(self.screen_stack), None)  # none while the application ends
+        if isinstance(screen, Framed) and screen.is_whole:
+            screen.tick()
 
     def _redraw(self) -> None:
         """What is on the screen; help stands above it. Others are drawn when they come back."""

@@ -6,7 +6,7 @@ in the settings does not name follows it, shown, in the default order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -20,6 +20,8 @@ class Kind(msgspec.Struct, frozen=True):
     title: str
     drawn: tuple[str, ...] = ()
     """Modules of `sections/` that draw it in a tile, from the top down."""
+    others: tuple[str, ...] = ()
+    """Ids of the Go program for what is part of this section here."""
 
 
 TILE = (
@@ -29,19 +31,19 @@ TILE = (
     Kind("other_data", "Credits", ("credits",)),
     Kind("client_burn", "Clients", ("clients",)),
     Kind("project_breakdown", "Projects", ("projects",)),
-    Kind("tool_usage", "Tools", ("tools",)),
+    Kind("tool_usage", "Tools", ("tools",), ("actual_tool_usage",)),
     Kind("mcp_usage", "MCP servers", ("mcp",)),
     Kind("language_burn", "Languages", ("languages",)),
-    Kind("upstream_providers", "Vendors behind it", ("upstreams",)),
+    Kind("upstream_providers", "Vendors behind it", ("upstreams",), ("provider_burn",)),
     Kind("code_stats", "Code", ("code",)),
     Kind("daily_usage", "Days", ("daily",)),
 )
 """Sections of a tile, top to bottom."""
 
 DETAIL = (
-    Kind("trends", "Days"),
+    Kind("trends", "Days", others=("cost_requests",)),
     Kind("activity_heatmap", "Calendar"),
-    Kind("usage", "Limits"),
+    Kind("usage", "Limits", others=("timers",)),
     Kind("spending", "Spending"),
     Kind("forecast", "Forecast"),
     Kind("models", "Models"),
@@ -50,20 +52,12 @@ DETAIL = (
     Kind("tools", "Tools"),
     Kind("mcp", "MCP servers"),
     Kind("languages", "Languages"),
-    Kind("upstream", "Vendors behind it"),
+    Kind("upstream", "Vendors behind it", others=("provider_burn",)),
     Kind("code_stats", "Code"),
     Kind("other_data", "Credits and other metrics"),
     Kind("info", "Attributes and diagnostics"),
 )
 """Sections of an account's own page."""
-
-ALIASES: Mapping[str, str] = {
-    "actual_tool_usage": "tool_usage",
-    "provider_burn": "upstream_providers",
-    "cost_requests": "trends",
-    "timers": "usage",
-}
-"""Names of the Go program for what is one section here."""
 
 DRAWN = tuple(name for kind in TILE for name in kind.drawn)
 """What a tile draws without any choice."""
@@ -80,12 +74,12 @@ class Choice(msgspec.Struct, frozen=True):
 
 def ordered(kinds: Sequence[Kind], listed: Sequence[DashboardSection]) -> list[Choice]:
     """All kinds in the order that the settings ask for. Of an id that stands there twice the first counts."""
-    known = {kind.id: kind for kind in kinds}
+    known = {id_: kind for kind in kinds for id_ in (kind.id, *kind.others)}
     found: dict[str, Choice] = {}
     for section in listed:
-        id_ = section.id if section.id in known else ALIASES.get(section.id, "")
-        if id_ in known and id_ not in found:
-            found[id_] = Choice(known[id_], section.enabled)
+        kind = known.get(section.id)
+        if kind is not None and kind.id not in found:
+            found[kind.id] = Choice(kind, section.enabled)
     return [*found.values(), *(Choice(kind, True) for kind in kinds if kind.id not in found)]
 
 

@@ -13,10 +13,10 @@ from rich.cells import cell_len
 from textual.strip import Strip
 
 from openusage import format as fmt
-from openusage.tui.bars import gauge_bar, last_days
+from openusage import words
+from openusage.tui.bars import gauge_bar
 from openusage.tui.board import Account
 from openusage.tui.lines import Part, cells, clean, fit, strip
-from openusage.tui.sections.daily import Measure, series
 from openusage.tui.sections.header import State, state
 from openusage.tui.view import View
 from openusage.wire.forecast import forecast
@@ -47,7 +47,9 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: float = 0.0
     nearest: tuple[Sections, Gauge] | None = None
     trend_pct: float | None = None
-    """How much more the whole days of the window's length hold than as many before them."""
+    """How much more than in a window as long before it: of cost where one is shown, else of tokens."""
+    today_trend_pct: float | None = None
+    """The same of today against yesterday up to this time."""
 
 
 def summed(accounts: Sequence[Sections], view: View) -> Overview:
@@ -67,8 +69,25 @@ def summed(accounts: Sequence[Sections], view: View) -> Overview:
         hidden_costs=len(accounts) - len(priced),
         unpriced=_sum([a.totals.unpriced_requests for a in priced]) or 0.0,
         nearest=max(gauges, key=lambda pair: pair[1].used_pct, default=None),
-        trend_pct=_trend_pct(accounts, priced, windows[0], view) if len(windows) == 1 else None,
+        trend_pct=_window_trend(accounts, priced) if len(windows) == 1 else None,
+        today_trend_pct=_today_trend(accounts, priced, view),
     )
+
+
+def _window_trend(accounts: Sequence[Sections], priced: Sequence[Sections]) -> float | None:
+    totals = [a.totals for a in priced if a.totals.window_cost_usd is not None]
+    if totals:
+        return _trend_pct([t.window_cost_usd for t in totals], [t.window_cost_before_usd for t in totals])
+    totals = [a.totals for a in accounts]
+    return _trend_pct([t.window_tokens for t in totals], [t.window_tokens_before for t in totals])
+
+
+def _today_trend(accounts: Sequence[Sections], priced: Sequence[Sections], view: View) -> float | None:
+    totals = [a.totals for a in priced if a.totals.today_cost_usd is not None]
+    if totals:
+        return _trend_pct([t.today_cost_usd for t in totals], [t.today_cost_before_usd for t in totals])
+    tokens = [dict(a.daily_tokens).get(view.today) for a in accounts]
+    return _trend_pct(tokens, [a.totals.today_tokens_before for a in accounts])
 
 
 class Sums:
@@ -88,28 +107,12 @@ class Sums:
         return self._found
 
 
-def _trend_pct(
-    accounts: Sequence[Sections], priced: Sequence[Sections], window: str, view: View
-) -> float | None:
-    """The last whole days against as many before them; today, which is not over, is in neither.
-
-    Of cost where the window's cost is shown, else of tokens. `None` when the daily series of any machine
-    begin later than those days, or there was nothing before.
-    """
-    length = int(window[:-1]) if window.endswith("d") and window[:-1].isdigit() else 0
-    spent = [a for a in priced if a.totals.window_cost_usd is not None]
-    measure = Measure.COST if spent else Measure.TOKENS
-    by_machine: dict[str, list[tuple[str, float]]] = {}
-    for account in spent or accounts:
-        by_machine.setdefault(account.machine, []).extend(series(account, measure))
-    now = before = 0.0
-    for points in by_machine.values():
-        dates = [date for date, _ in last_days([], 2 * length + 1, view.today)]
-        if length < 2 or not points or min(points)[0] > dates[0]:
-            return None
-        now += sum(value for date, value in points if dates[length] <= date < view.today)
-        before += sum(value for date, value in points if dates[0] <= date < dates[length])
-    return 100 * (now - before) / before if before > 0 else None
+def _trend_pct(now: Sequence[float | None], then: Sequence[float | None]) -> float | None:
+    """How much more than before; `None` when that is not known of any account, or there was nothing."""
+    known = [(new, old) for new, old in zip(now, then, strict=True) if new is not None]
+    if not known or any(old is None for _, old in known):
+        return None
+    return words.change_pct(sum(new for new, _ in known), sum(old or 0.0 for _, old in known))
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
@@ -160,7 +163,9 @@ def _blocks(found: Overview, width: int, view: View) -> list[Block]:
     column = 13 if narrow else 19
     blocks = []
     if found.window != "1d":
-        blocks.append((column, money_block("TODAY", found.today_usd, found.today_tokens, shown, view)))
+        today = money_block("TODAY", found.today_usd, found.today_tokens, shown, view)
+        with_trend(today, found.today_trend_pct, column, view)
+        blocks.append((column, today))
     heading = fmt.window_words(found.window).upper() if found.window else "WINDOW"
     block = money_block(heading, found.window_usd, found.window_tokens, shown, view)
     with_trend(block, found.trend_pct, column + 1, view)

@@ -16,6 +16,7 @@ from openusage.tui.canvas import Lines
 from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.export import Extract
 from openusage.tui.frame import Filtered
+from openusage.tui.lines import clean
 from openusage.tui.view import View
 from openusage.tui.views import names
 from openusage.tui.views.beside import NameColumn, Picked, TabLine
@@ -60,6 +61,10 @@ class OverviewScreen(Filtered):
     def on_mount(self) -> None:
         self.focus_rows()
         self.draw()
+
+    def on_screen_suspend(self) -> None:
+        """Another screen has no layout."""
+        self.dashboard.board.layout_word = ""
 
     def narrow(self, text: str) -> None:
         self.dashboard.board.filter = text
@@ -167,6 +172,18 @@ class OverviewScreen(Filtered):
     @on(Picked)
     def _picked(self, event: Picked) -> None:
         self.query_one(Wall).select(event.key)
+
+    @on(Wall.Kept)
+    def _stays(self, event: Wall.Kept) -> None:
+        """What Space has done, and where it is seen."""
+        app = self.dashboard
+        account = next((a.sections for a in app.board.accounts if a.key == event.key), None)
+        name = "" if account is None else clean(account.name) or clean(account.provider_id)
+        said = f"{name} stays, Space lets it go." if name else "No account stays."
+        if self.query_one(Wall).layout_shown is not Layout.COMPARE:
+            said += " It is seen in the view compare (v)."
+        app.board.say(said, app.view().now)
+        self.draw()
 
     @on(Wall.Opened)
     def _opened(self, event: Wall.Opened) -> None:

@@ -68,23 +68,11 @@ def decode(
         clients=table.clients(),
         projects=table.shares(Family.PROJECT),
         tools=[s for s in table.shares(Family.TOOL) if not keys.is_mcp_tool(keys.slug(s.name))],
-        tool_totals=ToolTotals(
-            calls=table.used(keys.TOOL_CALLS),
-            completed=table.used(keys.TOOL_COMPLETED),
-            errored=table.used(keys.TOOL_ERRORED),
-            cancelled=table.used(keys.TOOL_CANCELLED),
-            success_pct=table.used(keys.TOOL_SUCCESS),
-        ),
+        tool_totals=table.tool_totals(),
         mcp=table.mcp(),
         languages=table.shares(Family.LANGUAGE),
         upstreams=table.upstreams(),
-        code=CodeStats(
-            lines_added=table.used(keys.LINES_ADDED),
-            lines_removed=table.used(keys.LINES_REMOVED),
-            files_changed=table.used(keys.FILES_CHANGED),
-            commits=table.used(keys.COMMITS),
-            prompts=table.used(keys.PROMPTS),
-        ),
+        code=table.code(),
         daily_cost=_days(snapshot, keys.SERIES_COST),
         daily_tokens=_days(snapshot, keys.SERIES_TOKENS),
         daily_requests=_days(snapshot, keys.SERIES_REQUESTS),
@@ -200,6 +188,10 @@ class _Table:
             window_cost_usd=self._of_window(keys.WINDOW_COST),
             window_tokens=self._window_tokens(),
             window_requests=self._of_window(keys.WINDOW_REQUESTS),
+            window_cost_before_usd=self.used(keys.WINDOW_COST_BEFORE),
+            window_tokens_before=self.used(keys.WINDOW_TOKENS_BEFORE),
+            today_cost_before_usd=self.used(keys.TODAY_COST_BEFORE),
+            today_tokens_before=self.used(keys.TODAY_TOKENS_BEFORE),
             block_cost_usd=self.used(keys.BLOCK_COST),
             burn_usd_per_h=self.used(keys.BURN_RATE),
             cache_hit_pct=self.used(keys.CACHE_HIT_RATIO),
@@ -207,6 +199,26 @@ class _Table:
             unpriced_models=[m.strip() for m in unpriced.split(",") if m.strip()],
             sessions=self._sessions(),
             partial_since=_time(attributes.get(keys.ATTR_PARTIAL, "")),
+        )
+
+    def tool_totals(self) -> ToolTotals:
+        """Calls of tools, and how they ended."""
+        return ToolTotals(
+            calls=self.used(keys.TOOL_CALLS),
+            completed=self.used(keys.TOOL_COMPLETED),
+            errored=self.used(keys.TOOL_ERRORED),
+            cancelled=self.used(keys.TOOL_CANCELLED),
+            success_pct=self.used(keys.TOOL_SUCCESS),
+        )
+
+    def code(self) -> CodeStats:
+        """Lines, files, commits and prompts."""
+        return CodeStats(
+            lines_added=self.used(keys.LINES_ADDED),
+            lines_removed=self.used(keys.LINES_REMOVED),
+            files_changed=self.used(keys.FILES_CHANGED),
+            commits=self.used(keys.COMMITS),
+            prompts=self.used(keys.PROMPTS),
         )
 
     def others(self) -> list[tuple[str, str]]:

@@ -124,6 +124,10 @@ _AGGREGATES = frozenset(
 )
 
 WINDOW_COST = "window_cost"
+WINDOW_COST_BEFORE, WINDOW_TOKENS_BEFORE = "window_cost_before", "window_tokens_before"
+TODAY_COST_BEFORE, TODAY_TOKENS_BEFORE = "today_cost_before", "today_tokens_before"
+"""What the window and today are compared with: as long before, yesterday up to the same time. Cache reads are
+in the tokens."""
 WINDOW_TOKENS = "window_tokens"
 """Without cache reads."""
 WINDOW_CACHE_READ = "window_cache_read_tokens"

@@ -106,6 +106,12 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     window_tokens: float | None = None
     """Cache reads included."""
     window_requests: float | None = None
+    window_cost_before_usd: float | None = None
+    """In a window as long, just before it; `None`: our data do not reach back so far."""
+    window_tokens_before: float | None = None
+    today_cost_before_usd: float | None = None
+    """Yesterday up to this time of day."""
+    today_tokens_before: float | None = None
     block_cost_usd: float | None = None
     """The running 5-hour block."""
     burn_usd_per_h: float | None = None

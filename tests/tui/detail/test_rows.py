@@ -52,7 +52,7 @@ ROWS = [
     session("b", used(12.25, 100_000, 30, 0.2), project=None, client=None, models=["m-1", "m-2", "m-3"]),
     session("c", used(0, 5_000_000, 24 * 400, 5, unpriced_events=10), machines=[LAPTOP, HOME]),
 ]
-PAGE = SessionPage(rows=ROWS, total=3, used=used(13.75, 6_000_000, 0), unassigned=Rollup())
+PAGE = SessionPage(rows=ROWS, total=3, used=used(13.75, 6_000_000, 0), outside=Rollup())
 
 
 def lines(width: int, sort: Sort = Sort.NEWEST, *, money: bool = True) -> list[str]:
@@ -98,7 +98,7 @@ def test_without_money_there_is_no_cost() -> None:
 
 def test_how_many_there_are_and_what_belongs_to_none() -> None:
     many = SessionPage(
-        rows=ROWS, total=1234, used=used(99.0, 6_000_000, 0), unassigned=used(1, 1, 0), raw_from_us=NOW_US
+        rows=ROWS, total=1234, used=used(99.0, 6_000_000, 0), outside=used(1, 1, 0), raw_from_us=NOW_US
     )
     assert sessions.said(many, "", VIEW, money=True) == (
         "1,234 sessions · $99.00 · 6.0M tokens · shown are 3 of them"

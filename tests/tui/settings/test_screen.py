@@ -123,7 +123,7 @@ async def test_sections_have_a_tile_beside_them_that_follows(file: Path) -> None
         assert "claude-opus-4-6" not in screen_text(app)
         await pilot.press("less_than_sign")
         await pilot.pause()
-        assert "Calendar" in screen_text(app)
+        assert "Credits and other metrics" in screen_text(app)
 
 
 async def test_the_mouse_selects_and_then_chooses(file: Path) -> None:

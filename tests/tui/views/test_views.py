@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openusage.settings import Dashboard, DashboardProvider, Settings
+from openusage.tui.detail import cards
 from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.fleet.screen import FleetScreen
 from openusage.tui.screens import OverviewScreen
@@ -134,7 +135,10 @@ async def test_comparing_moves_the_selection_first_and_then_the_pair() -> None:
 async def test_space_keeps_an_account_beside_the_others() -> None:
     async with running(FakeSource(LOCAL), size=(120, 40), settings=looking("compare")) as (app, pilot):
         wall = app.screen.query_one(Wall)
-        await pilot.press("space", "right", "right")
+        await pilot.press("space")
+        await pilot.pause()
+        assert "▸ Claude Code stays, Space lets it go." in screen_text(app)
+        await pilot.press("right", "right")
         assert wall.shown == [KEYS[0], KEYS[2]]
         await pilot.press("right")
         assert wall.shown == [KEYS[0], KEYS[3]]
@@ -143,6 +147,29 @@ async def test_space_keeps_an_account_beside_the_others() -> None:
         assert wall.shown == [KEYS[3], KEYS[2]]
         await pilot.press("right", "space")  # and now none
         assert wall.shown == [KEYS[2], KEYS[3]]
+        await pilot.pause()
+        assert "▸ No account stays." in screen_text(app)
+
+
+async def test_space_says_where_it_is_seen() -> None:
+    async with running(FakeSource(LOCAL)) as (app, pilot):
+        await pilot.press("right", "space")
+        await pilot.pause()
+        said = "OpenAI Codex CLI stays, Space lets it go. It is seen in the view compare (v)."
+        assert said in screen_text(app)
+        await pilot.press("V")
+        assert app.screen.query_one(Wall).shown == [KEYS[1], KEYS[2]]
+
+
+async def test_the_view_is_named_only_where_there_are_tiles() -> None:
+    async with running(FakeSource(LOCAL), settings=looking("stacked")) as (app, pilot):
+        assert "stacked" in screen_text(app).splitlines()[0]
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "stacked" not in screen_text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "stacked" in screen_text(app).splitlines()[0]
 
 
 async def test_whole_tiles_and_back() -> None:
@@ -215,3 +242,24 @@ async def test_a_page_of_one_account_has_its_tabs_too_on_a_large_screen() -> Non
         await pilot.pause()
         assert "[● OpenAI Codex CLI]" in screen_text(app)
         assert "Tokens by day" in screen_text(app)
+
+
+async def test_cards_are_drawn_again_only_when_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    real = cards.draw
+
+    def counted(*args: object, **more: object) -> object:
+        drawn.append(1)
+        return real(*args, **more)  # type: ignore[arg-type]
+
+    source = FakeSource(LOCAL)
+    async with running(source, size=(200, 60), settings=looking("tabs")) as (app, pilot):
+        monkeypatch.setattr(cards, "draw", counted)
+        for _ in range(3):
+            app.tick()
+            await pilot.pause()
+        assert drawn == []
+        source.accounts = [on(CLAUDE, "", message="a new word"), *LOCAL[1:]]
+        await pilot.press("r")
+        await until(pilot, lambda: "a new word" in screen_text(app))
+        assert len(drawn) == 1

@@ -201,8 +201,8 @@ def said(page: SessionPage, search: str, view: View, *, money: bool) -> str:
     parts.append(f"{fmt.count(page.used.total_tokens)} tokens")
     if len(page.rows) < page.total:
         parts.append(f"shown are {len(page.rows):,} of them")
-    if page.unassigned.requests:
-        parts.append(f"{fmt.count(page.unassigned.requests)} requests belong to no session")
+    if page.outside.requests:
+        parts.append(f"{fmt.count(page.outside.requests)} requests belong to no session")
     if page.raw_from_us:
         since = moment_of(page.raw_from_us).astimezone(view.tz)
         parts.append(f"turns are kept since {since.day} {since:%b %Y}")
