@@ -133,8 +133,8 @@ def test_the_list_of_sessions_adds_up_to_the_truth(made: Made) -> None:
     while (page := made.store.session_rows(ALL, MESSAGES, limit=100, offset=len(rows))).rows:
         rows += [row.used for row in page.rows]
     assert len(rows) == page.total == made.store.sessions(ALL)
-    assert summed([*rows, page.unassigned]) == made.truth
-    assert summed([page.used, page.unassigned]) == made.truth
+    assert summed([*rows, page.outside]) == made.truth
+    assert summed([page.used, page.outside]) == made.truth
 
 
 def test_tiles_add_up_to_the_truth(made: Made) -> None:
@@ -186,7 +186,7 @@ def test_a_hub_of_machines_with_copies_has_the_truth_however_it_is_asked(made: M
 def test_the_hubs_sessions_blocks_and_pane_are_those_of_the_machine(made: Made) -> None:
     hub, tokens = made.hub, sum(made.truth[: len(KINDS)])
     page = hub.get("/v1/sessions", window="all", limit=1)
-    told = [msgspec.convert(page[part], Rollup) for part in ("used", "unassigned")]
+    told = [msgspec.convert(page[part], Rollup) for part in ("used", "outside")]
     assert summed([add(told)])[:-1] == made.truth[:-1]
     reply = hub.get("/v1/blocks", window="all", provider=list(TOOLS))
     used = [msgspec.convert(block["used"], Rollup) for block in reply["blocks"]]

@@ -129,7 +129,7 @@ def test_sums_and_sessions_are_alike(both: Both, window: Window, where: Filter) 
     for order in SessionOrder:
         page = both.alike(lambda s, order=order: s.sessions(window, where, tz=TZ, order=order, limit=2))
         assert len(page.rows) == min(2, page.total)
-        assert page.used.cost_nano + page.unassigned.cost_nano == whole[0].cost_nano
+        assert page.used.cost_nano + page.outside.cost_nano == whole[0].cost_nano
 
 
 def test_sessions_can_be_searched_and_paged(both: Both) -> None:

@@ -59,7 +59,7 @@ def test_each_event_of_a_session_counts_once_whatever_machines_have_it(
     for order in SessionOrder:
         ours, true = client.sessions(ALL, order=order), union.session_rows(ALL, order=order)
         assert sorted(map(plain, ours.rows), key=_name) == sorted(map(plain, true.rows), key=_name)
-        assert (ours.total, ours.used, ours.unassigned) == (true.total, true.used, true.unassigned)
+        assert (ours.total, ours.used, ours.outside) == (true.total, true.used, true.outside)
     for row in ours.rows:
         here = client.turns(row.provider, row.session, limit=1000)
         there = union.turns(row.provider, row.session, limit=1000)

@@ -213,7 +213,7 @@ def test_sessions_are_what_their_events_are(
         assert all(part.total == page.total for part in parts)
     if not search:
         (whole,) = store.usage(window, (), where)
-        both = add([page.used, page.unassigned])
+        both = add([page.used, page.outside])
         assert (both.requests, both.total_tokens) == (whole.requests, whole.total_tokens)
         assert (both.cost_nano, both.unpriced_events) == (whole.cost_nano, whole.unpriced_events)
         assert page.total == store.sessions(window, where)

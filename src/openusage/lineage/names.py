@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -51,7 +52,7 @@ _VENDOR_SIGNS: tuple[tuple[str, str], ...] = (
 
 _MAKER_SIGNS: tuple[tuple[str, str], ...] = (
     (r"(?:^|[./])claude", "anthropic"),
-    (r"^(?:gpt-|chatgpt-|codex-|o[1345](?:-|$)|computer-use)", "openai"),
+    (r"^(?:gpt-|chatgpt|codex|o[1345](?:-|$)|computer-use)", "openai"),
     (r"^(?:gemini|gemma)", "google"),
     (r"^grok", "x-ai"),
     (r"^deepseek", "deepseek"),
@@ -61,12 +62,15 @@ _MAKER_SIGNS: tuple[tuple[str, str], ...] = (
         "mistral",
     ),
     (r"^glm-", "zai"),
-    (r"^minimax-", "minimax"),
+    (r"^minimax", "minimax"),
     (r"^composer-", "cursor"),
     (r"^muse-", "meta"),
 )
 """How a maker's model names begin -> vendor of the table."""
 _MAKERS = tuple((re.compile(sign), vendor) for sign, vendor in _MAKER_SIGNS)
+
+QWEN = re.compile(r"^(?:qwen|qwq|qvq|coder-model)")
+"""How Qwen's model names begin: the one maker without a list in the table that tools of ours ask."""
 
 MAKERS = frozenset(vendor for _, vendor in _MAKER_SIGNS)
 """Vendors whose list is the list price of what they make."""
@@ -167,6 +171,30 @@ def vendor_of(upstream: str) -> str | None:
 def maker_of(name: str) -> str | None:
     """Who makes the models that are called like this."""
     return next((vendor for sign, vendor in _MAKERS if sign.search(name)), None)
+
+
+@lru_cache(maxsize=512)
+def upstream_by_name(model: str | None) -> str | None:
+    """Whom a tool asked that does not say so, spelled as upstreams are: the vendor in front of the model's
+    name, else who made it; `None` when the name does not tell.
+
+    >>> [upstream_by_name(model) for model in ("claude-sonnet-4.5", "OpenRouter/gpt-5.2", "grok-4", "mine")]
+    ['anthropic', 'openrouter', 'xai', None]
+    """
+    if not model:
+        return None
+    vendor, found, _ = model.partition("/")
+    if found and vendor:
+        return vendor.lower()
+    name = model.lower()
+    maker = next((vendor for sign, vendor in _MAKERS if sign.match(name)), None)
+    if maker is None:
+        return "qwen" if QWEN.match(name) else None
+    return _AS_UPSTREAM.get(maker, maker)
+
+
+_AS_UPSTREAM = {"x-ai": "xai"}
+"""Vendor of the table -> the id of its provider, where they differ."""
 
 
 BRACKETS = re.compile(r"\[[^\]]*\]$")

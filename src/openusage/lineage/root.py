@@ -19,6 +19,7 @@ from openusage.lineage.names import (
     EDITION,
     EFFORT,
     GENERIC,
+    QWEN,
     REVISION,
     SIZES_IN_WORDS,
     STAGE,
@@ -31,7 +32,7 @@ from openusage.lineage.names import (
 _OTHER_MAKERS = tuple(
     (re.compile(sign), maker)
     for sign, maker in (
-        (r"^(?:qwen|qwq|qvq)", "qwen"),
+        (QWEN, "qwen"),
         (r"^(?:llama|codellama|muse-)", "meta"),
         (r"^(?:nova|titan)-", "amazon"),
         (r"^(?:phi|mai)-", "microsoft"),

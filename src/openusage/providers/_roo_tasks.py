@@ -23,11 +23,11 @@ from typing import Any
 import msgspec
 
 from openusage.errors import SourceUnavailable
+from openusage.lineage.names import upstream_by_name
 from openusage.providers import _documents, _walk
 from openusage.providers._contract import Chunk, Env
 from openusage.providers._jsonl import FileState
 from openusage.providers._loose import Bytes, Unreadable, array_of, reader
-from openusage.providers._makers import maker_of
 from openusage.providers._reading import Reading, Remembers
 from openusage.providers._touched import file_key, language_of
 from openusage.providers._values import (
@@ -232,7 +232,7 @@ class Parser:
         cost = number(told.get("cost"))
         if not tokens.total and not cost:
             return  # running, or given up before anything came
-        upstream = maker_of(self._model) or (vendor.lower() if vendor else None)
+        upstream = upstream_by_name(self._model) or (vendor.lower() if vendor else None)
         yield self._event(
             EventKind.MESSAGE,
             at_us,

@@ -16,13 +16,13 @@ from typing import Any
 
 import msgspec
 
+from openusage.lineage.names import upstream_by_name
 from openusage.providers import _walk
 from openusage.providers._calls import is_unique
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._inputs import touch_of
 from openusage.providers._jsonl import FileState
 from openusage.providers._loose import NOTHING, array_of, objects_of, reader
-from openusage.providers._makers import maker_of
 from openusage.providers._reading import Reading, Remembers
 from openusage.providers._values import child, count, disjoint, json_object, number, text, time_us
 from openusage.wire.events import (
@@ -249,7 +249,7 @@ class Parser:
             self._name(message, nth),
             tokens=tokens_of(usage),
             model=name,
-            upstream=maker_of(name),
+            upstream=upstream_by_name(name),
         )
 
     def _tools(self, blocks: msgspec.Raw, at_us: int, agent: str | None) -> Iterator[Record]:

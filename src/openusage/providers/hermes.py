@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
+from openusage.lineage.names import upstream_by_name
 from openusage.providers import _sqlite
 from openusage.providers._calls import Calls, is_unique
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._inputs import touch_of
-from openusage.providers._makers import maker_of
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers._totals import Totals
@@ -285,7 +285,7 @@ def vendor_of(named: str | None, model: str | None) -> str | None:
     """Who answered: as Hermes names it, in the names that others use, else by the model."""
     if named:
         return _VENDORS.get(named.lower(), named.lower())
-    return maker_of(model)
+    return upstream_by_name(model)
 
 
 def counts_of(values: Any) -> TokenCounts:

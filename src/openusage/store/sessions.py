@@ -65,7 +65,7 @@ def page(db: apsw.Connection, pieces: Sequence[Piece], asked: Question) -> Sessi
     """
     raw_from_us = meta(db, "raw_from_us")
     if not pieces:
-        return SessionPage(rows=[], total=0, used=Rollup(), unassigned=Rollup(), raw_from_us=raw_from_us)
+        return SessionPage(rows=[], total=0, used=Rollup(), outside=Rollup(), raw_from_us=raw_from_us)
     found: dict[int, Rollup] = {}
     total = 0
     sums, values = plan.session_sums_sql(pieces, asked.where, asked.search.lower())
@@ -88,12 +88,12 @@ def page(db: apsw.Connection, pieces: Sequence[Piece], asked: Question) -> Sessi
     for number, count, *figures in db.execute(sql, (*values, limit, max(0, asked.offset))):
         total += count
         found[number] = Rollup({}, *(figure or 0 for figure in figures))
-    whole, unassigned = found.pop(_ALL, Rollup()), found.pop(_NONE, Rollup())
+    whole, outside = found.pop(_ALL, Rollup()), found.pop(_NONE, Rollup())
     return SessionPage(
         rows=_rows(db, pieces, asked.where, found),
         total=total,
         used=whole,
-        unassigned=unassigned,
+        outside=outside,
         raw_from_us=raw_from_us,
     )
 

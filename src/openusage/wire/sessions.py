@@ -79,7 +79,7 @@ class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
     """How many there are, of which `rows` are some."""
     used: Rollup
     """Sums over all of them."""
-    unassigned: Rollup
+    outside: Rollup
     """Sums over what belongs to no session: with `used`, the messages of the window."""
     raw_from_us: int = 0
     """Turns before this time are not kept any more, only their sums; 0: all are."""

@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from openusage.lineage.names import upstream_by_name
 from openusage.providers._calls import is_unique, unchanged
 from openusage.providers._inputs import touch_of
 from openusage.providers._loose import NOTHING, Bytes, objects_of, reader
-from openusage.providers._makers import maker_of
 from openusage.providers._values import count, number, project_of, text, time_us
 from openusage.wire.events import (
     NO_TOKENS,
@@ -198,7 +198,12 @@ class _About(msgspec.Struct, frozen=True, kw_only=True):
                 read = (tokens.input or 0, tokens.cache_read or 0, tokens.cache_write_5m or 0)
                 key = ("at", call.at_us, call.model, *read)
             yield self._event(
-                EventKind.MESSAGE, at_us, *key, tokens=tokens, model=call.model, upstream=maker_of(call.model)
+                EventKind.MESSAGE,
+                at_us,
+                *key,
+                tokens=tokens,
+                model=call.model,
+                upstream=upstream_by_name(call.model),
             )
         yield from self._credits(calls)
 

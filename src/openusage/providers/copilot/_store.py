@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from openusage.lineage.names import upstream_by_name
 from openusage.providers import _sqlite
-from openusage.providers._makers import maker_of
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers._values import count, decoded, disjoint, number, project_of, text, time_us
@@ -65,7 +65,7 @@ _state = msgspec.json.Decoder(State)
 
 def upstream_of(model: str | None) -> str:
     """Who made the model that GitHub asked."""
-    return maker_of(model) or GITHUB
+    return upstream_by_name(model) or GITHUB
 
 
 class Reader:

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
+from openusage.lineage.names import upstream_by_name
 from openusage.providers._calls import is_unique
 from openusage.providers._figures import context
-from openusage.providers._makers import maker_of
 from openusage.providers._totals import Totals
 from openusage.providers._values import child, count, decoded, number, text, time_us
 from openusage.wire.events import (
@@ -164,7 +164,7 @@ def upstream_of(model: str | None) -> str | None:
     """Who made a model; those that Cursor chooses or makes itself are its own."""
     if model is None:
         return None
-    return maker_of(model) or (
+    return upstream_by_name(model) or (
         "cursor" if model.startswith(("auto", "default", "composer", "cursor")) else None
     )
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from openusage.lineage.names import upstream_by_name
 from openusage.providers._loose import Bytes, reader
-from openusage.providers._makers import maker_of
 from openusage.providers._totals import Totals
 from openusage.providers._values import child, count, disjoint, number, text, time_us
 from openusage.providers.droid._log import CLIENT, PROVIDER
@@ -107,7 +107,7 @@ class Parser:
             event_key=b"",
             tokens=tokens,
             model=model,
-            upstream=vendor or maker_of(model),
+            upstream=vendor or upstream_by_name(model),
             client=CLIENT,
             project=place.project,
             session=parent or place.session,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from openusage.providers._makers import maker_of
+from openusage.lineage.names import upstream_by_name
 from openusage.wire.events import EventKind, UsageEvent, event_key
 
 PROVIDER = "kimi_cli"
@@ -38,7 +38,7 @@ class Place(msgspec.Struct, frozen=True):
             kind=kind,
             event_key=event_key(PROVIDER, *key),
             model=model,
-            upstream=maker_of(model) or UPSTREAM,
+            upstream=upstream_by_name(model) or UPSTREAM,
             client=CLIENT,
             project=self.project,
             session=self.session,

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
+from openusage.lineage.names import upstream_by_name
 from openusage.providers._calls import Calls, unchanged
 from openusage.providers._figures import context
 from openusage.providers._inputs import touch_of
 from openusage.providers._loose import NOTHING, Bytes, reader
-from openusage.providers._makers import maker_of
 from openusage.providers._values import child, count, disjoint, json_object, project_of, text, time_us
 from openusage.wire.events import (
     AccountFact,
@@ -233,7 +233,7 @@ class Chat:
             kind=kind,
             event_key=event_key(PROVIDER, *key),
             model=model,
-            upstream=maker_of(model) or UPSTREAM,
+            upstream=upstream_by_name(model) or UPSTREAM,
             client=CLIENT,
             project=project_of(line.cwd) or self._project,
             session=self._session_of(line),

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from openusage.lineage.names import upstream_by_name
 from openusage.providers._loose import NOTHING, Bytes, loosely, reader
-from openusage.providers._makers import maker_of
 from openusage.providers._values import json_object, project_of, text, time_us
 from openusage.providers.qwen_cli._chat import CLIENT, PROVIDER, UPSTREAM, Usage, tokens_of
 from openusage.wire.events import EventKind, Record, UsageEvent, event_key
@@ -66,7 +66,7 @@ class Summaries:
                     event_key=event_key(PROVIDER, "session", session, model),
                     tokens=tokens,
                     model=model,
-                    upstream=maker_of(model) or UPSTREAM,
+                    upstream=upstream_by_name(model) or UPSTREAM,
                     client=CLIENT,
                     project=project_of(line.project),
                     session=session,

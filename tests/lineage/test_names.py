@@ -1,14 +1,14 @@
-"""Who made a model, by its name."""
+"""Model names taken apart for tools that do not say whom they asked."""
 
 from __future__ import annotations
 
 import pytest
 
-from openusage.providers._makers import maker_of
+from openusage.lineage.names import upstream_by_name
 
 
 @pytest.mark.parametrize(
-    ("model", "maker"),
+    ("model", "upstream"),
     [
         ("claude-opus-4.5", "anthropic"),
         ("Claude-Sonnet-4-5", "anthropic"),
@@ -25,10 +25,12 @@ from openusage.providers._makers import maker_of
         ("anthropic/claude-opus-4.5", "anthropic"),
         ("OpenRouter/gpt-5", "openrouter"),
         ("/gpt-5", None),
+        ("mixtral-8x7b", "mistral"),
+        ("us.anthropic.claude-opus-4-6-v1:0", None),
         ("raptor-mini", None),
         ("", None),
         (None, None),
     ],
 )
-def test_makers(model: str | None, maker: str | None) -> None:
-    assert maker_of(model) == maker
+def test_whom_a_tool_asked_that_does_not_say_so(model: str | None, upstream: str | None) -> None:
+    assert upstream_by_name(model) == upstream
