@@ -16,6 +16,7 @@ import sys
 import tempfile
 import urllib.request
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -25,6 +26,9 @@ from openusage.client import DaemonClient, HubClient, SnapshotSource
 from openusage.settings import Dashboard, Settings
 from openusage.tui import drawing
 from openusage.tui.app import DashboardApp
+from openusage.tui.palette import LIGHT
+from openusage.tui.scheme import Schemes
+from openusage.tui.theme_file import built_in
 from tools.png import smaller
 
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures" / "hub"
@@ -51,7 +55,13 @@ def main() -> int:
             _picture(chromium, all_, size, f"fleet-{name}")
         _picture(chromium, all_, SIZES["medium"], "hub-view-medium", "v")
         _picture(chromium, all_, SIZES["medium"], "fleet-models", "g", "g", "g")
+        views: tuple[View, ...] = ("stacked", "tabs", "split", "compare")
+        for view in views:
+            _picture(chromium, one, SIZES["medium"], f"view-{view}", "right", look=Look(view=view))
         _details(chromium, one, all_)
+        _picture(chromium, one, SIZES["medium"], "settings", "comma", "2")
+        _picture(chromium, one, SIZES["medium"], "settings-theme", "comma", "3", "down")
+        _picture(chromium, all_, SIZES["medium"], "fleet-light", look=Look(theme=LIGHT))
     return 0
 
 
@@ -73,8 +83,25 @@ def _go_worker(url: str) -> None:
         pass
 
 
-def _picture(chromium: str, source: SnapshotSource, size: tuple[int, int], name: str, *keys: str) -> None:
-    drawn = asyncio.run(_drawn(source, size, keys))
+View = Literal["grid", "stacked", "tabs", "split", "compare"]
+
+
+class Look(NamedTuple):
+    """What the settings say of drawing."""
+
+    view: View = "grid"
+    theme: str = ""
+
+
+def _picture(
+    chromium: str,
+    source: SnapshotSource,
+    size: tuple[int, int],
+    name: str,
+    *keys: str,
+    look: Look = Look(),  # noqa: B008  (frozen)
+) -> None:
+    drawn = asyncio.run(_drawn(source, size, keys, look))
     width, height = drawing.size(size[0], size[1])
     scale = 1.5 if size == SIZES["large"] else 2
     with tempfile.TemporaryDirectory() as directory:
@@ -104,11 +131,18 @@ def _picture(chromium: str, source: SnapshotSource, size: tuple[int, int], name:
     print(f"{PICTURES / name}.png, {len(small) // 1000} kB")
 
 
-async def _drawn(source: SnapshotSource, size: tuple[int, int], keys: tuple[str, ...]) -> str:
-    settings = Settings(dashboard=Dashboard(hide_costs=False))
+async def _drawn(source: SnapshotSource, size: tuple[int, int], keys: tuple[str, ...], look: Look) -> str:
+    settings = Settings(theme=look.theme, dashboard=Dashboard(view=look.view, hide_costs=False))
     history = source.history if isinstance(source, _Shared) else None
     app = DashboardApp(
-        source, settings=settings, window="7d", refresh_s=60, now=now, tz=dt.UTC, history=history
+        source,
+        settings=settings,
+        window="7d",
+        refresh_s=60,
+        now=now,
+        tz=dt.UTC,
+        history=history,
+        schemes=Schemes(built_in()),
     )
     async with app.run_test(size=size) as pilot:
         while app.board.frame is None and app.board.pane is None:
