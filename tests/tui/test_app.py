@@ -562,3 +562,18 @@ async def test_a_help_page_that_is_longer_than_the_screen_scrolls() -> None:
         await pilot.resize_terminal(120, 50)
         await pilot.press("question_mark", "down")
         assert not isinstance(app.screen, HelpScreen)
+
+
+async def test_two_keys_at_once_close_the_help_once() -> None:
+    """Both are on their way to it before the first one is seen."""
+    async with running(FakeSource(LOCAL)) as (app, pilot):
+        below = app.screen
+        await pilot.press("question_mark")
+        screen = app.screen
+        assert isinstance(screen, HelpScreen)
+        for _ in range(2):
+            screen.post_message(events.Key("escape", None))
+        await pilot.pause()
+        await pilot.pause()
+        assert app.screen is below
+        assert app.return_code is None

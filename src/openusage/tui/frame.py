@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 _LEAST_WIDTH, _LEAST_HEIGHT = 30, 8
 
 
+def leave(screen: Screen[None]) -> None:
+    """Back to the screen below. A second key that came before the first one was through does nothing."""
+    if screen.app.screen is screen:
+        screen.app.pop_screen()
+
+
 class Framed(Screen[None]):
     """A screen with the title bar above and the keys below."""
 
@@ -195,12 +201,12 @@ class HelpScreen(ModalScreen[None]):
         page = self.query_one(Vertical)
         scroll = _SCROLLS.get(event.key)
         if scroll is None or not page.max_scroll_y:
-            self.dismiss()
+            leave(self)
         else:
             scroll(page)
 
     def on_click(self) -> None:
-        self.dismiss()
+        leave(self)
 
 
 def groups(screen: Screen[object]) -> Iterable[tuple[str, list[tuple[str, str]]]]:

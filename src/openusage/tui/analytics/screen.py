@@ -17,6 +17,7 @@ from openusage.tui.detail import extracts
 from openusage.tui.detail.laid import Room
 from openusage.tui.detail.ranked import measures, shown_measure
 from openusage.tui.export import Extract
+from openusage.tui.frame import leave
 from openusage.tui.lines import clean, strip, wrapped
 from openusage.tui.sections.daily import Measure
 from openusage.tui.spans import NAMES, Span
@@ -208,4 +209,4 @@ class AnalyticsScreen(AskingScreen):
         elif self.is_filtering:
             self.show_all()
         else:
-            self.app.pop_screen()
+            leave(self)

@@ -24,6 +24,7 @@ from openusage.tui.detail.sessions import Sort
 from openusage.tui.detail.tabs import Tab, TabBar
 from openusage.tui.export import Extract
 from openusage.tui.fleet.rows import Rows
+from openusage.tui.frame import leave
 from openusage.tui.lines import strip, wrapped
 from openusage.tui.panels import GAP
 from openusage.tui.rank import Sheet
@@ -377,4 +378,4 @@ class DetailScreen(AskingScreen):
             self._change(tab=self._look.of.tab, of=None)
             self.draw()
         else:
-            self.app.pop_screen()
+            leave(self)

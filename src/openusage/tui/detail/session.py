@@ -19,6 +19,7 @@ from openusage.tui.detail.questions import Turned
 from openusage.tui.detail.sessions import at
 from openusage.tui.export import Extract
 from openusage.tui.fleet.rows import Rows
+from openusage.tui.frame import leave
 from openusage.tui.lines import Part, blank, clean, packed, strip, wrapped
 from openusage.tui.view import View
 from openusage.wire.events import EventKind
@@ -187,7 +188,7 @@ class SessionScreen(AskingScreen):
 
     def action_back(self) -> None:
         """To the sessions."""
-        self.app.pop_screen()
+        leave(self)
 
 
 def _nothing(told: Turned) -> list[str]:

@@ -25,6 +25,7 @@ from openusage.tui.settings.tab import Deed, Do, Integration, KeyState, Row, Sta
 
 if TYPE_CHECKING:
     from openusage.tui.app import DashboardApp
+from openusage.tui.frame import leave
 
 _WIDEST, _TALLEST = 124, 30
 _EDGES = 7
@@ -197,7 +198,7 @@ class SettingsScreen(ModalScreen[None]):
 
     def action_close(self) -> None:
         """Back to what is below."""
-        self.dismiss()
+        leave(self)
 
     def action_tab(self, step: int) -> None:
         """To the tab beside."""
