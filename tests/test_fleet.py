@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from openusage.providers import names
 from tests.support.daemons import DaemonProcess, told_status
 from tests.support.homes import claude_line, write_claude, write_codex, write_settings
 from tests.support.hubs import TOKEN, Hub, worker
@@ -136,7 +137,7 @@ def test_an_empty_home_is_told_what_was_looked_for(tmp_path: Path) -> None:
     home.mkdir()
     with Hub(home, "--collect", token="") as hub:
         until(lambda: "openusage demo" in hub.said, "it names what to do")
-        assert "~/.claude/projects" in hub.said
+        assert f"Looked for {len(names())} tools, see `openusage detect`" in hub.said
         assert hub.get("/v1/snapshots") == {}
 
 

@@ -133,6 +133,14 @@ def test_age(seconds: float, text: str, words: str) -> None:
     assert fmt.age_words(seconds) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(240, "4 m ago"), (0, "0 s ago"), (-299, "0 s ago"), (-301, "in the future")]
+)
+def test_how_long_ago_or_that_a_clock_is_wrong(seconds: float, said: str) -> None:
+    now = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
+    assert fmt.ago(now - dt.timedelta(seconds=seconds), now) == said
+
+
 def test_an_unknown_age_is_missing() -> None:
     assert fmt.age(None) == fmt.duration(None) == fmt.size_bytes(None) == fmt.rate(None) == "–"
 

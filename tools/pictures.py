@@ -51,8 +51,17 @@ def main() -> int:
             _picture(chromium, all_, size, f"fleet-{name}")
         _picture(chromium, all_, SIZES["medium"], "hub-view-medium", "v")
         _picture(chromium, all_, SIZES["medium"], "fleet-models", "g", "g", "g")
-        _picture(chromium, one, SIZES["medium"], "detail", "right", "enter")
+        _details(chromium, one, all_)
     return 0
+
+
+def _details(chromium: str, one: SnapshotSource, all_: SnapshotSource) -> None:
+    """What is asked of a history."""
+    size = SIZES["medium"]
+    _picture(chromium, one, size, "detail", "enter", "w")
+    _picture(chromium, one, size, "detail-models", "enter", "w", "2")
+    _picture(chromium, one, size, "detail-session", "enter", "4", "enter")
+    _picture(chromium, all_, size, "analytics", "A", "w")
 
 
 def _go_worker(url: str) -> None:
@@ -97,12 +106,16 @@ def _picture(chromium: str, source: SnapshotSource, size: tuple[int, int], name:
 
 async def _drawn(source: SnapshotSource, size: tuple[int, int], keys: tuple[str, ...]) -> str:
     settings = Settings(dashboard=Dashboard(hide_costs=False))
-    app = DashboardApp(source, settings=settings, window="7d", refresh_s=60, now=now, tz=dt.UTC)
+    history = source.history if isinstance(source, _Shared) else None
+    app = DashboardApp(
+        source, settings=settings, window="7d", refresh_s=60, now=now, tz=dt.UTC, history=history
+    )
     async with app.run_test(size=size) as pilot:
         while app.board.frame is None and app.board.pane is None:
             await pilot.pause(0.02)
         for key in keys:
             await pilot.press(key)
+            await pilot.pause(0.4)  # what the key asks for is answered
         await pilot.pause(1.0)
         lines = [list(strip) for strip in app.screen._compositor.render_strips()]
         title = f"openusage hub-view {HUB}" if source.is_hub else "openusage"
@@ -112,10 +125,11 @@ async def _drawn(source: SnapshotSource, size: tuple[int, int], keys: tuple[str,
 class _Shared:
     """A source that several applications use one after the other."""
 
-    def __init__(self, source: SnapshotSource) -> None:
+    def __init__(self, source: DaemonClient | HubClient) -> None:
         self.label = f"hub {HUB}" if source.is_hub else source.label
         self.is_hub = source.is_hub
         self.fetch = source.fetch
+        self.history = source
 
     def close(self) -> None:
         """The owner closes it."""

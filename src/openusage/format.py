@@ -18,6 +18,8 @@ MISSING = "–"
 
 _HUGE = 1e15
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+AHEAD_S = 300.0
+"""Two clocks may be so far apart without anybody having to care."""
 
 
 def count(value: float | None) -> str:
@@ -73,6 +75,17 @@ def _dollars(value: float | None, digits: int) -> str:
     return f"{'-' if value < 0 else ''}${abs(value):.{digits}f}"
 
 
+def exact_usd(nano: int | None, digits: int = 6) -> str:
+    """Nano-dollars to the part of a cent, for a sum that a reader goes over: `$0.012345`."""
+    if nano is None:
+        return MISSING
+    unit = 10 ** (9 - digits)
+    whole, rest = divmod((abs(nano) + unit // 2) // unit, 10**digits)
+    if nano and not whole and not rest:
+        return f"<$0.{'1':0>{digits}}"
+    return f"{'-' if nano < 0 else ''}${whole}.{rest:0{digits}}"
+
+
 def rate(usd_per_h: float | None) -> str:
     """`$3.10/h`."""
     return MISSING if usd_per_h is None or not math.isfinite(usd_per_h) else f"{money(usd_per_h)}/h"
@@ -101,6 +114,12 @@ def age(seconds: float | None) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit}"
     return f"{max(0, int(seconds))} s"
+
+
+def ago(moment: dt.datetime, now: dt.datetime) -> str:
+    """`4 m ago`; of what is later than a clock that is a little off could make it: `in the future`."""
+    seconds = (now - moment).total_seconds()
+    return "in the future" if seconds < -AHEAD_S else f"{age(seconds)} ago"
 
 
 def age_words(seconds: float) -> str:

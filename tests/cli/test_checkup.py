@@ -83,6 +83,12 @@ def test_all_well_is_said_and_needs_nobody() -> None:
     [
         ({"daemon": None}, "daemon", "none runs"),
         ({"tools": [tool(unpriced={"gpt-9": 3})]}, "Codex", "3 requests of gpt-9 without a price"),
+        (
+            {"tools": [tool(unpriced={"gpt-9": 3, "gpt-8": 1000})]},
+            "Codex",
+            "1,003 requests of 2 models without a price: in no cost (gpt-8 1,000, gpt-9 3)",
+        ),
+        ({"tools": [tool(is_ahead=True)]}, "Codex", "its newest record is of the future, 2026-11-22"),
         ({"store_error": "the store is newer"}, "store", "the store is newer"),
         ({"daemon": daemon(notes=["No space left."])}, "store", "No space left."),
         ({"hub": "http://hub", "hub_error": "hub does not answer"}, "hub", "hub does not answer"),
@@ -107,6 +113,8 @@ def test_what_somebody_has_to_do_is_said(changed: dict[str, Any], about: str, sa
     [
         ({"tools": []}, "no coding tool is found on this machine"),
         ({"tools": [tool(requests=0)]}, "2 files, but nothing in them was counted"),
+        ({"tools": [tool(requests=0, files=1)]}, "1 file, but nothing in it was counted"),
+        ({"problems": ["/x: line 3"]}, "/x: line 3"),
         ({"tools": [tool(advice=["it deletes"])]}, "it deletes"),
         ({"daemon": daemon(problems=["/x: line 3"])}, "/x: line 3"),
         ({"hooks": [hook("ready"), hook("outdated")]}, "it is outdated"),
@@ -117,3 +125,21 @@ def test_what_is_good_to_know_needs_nobody(changed: dict[str, Any], said: str) -
     found = findings(checkup(**changed))
     assert [f.what for f in found if f.level is Level.NOTE] == [said]
     assert not needs_somebody(found)
+
+
+def test_a_hint_that_several_need_is_said_once_and_lines_end_at_words() -> None:
+    found = checkup(tools=[tool(unpriced={"gpt-9": 3}), tool(name="Pi", unpriced={"gpt-9": 1})])
+    lines = as_text(found, findings(found), NOW, width=60).splitlines()
+    said = lines.index("! Codex: 3 requests of gpt-9 without a price: in no cost")
+    assert lines[said + 1 : said + 4] == [
+        "! Pi: 1 request of gpt-9 without a price: in no cost",
+        "    Give it one in ~/.config/openusage/custom-pricing.json,",
+        "    or update openusage.",
+    ]
+
+
+def test_paths_of_the_home_are_short() -> None:
+    found = checkup(problems=["/home/ann/.claude/x.jsonl, byte 3: not JSON"])
+    assert "· files: ~/.claude/x.jsonl, byte 3: not JSON" in as_text(
+        found, findings(found), NOW, home="/home/ann"
+    )

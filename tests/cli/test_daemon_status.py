@@ -87,7 +87,7 @@ def test_the_exporters_state_is_seen() -> None:
     [
         ("off", 0, 0, "", "50.2k"),
         ("sending", 412_000, 1_200_000, "", "50.2k; 412.0k sent, 1.2M waiting (26 %)"),
-        ("ok", 50_242, 0, "", "50.2k; 50.2k sent"),
+        ("ok", 50_242, 0, "", "50.2k; all sent"),
         ("unsupported", 0, 0, "", "50.2k; the hub keeps none"),
         (
             "failing",

@@ -14,6 +14,7 @@ from openusage.wire.snapshot import UsageSnapshot
 from tests.support.daemons import DaemonProcess
 from tests.support.homes import claude_line, write_claude, write_settings
 from tests.support.processes import run
+from tests.support.tools import write_all_tools
 from tools.ports import free_port
 
 
@@ -55,6 +56,70 @@ def test_what_is_broken_is_named_with_its_place(tmp_path: Path) -> None:
     assert "1 request of mystery-9 without a price" in said.stdout
     assert f"hub: 127.0.0.1:{port} does not answer" in said.stdout
     assert file.name in said.stdout
+
+
+@pytest.mark.slow
+def test_a_home_with_every_tool_is_told_in_80_columns(tmp_path: Path) -> None:
+    """One line a tool, one sentence a matter, one hint for all whom it concerns; nothing but text."""
+    tools = write_all_tools(tmp_path)
+    assert run(tmp_path, "daily").returncode == 0
+    checked = json.loads(run(tmp_path, "doctor", "--json").stdout)
+    assert sorted(tool["provider"] for tool in checked["tools"]) == tools
+    assert all(tool["files"] and tool["requests"] for tool in checked["tools"])
+    said = run(tmp_path, "doctor", COLUMNS="80", NO_COLOR="1")
+    lines = said.stdout.splitlines()
+    assert said.returncode == 1
+    assert "\x1b" not in said.stdout
+    assert [line for line in lines if len(line) > 80 and "/" not in line] == []
+    assert said.stdout.count("Give it one in ~/.config/openusage/custom-pricing.json") == 1
+    assert sum(line.startswith("· anthropic: unassigned: ") for line in lines) == 1
+    assert f"{tmp_path}/" not in said.stdout
+
+
+def damage(home: Path) -> None:
+    """Half a database, what is none, a bad line, half a document, a foreign file, a folder for a file."""
+    database = home / ".local/share/goose/sessions/sessions.db"
+    database.write_bytes(database.read_bytes()[:6000])
+    (home / ".local/share/zed/threads/threads.db").write_bytes(b"this is no database at all" * 40)
+    write_claude(home, "no json")
+    threads = home / ".local/share/amp/threads"
+    (threads / "T-99990000-0000-4000-8000-000000000009.json").write_text('{"half": ')
+    (home / ".codex/sessions/a-picture.png").write_bytes(b"\x89PNG\r\n")
+    state = home / ".hermes/state.db"
+    state.unlink()
+    state.mkdir()
+
+
+@pytest.mark.slow
+def test_a_broken_home_names_every_place_with_and_without_a_daemon(tmp_path: Path) -> None:
+    write_all_tools(tmp_path)
+    damage(tmp_path)
+    broken = ("goose/sessions/sessions.db is damaged", "threads.db is no SQLite database", "no JSON")
+    unread = run(tmp_path, "doctor", COLUMNS="1000")
+    places = [line for line in unread.stdout.splitlines() if line.startswith("· files: ")]
+    assert unread.returncode == 1
+    for what in (*broken[:2], "000009.json", "5e551011-0000-4000-8000-000000000001.jsonl"):
+        assert sum(what in place for place in places) == 1, what
+    assert not any("picture" in place for place in places)
+    assert "Traceback" not in unread.stdout + unread.stderr
+    assert not (tmp_path / ".local/state").exists(), "it kept nothing"
+    with DaemonProcess(tmp_path):
+        said = run(tmp_path, "doctor", "--json")
+    checked = json.loads(said.stdout)
+    told = [f["what"] for f in checked["findings"] if f["about"] == "files"]
+    for what in (*broken[:2], "5e551011-0000-4000-8000-000000000001.jsonl"):
+        assert any(what in place for place in told), what
+    by_tool = {tool["provider"]: tool for tool in checked["tools"]}
+    assert by_tool["zed"]["requests"] == 0
+    assert by_tool["codex"]["requests"] > 0, "one tool's damage leaves the others alone"
+
+
+def test_a_clock_that_is_or_was_wrong_is_told_by_what_it_did(tmp_path: Path) -> None:
+    write_claude(tmp_path, claude_line("a", at="2099-03-02T10:00:00Z"))
+    assert run(tmp_path, "daily").returncode == 0
+    said = run(tmp_path, "doctor")
+    assert said.returncode == 1
+    assert "! Claude Code: its newest record is of the future, 2099-03-02" in said.stdout
 
 
 def read_model(daemon: DaemonProcess) -> dict[str, UsageSnapshot]:

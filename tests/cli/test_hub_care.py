@@ -203,15 +203,24 @@ def test_by_the_hub_that_runs_here_and_by_one_elsewhere(tmp_path: Path) -> None:
         write_settings(home, hub={"listen_addr": f"127.0.0.1:{hub.port}"})
         refused = run(home, "hub", "forget", "laptop", "--yes")
         assert (refused.returncode, "wants a token" in refused.stderr) == (3, True)
+        installed = state(home) / "hub.env"
+        installed.write_text(f'OPENUSAGE_HUB_TOKEN="{TOKEN}"\n')
+        table = run(home, "fleet", "--json")
+        assert (table.returncode, json.loads(table.stdout)["kind"]) == (0, "machine")
+        known = run(home, "hub", "forget", "nobody", "--yes")
+        assert (known.returncode, "no machine of this name or id" in known.stderr) == (3, True)
+        elsewhere = run(home, "hub", "forget", "nobody", "--yes", "--url", hub.url)
+        assert "wants a token" in elsewhere.stderr, "the service's token goes to no other hub"
+        installed.unlink()
         done = run(home, "hub", "forget", "laptop", "--yes", "--json", OPENUSAGE_HUB_TOKEN=TOKEN)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) | {"last_seen": None} == {
             "machine": "laptop", "id": LAPTOP, "dropped": 1, "moved": 20, "last_seen": None,
         }  # fmt: skip
-        elsewhere = ("hub", "forget", "desktop", "--yes", "--url", hub.url)
-        assert run(tmp_path, *elsewhere, OPENUSAGE_HUB_TOKEN=TOKEN).returncode == 0
+        again = ("hub", "forget", "desktop", "--yes", "--url", hub.url)
+        assert run(tmp_path, *again, OPENUSAGE_HUB_TOKEN=TOKEN).returncode == 0
         assert hub.get("/v1/machines")["machines"] == []
-        gone = run(tmp_path, *elsewhere, OPENUSAGE_HUB_TOKEN=TOKEN)
+        gone = run(tmp_path, *again, OPENUSAGE_HUB_TOKEN=TOKEN)
         assert (gone.returncode, "no machine of this name or id" in gone.stderr) == (3, True)
 
 

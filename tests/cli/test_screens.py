@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from openusage.providers import names
 from tests.support.homes import claude_line, write_claude, write_codex, write_settings
 from tests.support.processes import PATIENCE_S, WATCHED_S, Process, run, until
 from tools.ports import free_port
@@ -105,7 +106,9 @@ def test_dashboards_that_start_at_once_share_one_daemon(tmp_path: Path) -> None:
 def test_a_machine_without_tools_is_told_what_was_looked_for(tmp_path: Path) -> None:
     write_settings(tmp_path, ui={"refresh_interval_seconds": 1})
     with daemon_of(tmp_path), Terminal(tmp_path, size=(80, 24)) as terminal:
-        terminal.shows("No coding tool found", "Claude Code: ~/.claude", "Codex: ~/.codex", "openusage demo")
+        terminal.shows(
+            "No coding tool found", f"Looked for {len(names())} tools", "detect`", "openusage demo"
+        )
         # The tool that is used next appears by itself.
         write_claude(tmp_path, claude_line("1", at=just_now()))
         terminal.shows("● ▎Claude Code")

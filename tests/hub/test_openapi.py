@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -44,6 +44,8 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = 30
+FRAMING = {"transfer-encoding", "content-length", "connection", "upgrade", "expect"}
+"""Headers with which an invented request may be none at all; what is drawn depends on the modules loaded."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -214,6 +216,7 @@ def test_whatever_is_asked_is_answered_as_described(
         )
         @given(case=operation.as_strategy(mode))
         def ask(case: Any) -> None:
+            assume(FRAMING.isdisjoint(name.lower() for name in case.headers))
             headers = {"Authorization": f"Bearer {TOKEN}"}
             answer = case.call(hub.server.url, session=session, headers=headers, timeout=30)
             statuses[answer.status_code] += 1

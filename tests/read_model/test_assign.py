@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openusage.read_model import build_all, window
-from openusage.read_model.assign import BY, Links, sentence, unassigned
+from openusage.read_model.assign import BY, Links, advice, by_vendor, sentence, unassigned
 from openusage.read_model.windows import series_window
 from openusage.wire.events import EventKind, TokenCounts, UsageEvent
+from openusage.wire.local import Unassigned
 from openusage.wire.rollups import By, Filter, Rollup, Window, add
 from openusage.wire.snapshot import UsageSnapshot
 from tests.read_model.fake import FakeStore
@@ -118,6 +119,29 @@ def test_what_is_unassigned_is_told_with_what_it_used() -> None:
     )
     assert sentence(second).startswith("2 requests of OpenCode, answered by anthropic")
     assert unassigned([Rollup({"provider": "pi", "account": "pi", "upstream": "x"})], links) == []
+
+
+def test_of_one_vendor_it_is_told_in_one_sentence_for_all_tools() -> None:
+    def told(provider: str, upstream: str, requests: int) -> Unassigned:
+        return Unassigned(
+            provider=provider,
+            account=provider,
+            upstream=upstream,
+            requests=requests,
+            tokens=9,
+            cost_usd=None,
+            last_at=None,
+            hint=f"Set {upstream}.",
+        )
+
+    many = [told("pi", "anthropic", 2), told("mux", "openai", 1), told("opencode", "anthropic", 1200)]
+    anthropic, openai = by_vendor(many)
+    assert sentence(*anthropic) == (
+        "1.2k requests of 2 tools (OpenCode 1.2k, Pi 2), answered by anthropic: "
+        "no account is known to pay for that."
+    )
+    assert advice(*anthropic) == "Set anthropic. Likewise for the other tools."
+    assert (sentence(*openai), advice(*openai)) == (sentence(many[1]), "Set openai.")
 
 
 _events = st.lists(

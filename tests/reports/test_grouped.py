@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openusage.reports import grouped
+from openusage.reports.render import as_text
 from openusage.reports.table import ModelNames
 from openusage.wire.rollups import By, Rollup
 
@@ -97,3 +98,13 @@ def test_a_lineage_is_broken_down_by_the_names_of_the_tools() -> None:
     [line] = table.rows
     assert (line.key, line.output) == ("gpt-4o", 10)
     assert [part.key for part in line.breakdown] == ["azure/gpt-4o", "gpt-4o-2024-08-06"]
+
+
+def test_a_table_by_model_names_each_once_and_sums_them_up_as_all_do() -> None:
+    rows = [row("laptop", "gpt-4o-2024-08-06", 2), row("build", "claude-opus-4-6", 1)]
+    table = grouped.build(rows, by=By.MODEL, timezone="UTC", names=ModelNames(meant, True))
+    assert (table.totals.label, table.totals.lineage) == ("TOTAL", "")
+    head, first, *_, total = as_text(table).splitlines()
+    assert head.split() == ["MODEL", "INPUT", "OUTPUT", "CACHE", "W", "CACHE", "R", "TOTAL", "COST"]
+    assert (first.split()[0], total.split()[0]) == ("gpt-4o-2024-08-06", "TOTAL")
+    assert "MODELS" in as_text(grouped.build(rows, by=By.MACHINE, timezone="UTC"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from openusage.providers import load
+from openusage.providers import load, names
 from openusage.providers._contract import Env, Problem
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, EventKind, QuotaReading, Record, UsageEvent, merge
@@ -37,6 +37,14 @@ def us(seconds: float) -> int:
 def lines(*objects: Any) -> str:
     """As JSON lines; a text stands for itself."""
     return "".join(f"{o if isinstance(o, str) else json.dumps(o, separators=(',', ':'))}\n" for o in objects)
+
+
+def write_all_tools(home: Path) -> list[str]:
+    """Every tool's fixture in one home. Their names."""
+    tools = sorted(folder.name for folder in FIXTURES.iterdir() if folder.name in names())
+    for tool in tools:
+        Machine.of_fixture(tool, home)
+    return tools
 
 
 class Machine:

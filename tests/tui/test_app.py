@@ -12,9 +12,11 @@ from textual.widgets import Input
 from openusage.client import Frame
 from openusage.errors import PeerRefused, PeerUnreachable, SettingsError
 from openusage.settings import Change, Dashboard, DashboardProvider, Settings
+from openusage.tui.board import Outcome
 from openusage.tui.canvas import Lines, Page
+from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.frame import HelpScreen
-from openusage.tui.screens import DetailScreen, OverviewScreen
+from openusage.tui.screens import OverviewScreen
 from openusage.tui.views.wall import Wall
 from openusage.wire.sections import Sections
 from tests.tui.pilots import KeptSettings, app_for, running, screen_text, until
@@ -50,7 +52,8 @@ async def test_arrows_and_letters_move_the_selection() -> None:
 async def test_enter_opens_and_escape_goes_back() -> None:
     async with running(FakeSource(LOCAL)) as (app, pilot):
         await pilot.press("right", "enter")
-        assert isinstance(app.screen, DetailScreen)
+        opened: object = app.screen
+        assert isinstance(opened, DetailScreen)
         assert "OpenAI Codex CLI" in screen_text(app)
         assert "Limits" in screen_text(app)
         await pilot.press("escape")
@@ -392,7 +395,7 @@ async def test_the_command_palette_offers_what_the_keys_do() -> None:
         names = {command.title for command in app.get_system_commands(app.screen)}
         assert names == {
             *("Window", "Costs", "Refresh", "Theme", "Settings", "Help", "Quit"),
-            *("Open", "Filter", "View"),
+            *("Open", "Filter", "View", "Analytics"),
         }
 
 
@@ -431,7 +434,7 @@ async def test_hidden_costs_leave_no_money_below_the_tiles() -> None:
         assert "$" not in screen_text(app).replace("$7.02 left", "").replace("$12.98 used  of $20.00", "")
 
 
-async def test_tab_goes_from_card_to_card_and_back() -> None:
+async def test_arrows_go_from_card_to_card_and_back() -> None:
     """The card is marked and at the top as far as the page can scroll; after the last comes the first."""
     async with running(FakeSource(LOCAL)) as (app, pilot):
         await pilot.press("enter")
@@ -451,18 +454,18 @@ async def test_tab_goes_from_card_to_card_and_back() -> None:
         assert marked() == []
         seen = []
         for _ in range(5):
-            await pilot.press("tab")
+            await pilot.press("right")
             seen += marked()
-        assert seen == ["Limits", "Spending", "Cost by day", "Models", "Projects"]
-        start = next(y for y, line in enumerate(page.lines) if line.text.startswith("╭─ Projects ─"))
+        assert seen == ["Cost by day", "Limits", "Spending", "Forecast", "Models"]
+        start = next(y for y, line in enumerate(page.lines) if line.text.startswith("╭─ Models ─"))
         assert page.scroll_y == min(start, page.max_scroll_y) > 0
-        await pilot.press("shift+tab")
-        assert marked() == ["Models"]
+        await pilot.press("left")
+        assert marked() == ["Forecast"]
         for _ in range(4):
-            await pilot.press("shift+tab")
+            await pilot.press("left")
         assert marked() == ["Diagnostics"]
-        await pilot.press("tab")
-        assert marked() == ["Limits"]
+        await pilot.press("right")
+        assert marked() == ["Cost by day"]
         assert page.scroll_y == 0
 
 
@@ -533,3 +536,12 @@ async def test_t_goes_through_the_themes_and_remembers_the_last() -> None:
         assert again.theme == names[1]
     async with running(FakeSource(LOCAL), settings=Settings(theme="Nobody's")) as (other, _):
         assert other.theme == names[0]
+
+
+async def test_an_answer_that_comes_while_it_ends_breaks_nothing() -> None:
+    async with running(FakeSource(LOCAL)) as (app, pilot):
+        same = Outcome(window="30d", frame=app.board.frame, accounts=list(app.board.accounts))
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    app.on_dashboard_app_polled(app.Polled(same))
+    assert app.return_code == 0

@@ -41,7 +41,7 @@ def test_names_of_the_go_program_are_understood_and_strangers_ignored() -> None:
     ]
     assert "made_up" not in {c.kind.id for c in found}
     page = choice.detail_ids(listed("provider_burn", "activity_heatmap", "timers", off=("timers",)))
-    assert page[:2] == ("upstream", "trends")
+    assert page[:2] == ("upstream", "activity_heatmap")
     assert "usage" not in page
 
 
@@ -64,7 +64,7 @@ def test_cards_of_a_page_stand_in_the_order_that_was_chosen() -> None:
         sheet = detail.draw(CLAUDE, width, view, Measure.COST)
         text = [line.text for line in sheet.lines]
         titles = [text[start].split("─ ")[1].split(" ─")[0] for start in sheet.starts]
-        assert titles[:5] == ["Tools", "Attributes", "Diagnostics", "Limits", "Cost by day"]
+        assert titles[:5] == ["Tools", "Attributes", "Diagnostics", "Cost by day", "Limits"]
         assert "Spending" not in titles
         assert {line.cell_length for line in sheet.lines} == {width}
 
@@ -72,7 +72,8 @@ def test_cards_of_a_page_stand_in_the_order_that_was_chosen() -> None:
 def test_every_section_of_a_page_can_be_left_out() -> None:
     full = msgspec.structs.replace(CLAUDE, credits=OPENROUTER.credits, upstreams=OPENROUTER.upstreams)
     page = detail.draw(full, 80, VIEW, Measure.COST)
-    for id_ in choice.DETAIL_IDS:
+    asked_for = {"activity_heatmap", "forecast"}  # of the history, which is asked apart
+    for id_ in set(choice.DETAIL_IDS) - asked_for:
         without = tuple(other for other in choice.DETAIL_IDS if other != id_)
         view = msgspec.structs.replace(VIEW, detail_sections=without)
         assert len(detail.draw(full, 80, view, Measure.COST).starts) < len(page.starts), id_

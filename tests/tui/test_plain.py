@@ -33,7 +33,7 @@ def test_whatever_a_screen_may_draw_has_a_plain_sign(source: Path) -> None:
     [
         ("╭─ ● Claude Code ─╮", "+- * Claude Code -+"),
         ("███████▊──┤░░  83 %", "########--+::  83 %"),
-        ("resets in 1 h · Zoë, 日本", "resets in 1 h o Zoë, 日本"),
+        ("resets in 1 h · Zoë, 日本", "resets in 1 h . Zoë, 日本"),
         ("plain", "plain"),
         ("⣿🌙", "??"),
     ],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import textwrap
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from openusage import format
-from openusage.read_model.assign import sentence
+from openusage.read_model.assign import advice, by_vendor, sentence
 from openusage.wire.keys import provider_name
 from openusage.wire.local import DaemonStatus, ExporterStatus, Unassigned
 
@@ -24,6 +25,7 @@ class Level(enum.StrEnum):
     """Somebody has to do something: then the exit code is 1."""
 
 
+PRICE_HINT = "Give it one in ~/.config/openusage/custom-pricing.json, or update openusage."
 _SIGNS = {Level.OK: "✓", Level.NOTE: "·", Level.ACT: "!"}
 
 
@@ -50,6 +52,8 @@ class ToolCheck(msgspec.Struct, frozen=True, kw_only=True):
     """In our store."""
     tool_calls: int = 0
     last_used: dt.datetime | None = None
+    is_ahead: bool = False
+    """Its last use is later than this machine's clock: one of the two is wrong."""
     repeated: int = 0
     """Of the requests: those that a second session has too; they count once."""
     unpriced: dict[str, int] = {}
@@ -82,14 +86,19 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     """What vendors answered to tools, while no account is known to pay for it."""
     hooks: list[HookCheck] = []
     """Those that are installed, wholly or in part."""
+    problems: list[str] = []
+    """Places that cannot be read, found by `doctor` itself; a daemon that runs tells its own."""
 
 
 def findings(checkup: Checkup) -> list[Finding]:
     """In the order of a record's way: tools, store, daemon, hub."""
     return [
-        *(f for tool in checkup.tools for f in _of_tool(tool, checkup.daemon)),
         *_of_tools(checkup.tools),
-        *(_of_unassigned(found) for found in checkup.unassigned),
+        *(_of_clock(tool) for tool in checkup.tools if tool.is_ahead),
+        *(_of_unpriced(tool) for tool in checkup.tools if tool.unpriced),
+        *(f for tool in checkup.tools for f in _of_tool(tool, checkup.daemon)),
+        *(_of_unassigned(found) for found in by_vendor(checkup.unassigned)),
+        *(_of_problem(problem) for problem in checkup.problems),
         *_of_store(checkup),
         *_of_daemon(checkup.daemon),
         *_of_hooks(checkup.hooks),
@@ -102,19 +111,40 @@ def needs_somebody(found: Sequence[Finding]) -> bool:
     return any(f.level is Level.ACT for f in found)
 
 
-def as_text(checkup: Checkup, found: Sequence[Finding], now: dt.datetime) -> str:
-    """For people: what is read, then what was found."""
+def as_text(
+    checkup: Checkup, found: Sequence[Finding], now: dt.datetime, *, width: int | None = None, home: str = ""
+) -> str:
+    """For people: what is read, then what was found.
+
+    `width`: what the terminal has, None: no limit. Paths below `home` are shown as `~/…`.
+    """
     head: tuple[str, ...] = ("TOOL", "ACCOUNT", "FILES", "SIZE", "REQUESTS", "TOOL CALLS", "LAST USED")
     rows = [head, *(_row(tool, now) for tool in checkup.tools)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = [f"openusage {checkup.version}", ""]
     if checkup.tools:
         lines += ["  ".join(_cells(row, widths)).rstrip() for row in rows] + [""]
-    for finding in found:
-        lines.append(f"{_SIGNS[finding.level]} {finding.about}: {finding.what}")
-        if finding.hint:
-            lines.append(f"    {finding.hint}")
+    for n, finding in enumerate(found):
+        lines += _wrapped(
+            f"{_SIGNS[finding.level]} {finding.about}: {_at_home(finding.what, home)}", width, "  "
+        )
+        is_told_next = n + 1 < len(found) and found[n + 1].hint == finding.hint
+        if finding.hint and not is_told_next:
+            lines += _wrapped(f"    {finding.hint}", width, "    ")
     return "\n".join(format.printable(line) for line in lines)
+
+
+def _wrapped(text: str, width: int | None, indent: str) -> list[str]:
+    """At words; what has none in it, such as a path, stays whole."""
+    if width is None or len(text) <= width:
+        return [text]
+    return textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _at_home(text: str, home: str) -> str:
+    return text.replace(f"{home}/", "~/") if home.strip("/") else text
 
 
 def as_json(checkup: Checkup, found: Sequence[Finding]) -> str:
@@ -135,7 +165,7 @@ def _row(tool: ToolCheck, now: dt.datetime) -> tuple[str, ...]:
         format.size_bytes(tool.size_bytes),
         format.count(tool.requests),
         format.count(tool.tool_calls),
-        format.MISSING if used is None else f"{format.age((now - used).total_seconds())} ago",
+        format.MISSING if used is None else format.ago(used, now),
     )
 
 
@@ -154,27 +184,43 @@ def _of_tools(tools: Sequence[ToolCheck]) -> Iterator[Finding]:
         )
 
 
+def _of_clock(tool: ToolCheck) -> Finding:
+    day = "" if tool.last_used is None else f", {tool.last_used:%Y-%m-%d}"
+    return Finding(
+        level=Level.ACT,
+        about=tool.name,
+        what=f"its newest record is of the future{day}: it counts on that day",
+        hint="Is this machine's clock right, or was it wrong when the tool was used?",
+    )
+
+
+def _of_unpriced(tool: ToolCheck) -> Finding:
+    """The models without a price, those with the most requests first."""
+    models = sorted(tool.unpriced.items(), key=lambda item: (-item[1], item[0]))
+    number = sum(tool.unpriced.values())
+    if len(models) == 1:
+        what = f"{number:,} {_requests(number)} of {models[0][0]} without a price: in no cost"
+    else:
+        each = ", ".join(f"{model} {requests:,}" for model, requests in models)
+        what = f"{number:,} requests of {len(models)} models without a price: in no cost ({each})"
+    return Finding(level=Level.ACT, about=tool.name, what=what, hint=PRICE_HINT)
+
+
 def _of_tool(tool: ToolCheck, daemon: DaemonStatus | None) -> Iterator[Finding]:
-    for model, requests in sorted(tool.unpriced.items()):
-        yield Finding(
-            level=Level.ACT,
-            about=tool.name,
-            what=f"{requests} {_requests(requests)} of {model} without a price: in no cost",
-            hint="Give it one in ~/.config/openusage/custom-pricing.json, or update openusage.",
-        )
     if (
         daemon is not None
         and daemon.first_read_done
         and tool.files
         and not (tool.requests or tool.tool_calls)
     ):
-        yield Finding(
-            level=Level.NOTE, about=tool.name, what=f"{tool.files} files, but nothing in them was counted"
+        files = (
+            "1 file, but nothing in it" if tool.files == 1 else f"{tool.files:,} files, but nothing in them"
         )
+        yield Finding(level=Level.NOTE, about=tool.name, what=f"{files} was counted")
     if tool.repeated:
         yield Finding(level=Level.NOTE, about=tool.name, what=_repeated(tool.repeated))
-    for advice in tool.advice:
-        yield Finding(level=Level.NOTE, about=tool.name, what=advice)
+    for words in tool.advice:
+        yield Finding(level=Level.NOTE, about=tool.name, what=words)
 
 
 def _repeated(count: int) -> str:
@@ -187,10 +233,14 @@ def _requests(count: int) -> str:
     return "request" if count == 1 else "requests"
 
 
-def _of_unassigned(found: Unassigned) -> Finding:
-    """The numbers are whole: it counts for the tool."""
-    name = provider_name(found.provider)
-    return Finding(level=Level.NOTE, about=name, what=f"unassigned: {sentence(found)}", hint=found.hint)
+def _of_unassigned(found: Sequence[Unassigned]) -> Finding:
+    """The numbers are whole: it counts for the tools."""
+    about = provider_name(found[0].provider) if len(found) == 1 else found[0].upstream
+    return Finding(level=Level.NOTE, about=about, what=f"unassigned: {sentence(*found)}", hint=advice(*found))
+
+
+def _of_problem(problem: str) -> Finding:
+    return Finding(level=Level.NOTE, about="files", what=problem)
 
 
 def _of_store(checkup: Checkup) -> Iterator[Finding]:
@@ -212,7 +262,7 @@ def _of_daemon(daemon: DaemonStatus | None) -> Iterator[Finding]:
     reading = daemon.collecting or "up to date"
     yield Finding(level=Level.OK, about="daemon", what=f"runs as process {daemon.pid}, {reading}")
     for problem in daemon.problems:
-        yield Finding(level=Level.NOTE, about="daemon", what=problem)
+        yield _of_problem(problem)
 
 
 def _of_hooks(hooks: Sequence[HookCheck]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from openusage import format
-from openusage.read_model.assign import sentence
+from openusage.read_model.assign import advice, by_vendor, sentence
 from openusage.service import Told
 from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus
 
@@ -35,11 +35,11 @@ def as_text(
         *[("Hooks", text) for text in _hooks(status.hooks)],
         *[("Hub", text) for text in _hubs(status.exporters, now)],
         *[("Note", note) for note in status.notes],
-        *[("Unassigned", sentence(found)) for found in status.unassigned],
+        *[("Unassigned", sentence(*found)) for found in by_vendor(status.unassigned)],
     ]
     if details:
         rows += [("Account", f"{account} ({provider})") for provider, account in status.accounts]
-        rows += [("To assign", found.hint) for found in status.unassigned]
+        rows += [("To assign", advice(*found)) for found in by_vendor(status.unassigned)]
         rows += [("Problem", problem) for problem in status.problems]
     elif status.problems:
         count = len(status.problems)
@@ -118,7 +118,9 @@ def _records(exporter: ExporterStatus) -> str:
     if exporter.records_state == "unsupported":
         return "the hub keeps none"
     sent, waiting = exporter.records_sent, exporter.records_waiting
-    text = f"{format.count(sent)} sent"
+    # A record that has changed is sent again, so there can be more sent than there are.
+    is_all = sent and not waiting and not exporter.records_set_aside and not exporter.records_error
+    text = "all sent" if is_all else f"{format.count(sent)} sent"
     if waiting:
         text += f", {format.count(waiting)} waiting ({format.percent(100 * sent / (sent + waiting))})"
     if exporter.records_left_s is not None and waiting:

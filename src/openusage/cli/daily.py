@@ -114,9 +114,14 @@ def emit(table: Table, *, as_json: bool, as_csv: bool) -> None:
     elif not table.rows:
         say("No usage found for these days and filters.")
     else:
-        terminal = sys.stdout.isatty()
-        width = shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else None
-        click.echo(render.as_text(table, width=width, colour=terminal and wants_colour()))
+        colour = sys.stdout.isatty() and wants_colour()
+        click.echo(render.as_text(table, width=terminal_width(), colour=colour))
+
+
+def terminal_width() -> int | None:
+    """Columns that a text may take; None where it goes to a file or a program."""
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size().columns if told else None
 
 
 def wants_colour() -> bool:

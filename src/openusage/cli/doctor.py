@@ -12,10 +12,13 @@ import click
 if TYPE_CHECKING:
     from openusage.cli.checkup import HookCheck, ToolCheck
     from openusage.cli.surroundings import Surroundings
-    from openusage.providers._contract import Env
+    from openusage.providers._contract import Env, Provider
     from openusage.settings import Settings
     from openusage.store.store import Reader
+    from openusage.wire.cursors import FileCursor
     from openusage.wire.local import DaemonStatus, Unassigned
+
+SHOWN_PROBLEMS = 50
 
 
 @click.command()
@@ -23,13 +26,15 @@ if TYPE_CHECKING:
 def command(as_json: bool) -> int:
     """Check that every tool is read, priced and sent.
 
-    Looks at each tool's files, our own store, the daemon and the hub. Exit status 1 when something needs you.
+    Looks at each tool's files, our own store, the daemon and the hub. Where no daemon runs it reads the files
+    once, for what cannot be read, and keeps nothing. Exit status 1 when something needs you.
     """
     import os
 
     from openusage import __version__
     from openusage.cli import checkup
     from openusage.cli.compose.parts import now
+    from openusage.cli.daily import terminal_width
     from openusage.cli.surroundings import surroundings
     from openusage.providers._contract import Env
 
@@ -38,18 +43,23 @@ def command(as_json: bool) -> int:
     with _store(here) as (store, error):
         tools = list(_tools(env, store))
         unassigned = _unassigned(here.settings, tools, store)
+    daemon = _daemon(here)
     found = checkup.Checkup(
         version=__version__,
-        daemon=_daemon(here),
+        daemon=daemon,
         tools=tools,
         store_error=error,
         hub=here.settings.export.target,
         hub_error=_hub_error(here),
         unassigned=unassigned,
         hooks=_hooks(here),
+        problems=_problems(env) if daemon is None else [],
     )
     said = checkup.findings(found)
-    click.echo(checkup.as_json(found, said) if as_json else checkup.as_text(found, said, env.now))
+    if as_json:
+        click.echo(checkup.as_json(found, said))
+    else:
+        click.echo(checkup.as_text(found, said, env.now, width=terminal_width(), home=str(env.home)))
     return 1 if checkup.needs_somebody(said) else 0
 
 
@@ -74,6 +84,7 @@ def _store(here: Surroundings) -> Iterator[tuple[Reader | None, str]]:
 def _tools(env: Env, store: Reader | None) -> Iterator[ToolCheck]:
     """Every account on this machine, by its files and what our store has of it."""
     from openusage.cli.checkup import ToolCheck
+    from openusage.format import AHEAD_S
     from openusage.providers import load, names
     from openusage.providers._contract import Advises
     from openusage.read_model.windows import from_us
@@ -91,6 +102,7 @@ def _tools(env: Env, store: Reader | None) -> Iterator[ToolCheck]:
             rows = store.usage(Window("all"), (By.KIND, By.MODEL), where) if store is not None else []
             messages = [row for row in rows if row.key[By.KIND] == EventKind.MESSAGE]
             last_us = max((row.last_us for row in rows), default=None)
+            last = None if last_us is None else from_us(last_us)
             yield ToolCheck(
                 provider=account.provider,
                 name=provider.SPEC.name,
@@ -99,7 +111,8 @@ def _tools(env: Env, store: Reader | None) -> Iterator[ToolCheck]:
                 size_bytes=plan.bytes_to_read,
                 requests=sum(row.events for row in messages),
                 tool_calls=sum(row.events for row in rows if row.key[By.KIND] == EventKind.TOOL),
-                last_used=None if last_us is None else from_us(last_us),
+                last_used=last,
+                is_ahead=last is not None and (last - env.now).total_seconds() > AHEAD_S,
                 unpriced={
                     row.key[By.MODEL] or "an unnamed model": row.unpriced_events
                     for row in messages
@@ -132,6 +145,38 @@ def _daemon(here: Surroundings) -> DaemonStatus | None:
         return compose.daemon_status(here.settings, here.paths)
     except PeerError:  # none runs, or a Go program's, which has no such answer
         return None
+
+
+def _problems(env: Env) -> list[str]:
+    """What cannot be read, asked of all files anew, as no daemon has it. As dear as a first read."""
+    from openusage.cli.daily import ProgressLine
+    from openusage.errors import SourceError
+    from openusage.providers import load, names
+
+    said: dict[str, None] = {}
+    with ProgressLine() as progress:
+        for provider in map(load, names()):
+            if progress.show is not None:
+                progress.show(f"Looking through the files of {provider.SPEC.name} …")
+            try:
+                for sentence in _unreadable(provider, env):
+                    said[sentence] = None
+            except SourceError as e:
+                said[e.message] = None
+            except Exception as e:  # one tool's surprise must not hide what is wrong with the others
+                said[f"{provider.SPEC.name}: {type(e).__name__}: {e}"] = None
+    more = len(said) - SHOWN_PROBLEMS
+    return [*list(said)[:SHOWN_PROBLEMS], *([f"{more:,} more places cannot be read"] if more > 0 else [])]
+
+
+def _unreadable(provider: Provider, env: Env) -> Iterator[str]:
+    """Reads twice: a document that may be half written is told of at the second look only."""
+    for account in provider.discover(env):
+        cursors: dict[str, FileCursor] = {}
+        for _ in range(2):
+            for chunk in provider.read(account, dict(cursors), env):
+                cursors.update((cursor.path, cursor) for cursor in chunk.cursors)
+                yield from (problem.sentence for problem in chunk.problems)
 
 
 def _hooks(here: Surroundings) -> list[HookCheck]:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from openusage.cli.params import Day
+
+if TYPE_CHECKING:
+    from openusage.wire.local import Unassigned
+    from openusage.wire.rollups import Rollup, Window
 
 WINDOWS = ("1d", "3d", "7d", "30d", "all")
 LABELS = ("machine", "provider", "account", "lineage", "model", "project", "client", "day", "hour")
@@ -58,40 +64,66 @@ def command(
 
     from msgspec import structs
 
+    from openusage.cli.compose.hub_service import own_url
     from openusage.cli.compose.parts import now
-    from openusage.cli.daily import emit, model_names, refuse_contradictions, window_of
+    from openusage.cli.daily import emit, model_names, refuse_contradictions
     from openusage.cli.diagnostics import say
-    from openusage.cli.surroundings import surroundings
+    from openusage.cli.surroundings import installed_token, surroundings
     from openusage.client import HubClient, rollups
     from openusage.lineage import Lineages
-    from openusage.read_model.assign import BORROWERS, BY, Links, sentence, unassigned
+    from openusage.read_model.assign import BORROWERS, BY
     from openusage.reports import grouped
     from openusage.wire.events import EventKind
-    from openusage.wire.rollups import By, Filter, Window
+    from openusage.wire.rollups import By, Filter
     from openusage.zone import local_zone_name
 
     refuse_contradictions(as_json, as_csv, since, until)
-    if window and (since or until):
-        raise click.UsageError("--window excludes --since and --until.")
     here = surroundings()
     zone = tz or local_zone_name(here.environ)
-    asked = Window(window) if window else window_of(since, until, zone)
-    hub = url or here.settings.export.target or "http://127.0.0.1:9190"
+    asked = _asked(window, since, until, zone)
+    hub = url or here.settings.export.target
+    token = token or here.token or ("" if hub else installed_token(here.paths))
+    hub = hub or own_url(here.settings.hub)
     where = Filter(kinds=(EventKind.MESSAGE,), machines=machines, providers=providers, projects=projects)
     lineages = Lineages(here.settings.models.lineages)
-    with contextlib.closing(HubClient(hub, token=token or here.token, now=now)) as client:
+    with contextlib.closing(HubClient(hub, token=token, now=now)) as client:
         reply = client.fleet(asked, lineages.asked(grouped.asked_by(By(by))), where, zone)
         rows = lineages.grouped(rollups(reply), grouped.asked_by(By(by)))
         borrows = any(row.key[By.PROVIDER] in BORROWERS for row in rows)
         owners = rollups(client.fleet(asked, BY, where, zone)) if borrows else []
     names = model_names(here.settings, raw=as_json or as_csv or by == "model")
-    accounts = [(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "") for row in owners]
-    nobodys = unassigned(owners, Links(here.settings.telemetry.provider_links, accounts))
+    nobodys = _nobodys(owners, here.settings.telemetry.provider_links)
     table = grouped.build(rows, by=By(by), timezone=zone, breakdown=breakdown, names=names)
     emit(structs.replace(table, unassigned=nobodys), as_json=as_json, as_csv=as_csv)
-    if reply.copies:
-        were, are = ("1 event was", "is") if reply.copies == 1 else (f"{reply.copies:,} events were", "are")
-        say(f"{were} on more than one machine and {are} counted once.")
-    for found in nobodys:
-        say(f"Unassigned: {sentence(found)} {found.hint}")
+    for remark in _remarks(reply.copies, nobodys):
+        say(remark)
     return 0
+
+
+def _asked(window: str | None, since: dt.date | None, until: dt.date | None, zone: str) -> Window:
+    from openusage.cli.daily import window_of
+    from openusage.wire.rollups import Window
+
+    if window and (since or until):
+        raise click.UsageError("--window excludes --since and --until.")
+    return Window(window) if window else window_of(since, until, zone)
+
+
+def _nobodys(owners: list[Rollup], links: Mapping[str, str]) -> list[Unassigned]:
+    """What no account is known to pay for, of all that was used."""
+    from openusage.read_model.assign import Links, unassigned
+    from openusage.wire.rollups import By
+
+    accounts = [(row.key[By.PROVIDER] or "", row.key[By.ACCOUNT] or "") for row in owners]
+    return unassigned(owners, Links(links, accounts))
+
+
+def _remarks(copies_: int, nobodys: list[Unassigned]) -> Iterator[str]:
+    """What the table leaves out."""
+    from openusage.read_model.assign import advice, by_vendor, sentence
+    from openusage.words import copies
+
+    if copies_:
+        yield f"{copies(copies_)}."
+    for found in by_vendor(nobodys):
+        yield f"Unassigned: {sentence(*found)} {advice(*found)}"

@@ -41,19 +41,20 @@ def forget(machine: str, url: str | None, database: str | None, yes: bool, as_js
     """Remove everything a hub has of a machine.
 
     MACHINE is its name as shown, or its id. What other machines have too of its messages counts for them from
-    then on. A machine that still pushes comes back: revoke its token first. Over the network it needs the
-    shared token in OPENUSAGE_HUB_TOKEN.
+    then on. A machine that still pushes comes back: revoke its token first. It needs the shared
+    token in OPENUSAGE_HUB_TOKEN; the hub that runs here as a service is asked with the token of its service.
     """
     import msgspec
 
     from openusage.cli.compose import care
-    from openusage.cli.surroundings import surroundings
+    from openusage.cli.surroundings import installed_token, surroundings
 
     here = surroundings()
+    token = here.token or ("" if url else installed_token(here.paths))
     if not yes:
         care.ask_whether(machine)
     where = here.settings.hub.database if database is None else database
-    reply = care.forget(here.settings, here.paths, machine, url=url, database=where, token=here.token)
+    reply = care.forget(here.settings, here.paths, machine, url=url, database=where, token=token)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2))
     else:

@@ -51,10 +51,11 @@ def install(
     system: bool,
     dry_run: bool,
 ) -> int:
-    """Have the system keep a hub running: as your user, or for good and locked down with --system.
+    """Have the system keep a hub running.
 
-    Address, database and certificate are kept in settings.json, the shared token in a file that only you can
-    read. Installing again takes up a new version, and restarts it.
+    As your user; with --system for the whole system, locked down. Address, database and certificate are kept
+    in settings.json, the shared token in a file that only you can read. Installing again takes up a new
+    version, and restarts it.
     """
     from openusage.cli.compose import hub_service
     from openusage.cli.join import read_token
@@ -81,7 +82,7 @@ def install(
 
 @click.command(params=[system_option(), dry_run_option()])
 def uninstall(system: bool, dry_run: bool) -> int:
-    """Remove the service and its file of variables, the shared token included.
+    """Remove the service, its variables and the shared token.
 
     What the hub has, and the tokens of machines, stay.
     """

@@ -147,7 +147,7 @@ def list_(database: str | None, as_json: bool) -> int:
     ]
 )
 def revoke(ids: tuple[str, ...], machine: str | None, role: str | None, database: str | None) -> int:
-    """Make tokens void, at once: those with these IDs, or all of a machine.
+    """Make tokens void at once: these IDs, or all of a machine.
 
     Streams that they opened end within a second or two.
     """

@@ -28,8 +28,7 @@ from openusage.cli.params import Duration
             ["--wait"],
             type=Duration(0),
             default=60.0,
-            show_default="60s",
-            help="How long to wait for the first push.",
+            help="How long to wait for the first push. Default: 60s.",
         ),
     ]
 )

@@ -36,10 +36,11 @@ def log_options() -> list[click.Parameter]:
     ]
 )
 def install(dry_run: bool, verbose: bool) -> int:
-    """Have the system keep a daemon running: systemd's user manager, launchd, or Windows' task scheduler.
+    """Have the system keep a daemon running.
 
-    Keys, the hub's token, folders of tools and proxies that are set now go with it, into a file that only you
-    can read. Installing again takes up a new version and new variables, and restarts it.
+    The system is systemd's user manager, launchd, or Windows' task scheduler. Keys, the hub's token, folders
+    of tools and proxies that are set now go with it, into a file that only you can read. Installing again
+    takes up a new version and new variables, and restarts it.
     """
     from openusage.cli.compose import service
     from openusage.cli.surroundings import surroundings
@@ -66,7 +67,10 @@ def install(dry_run: bool, verbose: bool) -> int:
 
 @click.command(params=[dry_run_option()])
 def uninstall(dry_run: bool) -> int:
-    """Remove the service and its file of variables, token and keys included. What was read stays."""
+    """Remove the service, its variables, token and keys.
+
+    What was read stays.
+    """
     from openusage.cli.compose import service
     from openusage.cli.surroundings import surroundings
 

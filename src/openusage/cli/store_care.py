@@ -53,7 +53,10 @@ def restore(file: Path, db_path: Path | None, yes: bool) -> int:
 
 @click.command(params=[_database_option(), _json_option()])
 def compact(db_path: Path | None, as_json: bool) -> int:
-    """Give unused room of the database back to the disk, also while the daemon runs."""
+    """Give unused room of the database back to the disk.
+
+    Also while the daemon runs.
+    """
     from openusage.cli.compose import store
     from openusage.cli.surroundings import surroundings
 

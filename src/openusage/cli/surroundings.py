@@ -13,6 +13,8 @@ from openusage.settings import HUB_TOKEN_ENV, Settings, load
 
 DAEMON_ENV = "daemon.env"
 """In the state folder: variables of the daemon, the hub's token among them."""
+HUB_ENV = "hub.env"
+"""In the state folder: variables of the hub that runs as a service, its shared token among them."""
 
 
 class Surroundings(NamedTuple):
@@ -50,6 +52,19 @@ def surroundings() -> Surroundings:
     paths = Paths.from_env(os.environ, _home())
     settings = load(paths.settings_file, paths.shown(paths.settings_file))
     return Surroundings(os.environ, paths, settings, os.environ.get(HUB_TOKEN_ENV, "").strip())
+
+
+def installed_token(paths: Paths) -> str:
+    """The shared token of the hub that this machine keeps running as a service; empty: there is none.
+
+    For commands that ask that hub, and for nothing that goes elsewhere.
+
+    Raises:
+        ServiceError: its file cannot be read.
+    """
+    from openusage.service import EnvFile
+
+    return EnvFile(paths.state_dir / HUB_ENV).read().variables.get(HUB_TOKEN_ENV, "")
 
 
 def _home() -> Path:

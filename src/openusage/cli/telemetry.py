@@ -123,7 +123,7 @@ def run(
 )
 @click.pass_context
 def status(ctx: click.Context, socket_path: Path | None, as_json: bool, details: bool) -> int:
-    """Ask the running daemon how it is, and the service manager how the daemon's service is.
+    """Say how the daemon and its service are.
 
     Exit status 3 when none runs.
     """
@@ -183,11 +183,11 @@ def hook(
     spool_only: bool,
     verbose: bool,
 ) -> int:
-    """Hand what a tool's hook says to the daemon, or leave it for the next one.
+    """Hand what a tool's hook says to the daemon.
 
-    SOURCE is claude_code, codex or opencode; PAYLOAD is its JSON, read from stdin when it is not said. Waits
-    for nothing and always ends with exit status 0. What `openusage integrations` installs does the same
-    without starting this program.
+    Or leave it for the next one, when none runs. SOURCE is claude_code, codex or opencode; PAYLOAD is its
+    JSON, read from stdin when it is not said. Waits for nothing and always ends with exit status 0. What
+    `openusage integrations` installs does the same without starting this program.
     """
     from openusage.cli.diagnostics import say
     from openusage.cli.hook import NotDelivered, deliver, read_stdin

@@ -8,7 +8,7 @@ from openusage import __version__
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with what a report of a fault needs.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with what a report of a bug needs.")
 def command(as_json: bool) -> None:
     """Print the version."""
     click.echo(_as_json() if as_json else f"openusage {__version__}")

@@ -174,7 +174,7 @@ class Collector:
                 inserted += added.inserted
                 updated += added.updated
                 bytes_read += chunk.bytes_read
-                problems += [f"{p.path}, byte {p.offset}: {p.what}" for p in chunk.problems]
+                problems += [p.sentence for p in chunk.problems]
                 if added.refused:
                     problems.append(_refused(provider, added.refused))
                 tell(bytes_read)

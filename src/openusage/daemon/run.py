@@ -79,26 +79,8 @@ class Daemon:
         self._standing = standing = Standing(config, store, now, self._quiet)
         polls = Polls(self._collector, store, self._writer, standing, on_records=standing.tell_exporters)
         self._lineages = Lineages(config.lineages)
-        self._answers = Answers(
-            store,
-            accounts=standing.accounts,
-            links=config.links,
-            now=now,
-            tz=config.tz,
-            lineages=self._lineages,
-            notes=standing.notes,
-        )
-        self._details = Details(
-            store,
-            accounts=standing.accounts,
-            hidden=config.hidden,
-            now=now,
-            explain=explain,
-            lineages=self._lineages,
-            links=config.links,
-            notes=standing.notes,
-            backlog=standing.backlog,
-        )
+        self._answers = self._make_answers()
+        self._details = self._make_details(explain)
         self._rounds = Rounds(
             config,
             store,
@@ -115,6 +97,30 @@ class Daemon:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._serving = threading.Event()
+
+    def _make_answers(self) -> Answers:
+        return Answers(
+            self._store,
+            accounts=self._standing.accounts,
+            links=self._config.links,
+            now=self._now,
+            tz=self._config.tz,
+            lineages=self._lineages,
+            notes=self._standing.notes,
+        )
+
+    def _make_details(self, explain: Explain) -> Details:
+        return Details(
+            self._store,
+            accounts=self._standing.accounts,
+            hidden=self._config.hidden,
+            now=self._now,
+            explain=explain,
+            lineages=self._lineages,
+            links=self._config.links,
+            notes=self._standing.notes,
+            backlog=self._standing.backlog,
+        )
 
     # -- life ------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -110,11 +111,14 @@ def registry_hash() -> str:
     return hashlib.sha256(",".join(names()).encode()).hexdigest()
 
 
-def application(desk: Desk) -> Starlette:
-    """The socket's routes."""
+class _Calls:
+    """What each path does with a request."""
 
-    async def healthz(request: Request) -> Response:
-        notes = desk.health()
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def healthz(self, request: Request) -> Response:
+        notes = self._desk.health()
         return _json(
             {
                 "status": "ok",
@@ -126,54 +130,55 @@ def application(desk: Desk) -> Starlette:
             | ({"notes": notes} if notes else {})
         )
 
-    async def read_model(request: Request) -> Response:
+    async def read_model(self, request: Request) -> Response:
         asked = await _decode(request, ReadModelRequest)
         only = [a.account_id for a in asked.accounts or ()]
-        answer = await run_in_threadpool(desk.answer, asked.time_window or "", only)
-        return _tagged(request, answer)
+        return _tagged(request, await run_in_threadpool(self._desk.answer, asked.time_window or "", only))
 
-    def detail(as_type: type[Asked]) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            return _tagged(request, await run_in_threadpool(desk.detail, await _decode(request, as_type)))
+    async def detail(self, as_type: type[Asked], request: Request) -> Response:
+        asked = await _decode(request, as_type)
+        return _tagged(request, await run_in_threadpool(self._desk.detail, asked))
 
-        return answer
+    async def usage(self, request: Request) -> Response:
+        return _json(UsageReply(rows=await self._desk.usage(await _decode(request, UsageRequest))))
 
-    async def usage(request: Request) -> Response:
-        return _json(UsageReply(rows=await desk.usage(await _decode(request, UsageRequest))))
+    async def status(self, request: Request) -> Response:
+        return _json(await run_in_threadpool(self._desk.status))
 
-    async def status(request: Request) -> Response:
-        return _json(await run_in_threadpool(desk.status))
+    async def pause(self, request: Request) -> Response:
+        return _json(self._desk.pause((await _decode(request, PauseRequest)).seconds))
 
-    async def pause(request: Request) -> Response:
-        return _json(desk.pause((await _decode(request, PauseRequest)).seconds))
+    async def resume(self, request: Request) -> Response:
+        return _json(self._desk.resume())
 
-    async def resume(request: Request) -> Response:
-        return _json(desk.resume())
-
-    async def hook(request: Request) -> Response:
+    async def hook(self, request: Request) -> Response:
         source = request.path_params["source"]
         if not source:
             raise HTTPException(400, "missing hook source")
         payload = await _body(request)
         if not payload.strip():
             raise HTTPException(400, "empty payload")
-        if not desk.knows_hook(source):
+        if not self._desk.knows_hook(source):
             raise HTTPException(400, f'unknown hook source "{source}"')
-        return _json(await desk.hook(source, request.query_params.get("account_id", ""), payload))
+        return _json(await self._desk.hook(source, request.query_params.get("account_id", ""), payload))
 
+
+def application(desk: Desk) -> Starlette:
+    """The socket's routes."""
+    calls = _Calls(desk)
     return Starlette(
         routes=[
-            Route("/healthz", healthz),
-            _post("/v1/read-model", read_model),
-            _post("/v1/usage", usage),
-            _post("/v1/pane", detail(PaneRequest)),
-            _post("/v1/sessions", detail(SessionsRequest)),
-            _post("/v1/turns", detail(TurnsRequest)),
-            _post("/v1/blocks", detail(BlocksRequest)),
-            Route("/v1/status", status),
-            _post("/v1/pause", pause),
-            _post("/v1/resume", resume),
-            _post("/v1/hook/{source:path}", hook),
+            Route("/healthz", calls.healthz),
+            _post("/v1/read-model", calls.read_model),
+            _post("/v1/usage", calls.usage),
+            _post("/v1/pane", partial(calls.detail, PaneRequest)),
+            _post("/v1/sessions", partial(calls.detail, SessionsRequest)),
+            _post("/v1/turns", partial(calls.detail, TurnsRequest)),
+            _post("/v1/blocks", partial(calls.detail, BlocksRequest)),
+            Route("/v1/status", calls.status),
+            _post("/v1/pause", calls.pause),
+            _post("/v1/resume", calls.resume),
+            _post("/v1/hook/{source:path}", calls.hook),
         ],
         exception_handlers={HTTPException: _refused, OpenUsageError: _failed},
     )

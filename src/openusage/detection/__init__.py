@@ -7,6 +7,6 @@ that may hold keys.
 
 from openusage.detection.detect import Detection, detect
 from openusage.detection.keys import Credential
-from openusage.detection.tools import Tool
+from openusage.detection.tools import FoundAccount, Tool
 
-__all__ = ["Credential", "Detection", "Tool", "detect"]
+__all__ = ["Credential", "Detection", "FoundAccount", "Tool", "detect"]

@@ -16,9 +16,9 @@ BIN_DIRS_ENV = "OPENUSAGE_DETECT_BIN_DIRS"
 """Replaces the fixed folders above, even when empty."""
 
 _READ_AS = {
-    Kind.LOCAL: "its files",
-    Kind.REMOTE: "its vendor's API",
-    Kind.BOTH: "its files and its vendor's API",
+    Kind.LOCAL: "files",
+    Kind.REMOTE: "vendor's API",
+    Kind.BOTH: "files and vendor's API",
 }
 
 

@@ -72,35 +72,55 @@ def history_routes(
     history.on_tick = roll.tell
     desk = FleetAnswers(history, board, roll, lineages, links)
     panes = PaneAnswers(history, board, roll, desk)
-    details = DetailAnswers(history, board, roll, desk, panes)
+    questions = _Questions(history, board, roll, desk, panes).by_path()
+    handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in questions.items()}
+    return {
+        **web_routes(history, gate, panes, desk, look or Look()),
+        **handlers,
+        "/v1/records": RecordsCall(history, roll, gate, meters),
+        "/v1/stream": stream,
+    }
 
-    async def machines(scope: Scope, known: bytes) -> Found:
-        return await history.ask(desk.machines)
 
-    async def accounts(scope: Scope, known: bytes) -> Found:
-        return await history.ask(lambda ask: desk.accounts(ask, known))
+class _Questions:
+    """What each path answers; `known` is the tag of what the asker has."""
 
-    async def usage(scope: Scope, known: bytes) -> Found:
-        asked = parse(scope["query_string"], board.now())
-        return await history.ask(partial(desk.usage, asked, known))
+    def __init__(
+        self, history: History, board: Board, roll: Roll, desk: FleetAnswers, panes: PaneAnswers
+    ) -> None:
+        self._history = history
+        self._now = board.now
+        self._desk = desk
+        self._panes = panes
+        self._details = DetailAnswers(history, board, roll, desk, panes)
 
-    async def fleet(scope: Scope, known: bytes) -> Found:
+    async def machines(self, scope: Scope, known: bytes) -> Found:
+        return await self._history.ask(self._desk.machines)
+
+    async def accounts(self, scope: Scope, known: bytes) -> Found:
+        return await self._history.ask(lambda ask: self._desk.accounts(ask, known))
+
+    async def usage(self, scope: Scope, known: bytes) -> Found:
+        asked = parse(scope["query_string"], self._now())
+        return await self._history.ask(partial(self._desk.usage, asked, known))
+
+    async def fleet(self, scope: Scope, known: bytes) -> Found:
         wanted = parse_pane(scope["query_string"])
-        return await history.ask(partial(panes.pane, wanted, known))
+        return await self._history.ask(partial(self._panes.pane, wanted, known))
 
-    async def sessions(scope: Scope, known: bytes) -> Found:
-        asked = parse_sessions(scope["query_string"], board.now())
-        return await history.ask(partial(details.answer, asked, known))
+    async def sessions(self, scope: Scope, known: bytes) -> Found:
+        asked = parse_sessions(scope["query_string"], self._now())
+        return await self._history.ask(partial(self._details.answer, asked, known))
 
-    async def turns(scope: Scope, known: bytes) -> Found:
+    async def turns(self, scope: Scope, known: bytes) -> Found:
         asked = parse_turns(scope["query_string"])
-        return await history.ask(partial(details.answer, asked, known))
+        return await self._history.ask(partial(self._details.answer, asked, known))
 
-    async def blocks(scope: Scope, known: bytes) -> Found:
-        asked = parse_blocks(scope["query_string"], board.now())
-        return await history.ask(partial(details.answer, asked, known))
+    async def blocks(self, scope: Scope, known: bytes) -> Found:
+        asked = parse_blocks(scope["query_string"], self._now())
+        return await self._history.ask(partial(self._details.answer, asked, known))
 
-    async def capabilities(scope: Scope, known: bytes) -> Found:
+    async def capabilities(self, scope: Scope, known: bytes) -> Found:
         said = Capabilities(
             version=__version__,
             records=True,
@@ -110,35 +130,29 @@ def history_routes(
             fleet=True,
             sessions=True,
             blocks=True,
-            durable=not history.in_memory,
+            durable=not self._history.in_memory,
             stream=True,
             openapi=True,
         )
         return Found(b"", msgspec.json.encode(said))
 
-    async def openapi(scope: Scope, known: bytes) -> Found:
+    async def openapi(self, scope: Scope, known: bytes) -> Found:
         tag, body = document()
         match = match_tag(known, (tag, zip_tag(tag)))
         return Found(match, None) if match else Found(tag, body)
 
-    gets = {
-        "/v1/machines": machines,
-        "/v1/accounts": accounts,
-        "/v1/usage": usage,
-        "/v1/fleet": fleet,
-        "/v1/sessions": sessions,
-        "/v1/turns": turns,
-        "/v1/blocks": blocks,
-        "/v1/capabilities": capabilities,
-        "/openapi.json": openapi,
-    }
-    handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in gets.items()}
-    return {
-        **web_routes(history, gate, panes, desk, look or Look()),
-        **handlers,
-        "/v1/records": RecordsCall(history, roll, gate, meters),
-        "/v1/stream": stream,
-    }
+    def by_path(self) -> dict[str, Callable[[Scope, bytes], Awaitable[Found]]]:
+        return {
+            "/v1/machines": self.machines,
+            "/v1/accounts": self.accounts,
+            "/v1/usage": self.usage,
+            "/v1/fleet": self.fleet,
+            "/v1/sessions": self.sessions,
+            "/v1/turns": self.turns,
+            "/v1/blocks": self.blocks,
+            "/v1/capabilities": self.capabilities,
+            "/openapi.json": self.openapi,
+        }
 
 
 async def _get(

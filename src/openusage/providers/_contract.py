@@ -80,6 +80,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     """For people, without the line's own text."""
 
+    @property
+    def sentence(self) -> str:
+        """With its place, unless `what` names that itself: then the whole file is meant."""
+        return self.what if self.path in self.what else f"{self.path}, byte {self.offset}: {self.what}"
+
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True, tag="chunk"):
     """Some records, and the cursors that are true once these records are stored."""

@@ -179,11 +179,29 @@ def hint(provider: str, upstream: str, links: Links) -> str:
     return f'Set {SETTING} {{"{upstream}": "<provider>"}} to count them elsewhere, or {stay}.'
 
 
-def sentence(found: Unassigned) -> str:
-    """What is unassigned, in words."""
-    requests = "1 request" if found.requests == 1 else f"{count(found.requests)} requests"
-    tool, vendor = provider_name(found.provider), found.upstream
-    return f"{requests} of {tool}, answered by {vendor}: no account is known to pay for that."
+def by_vendor(found: Iterable[Unassigned]) -> list[list[Unassigned]]:
+    """What each vendor answered, together, as one link can assign it. In the order of the first ones."""
+    groups: dict[str, list[Unassigned]] = {}
+    for one in found:
+        groups.setdefault(one.upstream, []).append(one)
+    return list(groups.values())
+
+
+def sentence(*found: Unassigned) -> str:
+    """What of one vendor is unassigned, in words."""
+    number = sum(one.requests for one in found)
+    requests = "1 request" if number == 1 else f"{count(number)} requests"
+    tools = provider_name(found[0].provider)
+    if len(found) > 1:
+        most_first = sorted(found, key=lambda one: -one.requests)
+        each = ", ".join(f"{provider_name(one.provider)} {count(one.requests)}" for one in most_first)
+        tools = f"{len(found)} tools ({each})"
+    return f"{requests} of {tools}, answered by {found[0].upstream}: no account is known to pay for that."
+
+
+def advice(*found: Unassigned) -> str:
+    """What to set for what is unassigned of one vendor."""
+    return found[0].hint if len(found) == 1 else f"{found[0].hint} Likewise for the other tools."
 
 
 def _told(provider: str, account: str, upstream: str, row: Rollup, links: Links) -> Unassigned:

@@ -50,19 +50,21 @@ def build(
         if row.events:
             groups.setdefault(row.key.get(by) or UNNAMED, []).append(row)
 
-    def made(key: str, label: str, group: Sequence[Rollup]) -> Line:
-        made = of_model(key, group, names) if by is By.MODEL else line(key, label, group, parts)
+    def parted(made: Line, group: Sequence[Rollup]) -> Line:
         if breakdown and group:
             return msgspec.structs.replace(made, breakdown=by_model(group, top_models, parts))
         return made
 
-    lines = [made(label, label, group) for label, group in groups.items()]
+    def made(label: str, group: Sequence[Rollup]) -> Line:
+        return of_model(label, group, names) if by is By.MODEL else line(label, label, group, parts)
+
+    lines = [parted(made(label, group), group) for label, group in groups.items()]
     used = [row for group in groups.values() for row in group]
     return Table(
         kind=kind or by.value,
         timezone=timezone,
         rows=sorted(lines, key=_in_time if by in TIMES else dearest_first),
-        totals=made("total", "TOTAL", used),
+        totals=parted(line("total", "TOTAL", used, parts), used),
         unpriced_models=unpriced_models(used),
         by_model=breakdown,
     )

@@ -185,7 +185,8 @@ def _fitting(columns: list[Column], lines: Sequence[Line], width: int | None) ->
     def needed() -> int:
         return sum(c.width for c in columns) + len(_GAP) * (len(columns) - 1)
 
-    parted = any(line.breakdown for line in lines)
+    named = all(line.models == [line.key] for line in lines if line.key != "total")
+    parted = named or any(line.breakdown for line in lines)
     while True:
         room = MODELS_MAX if width is None else min(MODELS_MAX, width - needed() - len(_GAP))
         dispensable = min((c for c in columns if c.keep < 9), key=lambda c: c.keep, default=None)

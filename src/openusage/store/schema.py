@@ -60,11 +60,14 @@ LATEST_US = 4_102_444_800_000_000
 
 def m001_first_tables(db: apsw.Connection) -> None:
     """Everything the first version keeps."""
+    _event_tables(db)
+    _reading_tables(db)
+
+
+def _event_tables(db: apsw.Connection) -> None:
+    """What was used, and its sums."""
     counts = ",\n".join(f"{name} INTEGER CHECK ({name} BETWEEN 0 AND {LARGEST_COUNT})" for name in COUNTS)
     sums = ",\n".join(f"{name} INTEGER NOT NULL" for name in SUMS)
-    values = """at_us INTEGER NOT NULL, unit TEXT NOT NULL, window TEXT NOT NULL,
-            used REAL, "limit" REAL, remaining REAL, resets_at_us INTEGER,
-            behaviour TEXT NOT NULL, scope TEXT NOT NULL"""
     labels = ",\n".join(f"{name} TEXT NOT NULL" for name in LABELS)
     db.execute(
         f"""
@@ -110,6 +113,17 @@ def m001_first_tables(db: apsw.Connection) -> None:
             {sums}, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
             PRIMARY KEY (day, series_id)
         ) WITHOUT ROWID;
+        """
+    )
+
+
+def _reading_tables(db: apsw.Connection) -> None:
+    """What vendors and files say of an account, and how far each file was read."""
+    values = """at_us INTEGER NOT NULL, unit TEXT NOT NULL, window TEXT NOT NULL,
+            used REAL, "limit" REAL, remaining REAL, resets_at_us INTEGER,
+            behaviour TEXT NOT NULL, scope TEXT NOT NULL"""
+    db.execute(
+        f"""
         CREATE TABLE reading (
             id INTEGER PRIMARY KEY, provider TEXT NOT NULL, account TEXT NOT NULL, key TEXT NOT NULL,
             machine TEXT NOT NULL, {values}, UNIQUE (provider, account, key, machine)

@@ -17,10 +17,11 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
-from openusage.client import PaneSource, SnapshotSource
+from openusage.client import HistorySource, PaneSource, SnapshotSource
 from openusage.errors import SettingsError
 from openusage.settings import Change, Settings, applied
 from openusage.tui import choice, drawing, export
+from openusage.tui.analytics.screen import AnalyticsScreen
 from openusage.tui.board import Board, Decode, Decoder, Outcome, Scope
 from openusage.tui.fleet.screen import FleetScreen
 from openusage.tui.frame import Framed, HelpScreen
@@ -94,6 +95,7 @@ class DashboardApp(App[None]):
         now: Callable[[], dt.datetime],
         tz: dt.tzinfo,
         tz_name: str = "UTC",
+        history: HistorySource | None = None,
         changes: Changes | None = None,
         empty_text: str = "",
         waiting_text: str = "",
@@ -107,7 +109,9 @@ class DashboardApp(App[None]):
         last as long as the application. `schemes` are the themes to choose from, `keep` writes a file for
         the person and says where it is; `plain` draws in ASCII."""
         super().__init__()
-        self._now, self._tz = now, tz
+        self._now, self._tz, self.tz_name = now, tz, tz_name
+        self.history = history or (source if isinstance(source, HistorySource) else None)
+        """Who answers what snapshots do not hold; `None`: nobody."""
         self._thresholds = thresholds
         self._save = save
         self.settings = settings
@@ -238,8 +242,9 @@ class DashboardApp(App[None]):
 
     def tick(self) -> None:
         """Ages and countdowns go on; nothing is decoded for that."""
-        if isinstance(self.screen, Framed) and self.screen.is_whole:
-            self.screen.tick()
+        screen = next(reversed(self.screen_stack), None)  # none while the application ends
+        if isinstance(screen, Framed) and screen.is_whole:
+            screen.tick()
 
     def _redraw(self) -> None:
         """What is on the screen; help stands above it. Others are drawn when they come back."""
@@ -289,6 +294,11 @@ class DashboardApp(App[None]):
         """The accounts that the settings name and those that there are, each once, in the order of tiles."""
         named = [p.account_id for p in self.settings.dashboard.providers]
         return list(dict.fromkeys([*named, *(a.sections.account_id for a in self.board.accounts)]))
+
+    def action_analytics(self) -> None:
+        """All accounts and machines over any days."""
+        if isinstance(self.screen, OverviewScreen | FleetScreen):
+            self.push_screen(AnalyticsScreen())
 
     def action_refresh(self) -> None:
         """Ask the source now."""
@@ -360,6 +370,7 @@ class DashboardApp(App[None]):
         ]
         acts += [("Theme", self.action_theme), ("Settings", self.action_settings), ("Help", self.action_help)]
         if isinstance(screen, OverviewScreen | FleetScreen):
+            acts += [("Analytics", self.action_analytics)]
             acts += [("Open", screen.action_open), ("Filter", screen.action_filter)]
         if isinstance(screen, OverviewScreen):
             acts += [("View", screen.action_layout)]

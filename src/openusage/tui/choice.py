@@ -7,13 +7,10 @@ in the settings does not name follows it, shown, in the default order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
 
 import msgspec
 
 from openusage.settings import DashboardSection
-
-TitledT = TypeVar("TitledT", bound="Titled")
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -44,9 +41,11 @@ TILE = (
 """Sections of a tile, top to bottom."""
 
 DETAIL = (
-    Kind("usage", "Limits", others=("timers", "forecast")),
+    Kind("trends", "Days", others=("cost_requests",)),
+    Kind("activity_heatmap", "Calendar"),
+    Kind("usage", "Limits", others=("timers",)),
     Kind("spending", "Spending"),
-    Kind("trends", "Days", others=("cost_requests", "activity_heatmap")),
+    Kind("forecast", "Forecast"),
     Kind("models", "Models"),
     Kind("projects", "Projects"),
     Kind("clients", "Clients"),
@@ -59,25 +58,6 @@ DETAIL = (
     Kind("info", "Attributes and diagnostics"),
 )
 """Sections of an account's own page."""
-
-_CARDS = {
-    "Limits": "usage",
-    "Spending": "spending",
-    "Usage": "spending",
-    "Models": "models",
-    "Projects": "projects",
-    "Clients": "clients",
-    "Tools": "tools",
-    "MCP servers": "mcp",
-    "Languages": "languages",
-    "Upstream providers": "upstream",
-    "Code": "code_stats",
-    "Credits": "other_data",
-    "Other metrics": "other_data",
-    "Attributes": "info",
-    "Diagnostics": "info",
-}
-"""Titles of cards -> the section they belong to; all others are days."""
 
 DRAWN = tuple(name for kind in TILE for name in kind.drawn)
 """What a tile draws without any choice."""
@@ -111,18 +91,3 @@ def drawn(listed: Sequence[DashboardSection]) -> tuple[str, ...]:
 def detail_ids(listed: Sequence[DashboardSection]) -> tuple[str, ...]:
     """Ids of the sections of an account's page, from the top down."""
     return tuple(choice.kind.id for choice in ordered(DETAIL, listed) if choice.enabled)
-
-
-class Titled(Protocol):
-    """A card of an account's page."""
-
-    @property
-    def title(self) -> str: ...
-
-
-def arranged(cards: Sequence[TitledT], ids: Sequence[str]) -> list[TitledT]:
-    """The cards of these sections, in the order of the ids; those of one section as they were."""
-    rank = {id_: at for at, id_ in enumerate(ids)}
-    found = [(rank.get(_CARDS.get(card.title, "trends")), card) for card in cards]
-    kept = [(at, card) for at, card in found if at is not None]
-    return [card for _, card in sorted(kept, key=lambda pair: pair[0])]

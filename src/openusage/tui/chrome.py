@@ -17,8 +17,12 @@ _LONGEST_PLACE = 24
 _ALWAYS, _KEY_GAP = 2, 2
 
 
-def bar(board: Board, width: int, view: View) -> list[Strip]:
-    """Who is asked and how old the answer is, windows at the right; an error gets its own lines."""
+def bar(board: Board, width: int, view: View, shown: str | None = None) -> list[Strip]:
+    """Who is asked and how old the answer is, windows at the right; an error gets its own lines.
+
+    `shown`: the window of what is on the screen, where that is not the board's.
+    """
+    shown = board.shown_window() if shown is None else shown
     palette = view.palette
     failed = board.error is not None
     start: list[Part] = [(" openusage  ", palette.strong)]
@@ -26,9 +30,9 @@ def bar(board: Board, width: int, view: View) -> list[Strip]:
     if board.scope is not None:
         start[0] = (" openusage ", palette.strong)
         start += [("› ", palette.dim), (_place(board.scope), palette.text), ("  ", palette.dim)]
-    tail = [*_layout(board, palette), *_costs(board, view), *_windows(board, palette)]
+    tail = [*_layout(board, palette), *_costs(board, view), *_windows(shown, palette)]
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
-        tail = [*_layout(board, palette), *_window(board, palette)]
+        tail = [*_layout(board, palette), *_window(shown, palette)]
     if width - cells(start) - cells(tail) - 2 < cell_len(status):
         start = [(" ", palette.text)]
     if width - cells(start) - cells(tail) - 2 < cell_len(status) and board.layout_word and not failed:
@@ -68,17 +72,15 @@ def _layout(board: Board, palette: Palette) -> list[Part]:
     return [(f"{board.layout_word}  ", palette.dim)] if board.layout_word and not board.is_fleet else []
 
 
-def _windows(board: Board, palette: Palette) -> list[Part]:
-    shown = board.shown_window()
+def _windows(shown: str, palette: Palette) -> list[Part]:
     parts: list[Part] = []
     for name in WINDOWS:
         chosen = name == shown
         parts.append((f"[{name}]" if chosen else f" {name} ", palette.accent if chosen else palette.dim))
-    return parts
+    return parts if not shown or shown in WINDOWS else [*parts, (f"[{shown}]", palette.accent)]
 
 
-def _window(board: Board, palette: Palette) -> list[Part]:
-    shown = board.shown_window()
+def _window(shown: str, palette: Palette) -> list[Part]:
     return [(f"[{shown}]", palette.accent)] if shown else []
 
 

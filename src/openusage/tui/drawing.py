@@ -19,6 +19,8 @@ _PAD = 14.0
 _TITLE = 30.0
 _EIGHTHS_UP = "▁▂▃▄▅▆▇█"
 _EIGHTHS_LEFT = "▏▎▍▌▋▊▉█"
+_SHADES = {"░": 0.55, "▒": 0.8, "▓": 0.75}
+"""How much of the ground they hide; the third is drawn in a brighter colour than the second."""
 _LIGHT, _HEAVY = 1.0, 2.2
 
 # Which sides of a cell a frame's piece joins: left, right, up, down.
@@ -105,8 +107,8 @@ def _shape(char: str, x: float, y: float, colour: str) -> list[str] | None:
         return [_rect(x, y + HEIGHT - part, WIDTH, part, colour)]
     if char in _EIGHTHS_LEFT:
         return [_rect(x, y, (_EIGHTHS_LEFT.index(char) + 1) / 8 * WIDTH, HEIGHT, colour)]
-    if char == "░":
-        return [_rect(x, y, WIDTH, HEIGHT, colour, 0.55)]
+    if char in _SHADES:
+        return [_rect(x, y, WIDTH, HEIGHT, colour, _SHADES[char])]
     if char == "■":
         return [_rect(x, y + 5, WIDTH, WIDTH, colour)]
     if char == "_":

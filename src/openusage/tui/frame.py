@@ -53,9 +53,13 @@ class Framed(Screen[None]):
         view = app.view()
         text = [f"{width}×{height} is too small.", f"It needs {_LEAST_WIDTH}×{_LEAST_HEIGHT}."]
         self.query_one("#tiny", Lines).show(chrome.centred(text, width, height, view.palette))
-        self.query_one("#bar", Lines).show(chrome.bar(app.board, width, view))
+        self.query_one("#bar", Lines).show(chrome.bar(app.board, width, view, self.shown_window()))
         hints = list(self.hints())
         self.query_one("#keys", Lines).show([chrome.keys(hints, width, view.palette)])
+
+    def shown_window(self) -> str | None:
+        """The window of what is on the screen; `None`: the board's."""
+        return None
 
     def tick(self) -> None:
         """Show what changes with time alone."""

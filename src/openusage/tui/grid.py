@@ -6,6 +6,7 @@ A tile's column depends only on its place in the order, so that a refresh never 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import msgspec
@@ -44,9 +45,14 @@ class Grid(msgspec.Struct, frozen=True):
         )
 
     def across(self, y: int) -> list[int]:
-        """The tiles that a line goes through, from left to right."""
-        found = [i for i, box in enumerate(self.boxes) if box.y <= y < box.y + box.height]
-        return sorted(found, key=lambda i: self.boxes[i].x)
+        """The tiles that a line goes through, from left to right. O(columns · log tiles)."""
+        found = []
+        for column in range(self.columns):
+            stack = range(column, len(self.boxes), self.columns)
+            at = bisect_right(stack, y, key=lambda i: self.boxes[i].y) - 1
+            if at >= 0 and y < self.boxes[stack[at]].y + self.boxes[stack[at]].height:
+                found.append(stack[at])
+        return found
 
     def moved(self, index: int, direction: str) -> int:
         """The neighbour in a direction; at an edge the tile itself."""

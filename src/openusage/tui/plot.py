@@ -103,7 +103,8 @@ def draw(
     lines = [_line(marks.get(row, ""), grid[row], width, palette) for row in reversed(range(height - 2))]
     axis = "─" * (step * (len(days) - 1) + bar)
     lines.append(strip([(right("0", _AXIS), palette.dim), (" └" + axis, palette.faint)], width))
-    labels = [_label(day.date, day.date == today) for day in days]
+    several = len({day.date[:_DAY_CHARS] for day in days}) > 1
+    labels = [_label(day.date, day.date == today, of_several=several) for day in days]
     if newest:
         labels[-1] = newest
     dates = _dates(labels, step, bar, room, palette, bright=days[-1].date == today)
@@ -187,8 +188,10 @@ def _dates(
     return [(text[:begin], palette.dim), (text[begin:end], style), (text[end:], palette.dim)]
 
 
-def _label(date: str, is_present: bool) -> str:
-    """`today`, `Mon 3`; of an hour `now`, `14 h`."""
+def _label(date: str, is_present: bool, *, of_several: bool) -> str:
+    """`today`, `Mon 3`; of an hour `now`, `14 h`; of the first one of a day, of several, `3 Nov`."""
     if len(date) > _DAY_CHARS:
+        if of_several and date[-2:] == "00":
+            return fmt.day_label(date[:_DAY_CHARS])
         return "now" if is_present else f"{date[-2:]} h"
     return "today" if is_present else fmt.day_label(date)

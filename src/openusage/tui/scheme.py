@@ -34,6 +34,7 @@ class Schemes:
             found[scheme.name.casefold()] = scheme
         own = [found.pop(scheme.name.casefold()) for scheme in OWN]
         self._all = (*own, *sorted(found.values(), key=lambda scheme: scheme.name.casefold()))
+        self._of = {scheme.name.casefold(): scheme for scheme in self._all}
 
     def __iter__(self) -> Iterator[Scheme]:
         return iter(self._all)
@@ -46,7 +47,7 @@ class Schemes:
     def find(self, name: str) -> Scheme | None:
         """The scheme of a name, however it is written; `dark` and `light` are the own ones."""
         wanted = {"": DARK, "dark": DARK, "light": LIGHT}.get(name.strip().casefold(), name.strip())
-        return next((scheme for scheme in self._all if scheme.name.casefold() == wanted.casefold()), None)
+        return self._of.get(wanted.casefold())
 
     def get(self, name: str) -> Scheme:
         """The same; the dark one where there is none."""

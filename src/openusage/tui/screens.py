@@ -1,7 +1,4 @@
-"""The screens of snapshots: accounts as tiles, one account.
-
-They place widgets; what is drawn is made elsewhere.
-"""
+"""The screen of snapshots: accounts as tiles. It places widgets; what is drawn is made elsewhere."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input
 
-from openusage.tui import chrome, days, detail, extracts, overview
+from openusage.tui import chrome, days, extracts, overview
 from openusage.tui.board import Account
-from openusage.tui.canvas import Lines, Page
+from openusage.tui.canvas import Lines
+from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.export import Extract
-from openusage.tui.frame import Filtered, Framed
+from openusage.tui.frame import Filtered
 from openusage.tui.lines import clean
-from openusage.tui.sections import daily
 from openusage.tui.view import View
 from openusage.tui.views import names
 from openusage.tui.views.beside import NameColumn, Picked, TabLine
@@ -41,6 +38,7 @@ class OverviewScreen(Filtered):
         Binding(
             "slash", "filter", "filter", key_display="/", tooltip="filter: account, tool, machine, status"
         ),
+        Binding("A,tab", "app.analytics", "analytics", key_display="A", tooltip="all accounts over any days"),
         Binding("escape", "back", "all accounts, then the fleet", key_display="Esc", show=False),
     ]
 
@@ -191,71 +189,3 @@ class OverviewScreen(Filtered):
     def _opened(self, event: Wall.Opened) -> None:
         self.dashboard.board.selected = event.key
         self.action_open()
-
-
-class DetailScreen(Framed):
-    """One account."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,backspace", "back", "back", key_display="Esc"),
-        Binding("tab", "card(1)", "next card", key_display="Tab", tooltip="to the next card"),
-        Binding("shift+tab", "card(-1)", "card before", key_display="Shift+Tab", show=False),
-        Binding("m", "measure", "cost/tokens/requests", tooltip="days by cost, tokens or requests"),
-    ]
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self._key = key
-        self._measure = daily.Measure.COST
-        self._card = -1
-        self._starts: list[int] = []
-
-    def compose(self) -> ComposeResult:
-        yield Lines(id="tiny")
-        yield Lines(id="bar")
-        yield Lines(id="top")
-        yield Page(id="page")
-        yield Lines(id="keys")
-
-    def on_mount(self) -> None:
-        self.query_one(Page).focus()
-        self.draw()
-
-    def draw(self) -> None:
-        super().draw()
-        app = self.dashboard
-        view = app.view()
-        account = next((a for a in app.board.accounts if a.key == self._key), None)
-        width = self.size.width
-        page = self.query_one(Page)
-        if account is None:
-            gone = ["This account is not reported any more.", "Esc goes back."]
-            size = page.container_size
-            page.show(chrome.centred(gone, size.width, size.height, view.palette))
-            return
-        rule = chrome.rule(width, view.palette)
-        self.query_one("#top", Lines).show([rule, *detail.heading(account.sections, width, view)])
-        sheet = detail.draw(account.sections, max(width - 1, 20), view, self._measure, self._card)
-        self._starts = sheet.starts
-        page.show(sheet.lines)
-
-    def action_back(self) -> None:
-        """To all accounts."""
-        self.app.pop_screen()
-
-    def action_card(self, step: int) -> None:
-        """To the next card, or the one before; after the last comes the first."""
-        if not self._starts:
-            return
-        self._card = (max(self._card, -1 if step > 0 else 0) + step) % len(self._starts)
-        self.draw()
-        self.query_one(Page).scroll_to(y=self._starts[self._card], animate=False)
-
-    def action_measure(self) -> None:
-        """What the days' bars count."""
-        account = next((a for a in self.dashboard.board.accounts if a.key == self._key), None)
-        possible = daily.measures(account.sections, self.dashboard.view()) if account else []
-        if possible:
-            at = possible.index(self._measure) if self._measure in possible else 0
-            self._measure = possible[(at + 1) % len(possible)]
-            self.draw()

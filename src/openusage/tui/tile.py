@@ -288,32 +288,30 @@ def hidden(account: Sections, room: int, view: View) -> int:
     return sum(wants.values()) - sum(shares(wants, room, order=view.tile_sections, stretch=True).values())
 
 
-class Inside(msgspec.Struct, frozen=True):
-    """What stands between a tile's upper and lower edge, with its sides."""
+def below(account: Sections, width: int, height: int, view: View, selected: bool) -> list[Strip]:
+    """All of a tile of `height` lines but the uppermost: it changes with the data, and seldom with the time.
 
-    lines: list[Strip]
-    more: int
-    """Lines of data that are left out."""
-
-
-def inside(account: Sections, width: int, height: int, view: View, selected: bool) -> Inside:
-    """The middle of a tile of `height` lines: it changes with the data, and seldom with the time."""
-    side, edge = ("┃" if selected else "│"), _edge(view, selected)
+    The lower edge says how many lines of data are left out.
+    """
+    edge, side = _edge(view, selected), "┃" if selected else "│"
+    line, corners = _glyphs(selected)
     sides = strip([(f"{side} ", edge)], 2), strip([(f" {side}", edge)], 2)
     rows = [Strip.join([sides[0], row, sides[1]]) for row in body(account, width - 4, height - 2, view)]
-    return Inside(rows, hidden(account, height - 2, view))
+    more = hidden(account, height - 2, view)
+    hint: list[list[Part]] = [[(f"{more} more", view.palette.dim)]] if more else []
+    return [*rows, _border([], hint, width, (corners[2], line, corners[3]), edge)]
 
 
-def framed(account: Sections, found: Inside, width: int, view: View, selected: bool) -> list[Strip]:
-    """The whole tile: with who it is and how old above, and what is left out below."""
-    edge = _edge(view, selected)
-    line, corners = ("━", "┏┓┗┛") if selected else ("─", "╭╮╰╯")
-    top = _border(
-        header.title(account, view), header.place(account, view), width, (corners[0], line, corners[1]), edge
-    )
-    hint: list[list[Part]] = [[(f"{found.more} more", view.palette.dim)]] if found.more else []
-    bottom = _border([], hint, width, (corners[2], line, corners[3]), edge)
-    return [top, *found.lines, bottom]
+def top(account: Sections, width: int, view: View, selected: bool) -> Strip:
+    """The upper edge: who it is, and how old."""
+    line, corners = _glyphs(selected)
+    start, end = header.title(account, view), header.place(account, view)
+    return _border(start, end, width, (corners[0], line, corners[1]), _edge(view, selected))
+
+
+def _glyphs(selected: bool) -> tuple[str, str]:
+    """The line of the edge, and its four corners."""
+    return ("━", "┏┓┗┛") if selected else ("─", "╭╮╰╯")
 
 
 def _edge(view: View, selected: bool) -> Style:
@@ -322,7 +320,7 @@ def _edge(view: View, selected: bool) -> Style:
 
 def draw(account: Sections, width: int, height: int, view: View, selected: bool) -> list[Strip]:
     """The whole tile, `height` lines of `width` cells."""
-    return framed(account, inside(account, width, height, view, selected), width, view, selected)
+    return [top(account, width, view, selected), *below(account, width, height, view, selected)]
 
 
 def _border(
@@ -332,15 +330,16 @@ def _border(
     first, line, last = glyphs
     room = width - 4
     left_groups, right_groups = list(start), list(end)
-    while cells(_joined(left_groups, line, edge)) + cells(_joined(right_groups, line, edge)) > room - 1:
+    before, behind = _joined(left_groups, line, edge), _joined(right_groups, line, edge)
+    while (gap := room - cells(before) - cells(behind)) < 1:
         if len(left_groups) > 1:
             left_groups.pop()
         elif right_groups:
             right_groups.pop()
         else:
             break
-    before, behind = _joined(left_groups, line, edge), _joined(right_groups, line, edge)
-    fill = line * max(0, room - cells(before) - cells(behind))
+        before, behind = _joined(left_groups, line, edge), _joined(right_groups, line, edge)
+    fill = line * max(0, gap)
     return strip([(first + line, edge), *before, (fill, edge), *behind, (line + last, edge)], width)
 
 

@@ -68,23 +68,11 @@ def decode(
         clients=table.clients(),
         projects=table.shares(Family.PROJECT),
         tools=[s for s in table.shares(Family.TOOL) if not keys.is_mcp_tool(keys.slug(s.name))],
-        tool_totals=ToolTotals(
-            calls=table.used(keys.TOOL_CALLS),
-            completed=table.used(keys.TOOL_COMPLETED),
-            errored=table.used(keys.TOOL_ERRORED),
-            cancelled=table.used(keys.TOOL_CANCELLED),
-            success_pct=table.used(keys.TOOL_SUCCESS),
-        ),
+        tool_totals=table.tool_totals(),
         mcp=table.mcp(),
         languages=table.shares(Family.LANGUAGE),
         upstreams=table.upstreams(),
-        code=CodeStats(
-            lines_added=table.used(keys.LINES_ADDED),
-            lines_removed=table.used(keys.LINES_REMOVED),
-            files_changed=table.used(keys.FILES_CHANGED),
-            commits=table.used(keys.COMMITS),
-            prompts=table.used(keys.PROMPTS),
-        ),
+        code=table.code(),
         daily_cost=_days(snapshot, keys.SERIES_COST),
         daily_tokens=_days(snapshot, keys.SERIES_TOKENS),
         daily_requests=_days(snapshot, keys.SERIES_REQUESTS),
@@ -211,6 +199,26 @@ class _Table:
             unpriced_models=[m.strip() for m in unpriced.split(",") if m.strip()],
             sessions=self._sessions(),
             partial_since=_time(attributes.get(keys.ATTR_PARTIAL, "")),
+        )
+
+    def tool_totals(self) -> ToolTotals:
+        """Calls of tools, and how they ended."""
+        return ToolTotals(
+            calls=self.used(keys.TOOL_CALLS),
+            completed=self.used(keys.TOOL_COMPLETED),
+            errored=self.used(keys.TOOL_ERRORED),
+            cancelled=self.used(keys.TOOL_CANCELLED),
+            success_pct=self.used(keys.TOOL_SUCCESS),
+        )
+
+    def code(self) -> CodeStats:
+        """Lines, files, commits and prompts."""
+        return CodeStats(
+            lines_added=self.used(keys.LINES_ADDED),
+            lines_removed=self.used(keys.LINES_REMOVED),
+            files_changed=self.used(keys.FILES_CHANGED),
+            commits=self.used(keys.COMMITS),
+            prompts=self.used(keys.PROMPTS),
         )
 
     def others(self) -> list[tuple[str, str]]:

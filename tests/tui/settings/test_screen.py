@@ -13,8 +13,9 @@ from textual.widgets import Input
 from openusage.settings import Change, Settings, load, update
 from openusage.tui.app import DashboardApp
 from openusage.tui.canvas import Lines, Page
+from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.palette import LIGHT
-from openusage.tui.screens import DetailScreen, OverviewScreen
+from openusage.tui.screens import OverviewScreen
 from openusage.tui.settings.screen import Outside, SettingsScreen
 from openusage.tui.views.wall import Wall
 from tests.tui.pilots import running, screen_text, until

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from openusage.settings import Dashboard, DashboardProvider, Settings
-from openusage.tui import detail
+from openusage.tui.detail import cards
+from openusage.tui.detail.screen import DetailScreen
 from openusage.tui.fleet.screen import FleetScreen
-from openusage.tui.screens import DetailScreen, OverviewScreen
+from openusage.tui.screens import OverviewScreen
 from openusage.tui.views.beside import NameColumn, TabLine
 from openusage.tui.views.wall import Wall
 from tests.tui.fleet.sample import FakeFleet, pane
@@ -245,7 +246,7 @@ async def test_a_page_of_one_account_has_its_tabs_too_on_a_large_screen() -> Non
 
 async def test_cards_are_drawn_again_only_when_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
-    real = detail.draw
+    real = cards.draw
 
     def counted(*args: object, **more: object) -> object:
         drawn.append(1)
@@ -253,7 +254,7 @@ async def test_cards_are_drawn_again_only_when_something_changed(monkeypatch: py
 
     source = FakeSource(LOCAL)
     async with running(source, size=(200, 60), settings=looking("tabs")) as (app, pilot):
-        monkeypatch.setattr(detail, "draw", counted)
+        monkeypatch.setattr(cards, "draw", counted)
         for _ in range(3):
             app.tick()
             await pilot.pause()

@@ -33,7 +33,7 @@ from openusage.errors import AlreadyRunning, ExitCode, UsageError
 from openusage.zone import local_zone_name
 
 if TYPE_CHECKING:
-    from openusage.hub import Look, Policy, Tls
+    from openusage.hub import HubServer, Look, Policy, Tls
     from openusage.paths import Paths
     from openusage.settings import Settings
 
@@ -59,48 +59,20 @@ def run_hub(
     log_json: bool = False,
 ) -> int:
     """A hub, with its dashboard when there is a terminal; with `collect` this machine is in it."""
-    from openusage.hub import Board, History, HubServer, TokenBook, database_path, guard, tokens_path
-    from openusage.lineage import Lineages
-
     with_screen = not headless and screen_possible(os.environ)
     log_to_file(paths.log_file) if with_screen else log_to_stderr(verbose=True, as_json=log_json)
-    database = database_path(settings.hub.database, paths)
-    tokens = TokenBook(tokens_path(database, paths))
-    host, port = guard(
-        listen or settings.hub.listen_addr, token=token, allow_public=allow_public or tokens.exists
-    )
-    tls = tls_of(settings, paths)
-    board = Board(stale_after_s=settings.hub.stale_timeout_seconds)
-    book = price_book(paths)
-    history = History.open(
-        database,
-        now=now,
-        price=book.price,
-        explain=book.note,
-        retention_days=settings.data.retention_days,
-    )
-    server = HubServer(
-        board,
-        host,
-        port,
-        token,
-        history=history,
-        tokens=tokens,
-        tls=tls,
-        policy=_policy(settings, summaries=log_json),
-        look=_look(settings),
-        lineages=Lineages(settings.models.lineages),
-        links=settings.telemetry.provider_links,
-    )
-    try:
-        server.start()
+    with _serving(
+        settings, paths, listen=listen, allow_public=allow_public, token=token, summaries=log_json
+    ) as server:
         own = Own(server.own_url, server.gate.own)
         with _collecting(settings, paths, own) if collect else contextlib.nullcontext(_no_notes) as notes:
             if with_screen:
+                client = hub_source(own.url, own.token)
                 return show(
                     settings,
                     paths,
-                    HubWithNotes(hub_source(own.url, own.token), notes),
+                    HubWithNotes(client, notes),
+                    history=client,
                     interval_s=OWN_HUB_POLL_S,
                     changes=hub_changes(own.url, own.token),
                     empty_text=nothing_found() if collect else "",
@@ -110,6 +82,46 @@ def run_hub(
                 _say(nothing_found(), as_json=log_json)
             wait_for_end()
             return ExitCode.OK
+
+
+@contextlib.contextmanager
+def _serving(
+    settings: Settings, paths: Paths, *, listen: str | None, allow_public: bool, token: str, summaries: bool
+) -> Iterator[HubServer]:
+    """The hub that the settings describe, for as long as the block. Raises `OpenUsageError`."""
+    from openusage.hub import Board, History, HubServer, TokenBook, database_path, guard, tokens_path
+    from openusage.lineage import Lineages
+
+    database = database_path(settings.hub.database, paths)
+    tokens = TokenBook(tokens_path(database, paths))
+    host, port = guard(
+        listen or settings.hub.listen_addr, token=token, allow_public=allow_public or tokens.exists
+    )
+    tls = tls_of(settings, paths)
+    book = price_book(paths)
+    history = History.open(
+        database,
+        now=now,
+        price=book.price,
+        explain=book.note,
+        retention_days=settings.data.retention_days,
+    )
+    server = HubServer(
+        Board(stale_after_s=settings.hub.stale_timeout_seconds),
+        host,
+        port,
+        token,
+        history=history,
+        tokens=tokens,
+        tls=tls,
+        policy=_policy(settings, summaries=summaries),
+        look=_look(settings),
+        lineages=Lineages(settings.models.lineages),
+        links=settings.telemetry.provider_links,
+    )
+    try:
+        server.start()
+        yield server
     finally:
         server.stop()
         history.close()

@@ -17,7 +17,7 @@ from openusage.cli.process import on_signals, screen_possible
 from openusage.errors import ExitCode, OpenUsageError, UsageError
 
 if TYPE_CHECKING:
-    from openusage.client import Frame, HubClient, PaneFrame, SnapshotSource
+    from openusage.client import Frame, HistorySource, HubClient, PaneFrame, SnapshotSource
     from openusage.integrations import Change as FileChange
     from openusage.integrations import Status, Switch
     from openusage.paths import Paths
@@ -49,7 +49,15 @@ def run_dashboard(settings: Settings, paths: Paths, *, window: str | None = None
     is_up = client.healthy()
     source = Started(client, notes, is_up=is_up, start=lambda: start_daemon(paths, client.healthy))
     waiting = "" if is_up else STARTING
-    return show(settings, paths, source, window=window, empty_text=nothing_found(), waiting_text=waiting)
+    return show(
+        settings,
+        paths,
+        source,
+        window=window,
+        history=client,
+        empty_text=nothing_found(),
+        waiting_text=waiting,
+    )
 
 
 def start_daemon(paths: Paths, healthy: Callable[[], bool]) -> None:
@@ -114,10 +122,12 @@ def show(
     *,
     window: str | None = None,
     interval_s: float | None = None,
+    history: HistorySource | None = None,
     changes: Changes | None = None,
     empty_text: str = "",
     waiting_text: str = "",
 ) -> int:
+    """`history`: who answers questions beyond snapshots, where that is not `source` itself."""
     from openusage.settings import update
     from openusage.tui.app import DashboardApp
     from openusage.tui.settings.screen import Outside
@@ -139,6 +149,7 @@ def show(
         now=now,
         tz=load_zone(zone),
         tz_name=zone,
+        history=history,
         changes=changes,
         empty_text=empty_text,
         waiting_text=waiting_text,

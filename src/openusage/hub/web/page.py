@@ -141,15 +141,7 @@ def view(found: Material) -> View:
             )
             for g in address.groups
         ],
-        shows=[
-            Choice(
-                value=str(s),
-                text=str(s),
-                href=address.to(show=s),
-                is_on=(s is Show.COST) is of_cost,
-            )
-            for s in Show
-        ],
+        shows=[_show(s, address, of_cost) for s in Show],
         zones=[Choice(value=z, text=z, href=address.to(tz=z), is_on=z == pane.tz) for z in found.zones],
         chips=[(_filter_words(n, v), address.without(n, v)) for n, v in address.where],
         q=address.q,
@@ -164,6 +156,11 @@ def view(found: Material) -> View:
         tools=[tool for said in found.told if (tool := sections.tool(said))],
         foot=_foot(found, of_cost),
     )
+
+
+def _show(show: Show, address: Address, of_cost: bool) -> Choice:
+    is_on = (show is Show.COST) is of_cost
+    return Choice(value=str(show), text=str(show), href=address.to(show=show), is_on=is_on)
 
 
 def _usual(totals: PaneTotals) -> Show:

@@ -1,4 +1,4 @@
-"""OpenAI Codex CLI: rollout files in `~/.codex` and the vendor's usage API -> records.
+"""OpenAI Codex CLI: rollout files in `~/.codex` and the vendor's usage API.
 
 Seen: the formats of 2025 and 2026, plain and packed (`.zst`), active and archived. A session is its id, not
 its path: moving or packing its file changes nothing. Not covered: `codex exec --json` output saved elsewhere

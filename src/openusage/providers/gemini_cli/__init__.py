@@ -1,4 +1,4 @@
-"""Gemini CLI: chats in `~/.gemini/tmp`, its small files, Google's quota API -> records.
+"""Gemini CLI: chats in `~/.gemini/tmp`, its small files, Google's quota API.
 
 Seen: the documents (`.json`) of 2025, the logs (`.jsonl`) since, sub-agents' own logs. One event per answer,
 tool call and prompt, however often its line is written again. Not covered: output saved by hand from

@@ -51,6 +51,9 @@ class Rows(ScrollView, can_focus=True):
     class Opened(Message):
         """A row was asked for with the mouse."""
 
+    class Moved(Message):
+        """Another row is selected."""
+
     class HeadClicked(Message):
         """The head was clicked, so many cells from the left."""
 
@@ -72,6 +75,11 @@ class Rows(ScrollView, can_focus=True):
         self._index = 0
         self._said: list[Strip] = []
         self._height = 1
+
+    @property
+    def rows(self) -> Drawn | None:
+        """What it shows."""
+        return self._rows
 
     @property
     def chosen(self) -> int | None:
@@ -142,6 +150,7 @@ class Rows(ScrollView, can_focus=True):
         self._selected = rows.key(self._index)
         self._reveal()
         self.tick()
+        self.post_message(self.Moved())
 
     def _reveal(self) -> None:
         """Scroll as far as needed to see the selected row."""

@@ -49,6 +49,7 @@ class FleetScreen(Filtered):
         Binding("slash", "filter", "filter", key_display="/", tooltip="filter: name, state, model, tool"),
         Binding("a", "accounts", "accounts", tooltip="to the accounts, and back to the rows"),
         Binding("v", "tiles", "tiles", tooltip="the tiles of all machines"),
+        Binding("A,tab", "app.analytics", "analytics", key_display="A", tooltip="all machines over any days"),
         Binding("m", "measure", "cost/tokens", tooltip="count cost or tokens"),
         Binding("escape", "back", "all rows again", key_display="Esc", show=False),
     ]

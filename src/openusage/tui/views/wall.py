@@ -16,9 +16,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from openusage.tui import detail, tile
+from openusage.tui import tile
 from openusage.tui.board import Account
 from openusage.tui.chrome import centred
+from openusage.tui.detail import cards
 from openusage.tui.grid import Box, Grid, arrange
 from openusage.tui.lines import blank
 from openusage.tui.sections.daily import Measure
@@ -29,17 +30,17 @@ from openusage.wire.sections import Sections
 
 _ALONE_WIDTH, _ALONE_HEIGHT = 100, 28
 _BEAT_S = 10
-"""What stands inside a tile is drawn anew so often while its data stay: countdowns go on in minutes."""
+"""A tile is drawn anew so often while its data stay, but for its age: countdowns go on in minutes."""
 _SOON_S = 180
 """A reset that is so near is counted down every second."""
 
 
 class _Made(NamedTuple):
-    """The middle of a tile, and what it was made of."""
+    """Lines of an account, and what they were made of."""
 
     account: Sections
     look: tuple[object, ...]
-    inside: tile.Inside
+    lines: list[Strip]
 
 
 def _look(account: Sections, view: View) -> tuple[object, ...]:
@@ -51,14 +52,6 @@ def _look(account: Sections, view: View) -> tuple[object, ...]:
 
 def _is_soon(at: dt.datetime, now: dt.datetime) -> bool:
     return abs((at - now).total_seconds()) < _SOON_S
-
-
-class _Cards(NamedTuple):
-    """The cards of an account, and what they were made of."""
-
-    account: Sections
-    look: tuple[object, ...]
-    lines: list[Strip]
 
 
 class Wall(ScrollView, can_focus=True):
@@ -112,10 +105,10 @@ class Wall(ScrollView, can_focus=True):
         self._scene = EMPTY
         self._drawn: dict[int, list[Strip]] = {}
         """By box."""
-        self._inside: dict[str, _Made] = {}
-        """By account: what can be used again."""
-        self._cards: _Cards | None = None
-        """Of the account that is drawn as its detail."""
+        self._below: dict[str, _Made] = {}
+        """By account: tiles without their uppermost line, to be used again."""
+        self._cards: _Made | None = None
+        """The same of the account that is drawn as its detail."""
         self._said: list[str] = []
         self._single = False
         self._empty: list[Strip] = []
@@ -155,8 +148,8 @@ class Wall(ScrollView, can_focus=True):
         """
         self._accounts, self._selected, self._said = list(accounts), selected, said
         self._layout, self._single = layout, alone
-        if len(self._inside) > 2 * len(self._accounts):
-            self._inside.clear()
+        if len(self._below) > 2 * len(self._accounts):
+            self._below.clear()
         view = self._view()
         region = self.container_size
         scene = self._arranged(view)
@@ -205,9 +198,9 @@ class Wall(ScrollView, can_focus=True):
         account, view = self._accounts[index].sections, self._view()
         look = (*_look(account, view), view.detail_sections, width)
         if self._cards is None or self._cards.account is not account or self._cards.look != look:
-            lines = detail.draw(account, width, view, Measure.COST).lines
-            self._cards = _Cards(account, look, lines)
-        return [*detail.heading(account, width, view), *self._cards.lines]
+            lines = cards.draw(account, width, view, Measure.COST).lines
+            self._cards = _Made(account, look, lines)
+        return [*cards.heading(account, width, view), *self._cards.lines]
 
     def on_resize(self) -> None:
         self._again()
@@ -218,36 +211,37 @@ class Wall(ScrollView, can_focus=True):
     def tick(self) -> None:
         """Draw the tiles in sight anew and put the lines that differ on the screen."""
         old, self._drawn = self._drawn, {}
-        top = round(self.scroll_y)
+        view, top = self._view(), round(self.scroll_y)
         for at, strips in old.items():
             box = self.grid.boxes[at]
             if box.y + box.height <= top or box.y >= top + self.size.height:
                 continue
-            for y, (was, now) in enumerate(zip(strips, self._tile(at), strict=False)):
-                if was is not now and was != now:
-                    self.refresh(Region(box.x, box.y + y - top, box.width, 1))
+            lines = enumerate(zip(strips, self._tile(at, view), strict=False))
+            changed = [y for y, (was, now) in lines if was is not now and was != now]
+            if changed:
+                self.refresh(*(Region(box.x, box.y + y - top, box.width, 1) for y in changed))
 
-    def _tile(self, at: int) -> list[Strip]:
-        """The lines of a box."""
+    def _tile(self, at: int, view: View | None = None) -> list[Strip]:
+        """The lines of a box, as it was drawn last, or drawn now."""
         strips = self._drawn.get(at)
         if strips is None:
             index, box = self._scene.shown[at], self.grid.boxes[at]
             if self._is_page(self._scene.shown):
                 strips = self._page(index, box.width)
             else:
-                strips = self._framed(self._accounts[index], box)
+                strips = self._framed(self._accounts[index], box, view or self._view())
             self._drawn[at] = strips
         return strips
 
-    def _framed(self, account: Account, box: Box) -> list[Strip]:
-        """A tile. Its middle is made anew when the data, the look or the time ask for it."""
-        view, sections, selected = self._view(), account.sections, account.key == self._selected
+    def _framed(self, account: Account, box: Box, view: View) -> list[Strip]:
+        """A tile. All but its age is drawn anew when the data, the look or the time ask for it."""
+        sections, selected = account.sections, account.key == self._selected
         look = (*_look(sections, view), box.width, box.height, selected)
-        made = self._inside.get(account.key)
+        made = self._below.get(account.key)
         if made is None or made.account is not sections or made.look != look:
-            found = tile.inside(sections, box.width, box.height, view, selected)
-            made = self._inside[account.key] = _Made(sections, look, found)
-        return tile.framed(sections, made.inside, box.width, view, selected)
+            lines = tile.below(sections, box.width, box.height, view, selected)
+            made = self._below[account.key] = _Made(sections, look, lines)
+        return [tile.top(sections, box.width, view, selected), *made.lines]
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 from rich.cells import cell_len
@@ -11,18 +11,19 @@ from rich.style import Style
 from textual.strip import Strip
 
 from openusage import format as fmt
-from openusage.tui import choice
 from openusage.tui.lines import Part, blank, cells, clean, fit, left, packed, strip, wrapped
 from openusage.tui.palette import Palette
+from openusage.tui.panels import measures_note
 from openusage.tui.sections import code, credits, daily, gauges, header, models, notice, ranking, tools
 from openusage.tui.sections.daily import Measure
 from openusage.tui.view import View
-from openusage.wire.sections import Sections
+from openusage.wire.sections import Sections, Share
 
 _CHART_HEIGHT = 11
 _PAIR_WIDTH = 110
 """From this width on, small cards stand side by side."""
 _LABEL = 14
+_LEAST_PACE_DAYS = 3
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -41,33 +42,67 @@ class Sheet(msgspec.Struct, frozen=True):
     """The line each card begins at, from the first card to the last."""
 
 
-def draw(account: Sections, width: int, view: View, measure: Measure, chosen: int = -1) -> Sheet:
-    """Cards in the chosen order; small ones that follow each other in pairs where there is room.
+def draw(
+    account: Sections,
+    width: int,
+    view: View,
+    measure: Measure,
+    chosen: int = -1,
+    *,
+    only: Sequence[str] = (),
+    blocks: Mapping[str, Sequence[Strip]] = MappingProxyType({}),
+) -> Sheet:
+    """All sections in the order of the settings; small cards in pairs when there is room.
 
-    The `chosen` one is marked.
+    The `chosen` card is marked. `only`: these sections, whatever the settings say. `blocks`: what is drawn
+    instead of a section's cards.
     """
-    palette = view.palette
-    lines: list[Strip] = []
-    starts: list[int] = []
-
-    def place(card: Card) -> None:
-        starts.append(len(lines))
-        lines.extend(framed(card, width, palette, marked=len(starts) - 1 == chosen))
-
-    half = (width - 1) // 2
-    is_paired = width >= _PAIR_WIDTH
-    small = _small(account, (half if is_paired else width) - 4, view)
-    cards = [*_wide(account, width - 4, view, measure), *small, *_last(account, width - 4, view)]
-    cards = choice.arranged(cards, view.detail_sections)
-    for beside, run in groupby(cards, lambda card: is_paired and any(card is one for one in small)):
-        if not beside:
-            for card in run:
-                place(card)
+    half = (width - 1) // 2 if width >= _PAIR_WIDTH else width
+    pile = _Pile(width, half, view.palette, chosen)
+    for id_ in only or view.detail_sections:
+        if id_ in blocks:
+            pile.add(blocks[id_])
             continue
-        pairs = _pairs(list(run), half, width, palette, chosen - len(starts))
-        starts += [len(lines) + start for start in pairs.starts]
-        lines += pairs.lines
-    return Sheet(lines, starts)
+        pile.small += _small(id_, account, half - 4, view)
+        for card in _wide(id_, account, width - 4, view, measure):
+            pile.add(card)
+    pile.flush()
+    return Sheet(pile.lines, pile.starts)
+
+
+class _Pile:
+    """Cards from the top down."""
+
+    def __init__(self, width: int, half: int, palette: Palette, chosen: int) -> None:
+        self._width, self._half, self._palette, self._chosen = width, half, palette, chosen
+        self.lines: list[Strip] = []
+        self.starts: list[int] = []
+        self.small: list[Card] = []
+        """Those that wait until something of the whole width comes."""
+
+    def add(self, card: Card | Sequence[Strip]) -> None:
+        """A card of the whole width, or lines without a frame."""
+        self.flush()
+        if isinstance(card, Card):
+            self._place(card)
+        else:
+            self.lines += card
+
+    def _place(self, card: Card) -> None:
+        self.starts.append(len(self.lines))
+        self.lines += framed(card, self._width, self._palette, marked=len(self.starts) - 1 == self._chosen)
+
+    def flush(self) -> None:
+        """The small ones: in pairs, or under each other where there is no room."""
+        if self._half == self._width:
+            for card in self.small:
+                self._place(card)
+        elif self.small:
+            at = self._chosen - len(self.starts)
+            pairs = _pairs(self.small, self._half, self._width, self._palette, at)
+            self.starts += [len(self.lines) + start for start in pairs.starts]
+            self.lines += pairs.lines
+        self.small = []
 
 
 def heading(account: Sections, width: int, view: View) -> list[Strip]:
@@ -109,44 +144,74 @@ def _pairs(cards: Sequence[Card], half: int, width: int, palette: Palette, chose
     return Sheet([Strip.join([one, gap, two]) for one, two in zip(*columns, strict=True)], starts)
 
 
-def _wide(account: Sections, width: int, view: View, measure: Measure) -> list[Card]:
-    cards = []
-    if account.gauges:
-        cards.append(Card("Limits", gauges.lines(account.gauges, width, view)))
-    if spending := _spending(account, width, view):
-        cards.append(Card("Spending" if view.shows_cost(account) else "Usage", spending))
-    possible = daily.measures(account, view)
-    if possible:
+def _wide(id_: str, account: Sections, width: int, view: View, measure: Measure) -> list[Card]:
+    """The cards of a section that take the whole width; none, where it has nothing to say."""
+    if id_ == "usage" and account.gauges:
+        return [Card("Limits", gauges.lines(account.gauges, width, view))]
+    if id_ == "spending" and (spending := _spending(account, width, view)):
+        return [Card("Spending" if view.shows_cost(account) else "Usage", spending)]
+    if id_ == "trends" and (possible := daily.measures(account, view)):
         shown = measure if measure in possible else possible[0]
-        note = (
-            f"m: {' / '.join(f'[{m}]' if m is shown else m for m in possible)}" if len(possible) > 1 else ""
-        )
         chart = daily.chart(account, width, _CHART_HEIGHT, view, shown)
-        cards.append(Card(f"{shown.capitalize()} by day", chart, note))
-    if account.models:
-        cards.append(Card("Models", models.draw(account, width, len(account.models) + 1, view)))
-    return cards
+        return [Card(f"{shown.capitalize()} by day", chart, measures_note(shown, possible))]
+    if id_ == "models" and account.models:
+        return [Card("Models", models.draw(account, width, len(account.models) + 1, view))]
+    if id_ == "forecast" and (pace := _pace(account, view)):
+        return [Card("Forecast", [strip([(pace, view.palette.text)], width)])]
+    if id_ == "other_data" and account.others:
+        return [Card("Other metrics", _listed(account.others, width, view))]
+    if id_ != "info":
+        return []
+    return [
+        Card(title, _listed(rows, width, view))
+        for title, rows in (
+            ("Attributes", sorted(account.attributes.items())),
+            ("Diagnostics", sorted(account.diagnostics.items())),
+        )
+        if rows
+    ]
 
 
-def _small(account: Sections, width: int, view: View) -> list[Card]:
-    cost = view.shows_cost(account)
-    cards = []
-    for title, heading_, shares in (
-        ("Projects", "PROJECT", account.projects),
-        ("Clients", "CLIENT", account.clients),
-        ("Tools", "TOOL", account.tools),
-        ("MCP servers", "SERVER", account.mcp),
-        ("Languages", "LANGUAGE", account.languages),
-        ("Upstream providers", "PROVIDER", account.upstreams),
-    ):
-        if shares:
-            note = _calls(account) if title == "Tools" else ""
-            cards.append(Card(title, ranking.rows_table(heading_, shares, width, view, cost), note))
-    if figures := code.groups(account, view):
-        cards.append(Card("Code", [strip(packed(figures, width), width)]))
-    if account.credits:
-        cards.append(Card("Credits", [credits.line(credit, width, view) for credit in account.credits]))
-    return cards
+def _pace(account: Sections, view: View) -> str:
+    """What the window's rate makes of a day and of thirty; empty of a window that is no number of days."""
+    totals = account.totals
+    days = int(totals.window[:-1]) if totals.window.endswith("d") and totals.window[:-1].isdigit() else 0
+    if days < _LEAST_PACE_DAYS or totals.partial_since is not None:
+        return ""
+    if view.shows_cost(account) and totals.window_cost_usd:
+        each = totals.window_cost_usd / days
+        day, month = fmt.money(each), fmt.money(30 * each)
+    elif totals.window_tokens:
+        each = totals.window_tokens / days
+        day, month = f"{fmt.count(each)} tokens", fmt.count(30 * each)
+    else:
+        return ""
+    return f"at the rate of the {fmt.window_words(totals.window)}: {day} a day, {month} in 30 days"
+
+
+_RANKINGS = {
+    "projects": ("Projects", "PROJECT"),
+    "clients": ("Clients", "CLIENT"),
+    "tools": ("Tools", "TOOL"),
+    "mcp": ("MCP servers", "SERVER"),
+    "languages": ("Languages", "LANGUAGE"),
+    "upstream": ("Upstream providers", "PROVIDER"),
+}
+
+
+def _small(id_: str, account: Sections, width: int, view: View) -> list[Card]:
+    """The cards of a section that may stand beside others."""
+    if id_ in _RANKINGS:
+        title, head = _RANKINGS[id_]
+        shares: Sequence[Share] = account.upstreams if id_ == "upstream" else getattr(account, id_)
+        note = _calls(account) if id_ == "tools" else ""
+        lines = ranking.rows_table(head, shares, width, view, view.shows_cost(account))
+        return [Card(title, lines, note)] if shares else []
+    if id_ == "code_stats" and (figures := code.groups(account, view)):
+        return [Card("Code", [strip(packed(figures, width), width)])]
+    if id_ == "other_data" and account.credits:
+        return [Card("Credits", [credits.line(credit, width, view) for credit in account.credits])]
+    return []
 
 
 def _calls(account: Sections) -> str:
@@ -217,19 +282,6 @@ def _flowed(groups: Sequence[list[Part]], width: int) -> list[Strip]:
             row += [*group, (" " * (size - cells(group)), Style.null())]
         lines.append(strip(row, width))
     return lines
-
-
-def _last(account: Sections, width: int, view: View) -> list[Card]:
-    """What no section claims, as it travels."""
-    cards = []
-    for title, rows in (
-        ("Other metrics", account.others),
-        ("Attributes", sorted(account.attributes.items())),
-        ("Diagnostics", sorted(account.diagnostics.items())),
-    ):
-        if rows:
-            cards.append(Card(title, _listed(rows, width, view)))
-    return cards
 
 
 def _listed(rows: Sequence[tuple[str, str]], width: int, view: View) -> list[Strip]:
