@@ -22,6 +22,7 @@ from openusage.providers._values import json_object
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, Record, UsageEvent
 
+CHUNK_BYTES = 8 << 20
 CHUNK_RECORDS = 5000
 SHOWN_PROBLEMS = 20
 """Of one file and read; the rest is only counted."""
@@ -83,12 +84,10 @@ class Reading:
         self,
         account: Account,
         cursors: Cursors,
-        chunk_bytes: int,
         changed: Collection[str] | None = None,
     ) -> None:
         self._account = account
         self._old = cursors
-        self._chunk_bytes = chunk_bytes
         self._changed = changed
         self._latest: dict[str, FileCursor] = {}
         """All cursors of this pass, also those of chunks that are out."""
@@ -254,7 +253,7 @@ class Reading:
         self._cursors[cursor.path] = self._latest[cursor.path] = cursor
 
     def _is_full(self) -> bool:
-        return self._bytes >= self._chunk_bytes or len(self._events) >= CHUNK_RECORDS
+        return self._bytes >= CHUNK_BYTES or len(self._events) >= CHUNK_RECORDS
 
     def _chunk(self, gone: list[str] | None = None) -> Chunk:
         chunk = Chunk(

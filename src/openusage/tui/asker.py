@@ -7,6 +7,7 @@ two of them when a newer question has come. The thread is a daemon thread: quitt
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 
 import msgspec
@@ -24,6 +25,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The question's."""
     value: object = None
     error: OpenUsageError | None = None
+    took_s: float = 0.0
+    """Since it was begun to be asked."""
 
 
 class Asker:
@@ -69,11 +72,12 @@ class Asker:
             return None if self._is_stopped else asked
 
     def _answer(self, key: Hashable, job: Job) -> None:
+        began_s = time.monotonic()
         try:
             for value in job():
                 if self._is_old:
                     return
-                self._deliver(Answer(key=key, value=value))
+                self._deliver(Answer(key=key, value=value, took_s=time.monotonic() - began_s))
         except OpenUsageError as error:
             if not self._is_old:
                 self._deliver(Answer(key=key, error=error))

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 _AGAIN_S, _HOLD_S, _RETRY_S = 60.0, 2.0, 5.0
 """A window moves with time; what changes all the time, and what cannot be had, is asked again so often."""
+_SHARE = 10.0
+"""What takes long is asked again after so many times as long: a peer is never kept busy by a screen."""
 _PATIENCE_S = 1.0
 _MOST_KEPT = 24
 
@@ -37,8 +39,8 @@ class Kept:
         self.values: dict[Hashable, object] = {}
         self.asked: dict[Hashable, tuple[dt.datetime, object]] = {}
         """Question -> when, and what the data were then."""
-        self.told: dict[Hashable, dt.datetime] = {}
-        """Question -> when what is known was asked."""
+        self.told: dict[Hashable, tuple[dt.datetime, float]] = {}
+        """Question -> when what is known was asked, and seconds that it took."""
         self.error: OpenUsageError | None = None
         """Why the newest question has no answer, or no newer one."""
 
@@ -50,7 +52,8 @@ class Kept:
         old_s = (now - at).total_seconds()
         if self.error is not None:
             return old_s >= (_AGAIN_S if has_no_history(self.error) else _RETRY_S)
-        return old_s >= _AGAIN_S or (known != token and old_s >= _HOLD_S)
+        hold_s = max(_HOLD_S, _SHARE * self.told[key][1]) if key in self.told else _HOLD_S
+        return old_s >= max(_AGAIN_S, hold_s) or (known != token and old_s >= hold_s)
 
     def take(self, answer: Answer) -> None:
         """Put an answer in place; what is known stays where there is an error."""
@@ -59,7 +62,7 @@ class Kept:
             self.values.pop(answer.key, None)
             self.values[answer.key] = answer.value
             if answer.key in self.asked:
-                self.told[answer.key] = self.asked[answer.key][0]
+                self.told[answer.key] = self.asked[answer.key][0], answer.took_s
         while len(self.values) > _MOST_KEPT:
             oldest = next(iter(self.values))
             del self.values[oldest]
@@ -185,7 +188,7 @@ class AskingScreen(Filtered):
         error, told = self._answers.error, self._answers.told.get(self._wanted)
         if error is None or told is None:
             return ""
-        since = fmt.clock(told, self.dashboard.view().tz)
+        since = fmt.clock(told[0], self.dashboard.view().tz)
         return f"{sentence(error)} Shown is what was known at {since}."
 
     def on_asking_screen_answered(self, message: Answered) -> None:

@@ -90,7 +90,7 @@ def ask(account: str, home: Path, known: Login, env: Env) -> Iterator[Record]:
         login_hint=LOGIN_HINT,
         refusal="Codex auth required — run `codex login`",
     )
-    yield from from_api(account, found, round(env.now.timestamp() * 1_000_000))
+    yield from from_api(account, found, env.now_us)
 
 
 def usage_url(base: str) -> str:

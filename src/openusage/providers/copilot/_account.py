@@ -55,14 +55,14 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
     token = _token(env)
     if env.http is None or token is None:
         return
-    base = env.base_urls.get(PROVIDER, API_BASE_URL).rstrip("/")
+    base = env.base_url(PROVIDER, API_BASE_URL)
     ask = partial(
         _http.ask,
         env.http,
         headers={"Authorization": f"token {token}", "X-GitHub-Api-Version": "2022-11-28"},
         login_hint=LOGIN_HINT,
     )
-    now_us = round(env.now.timestamp() * 1e6)
+    now_us = env.now_us
     user = ask(f"{base}/copilot_internal/user", who="Copilot's quota endpoint", silent_on=_NO_COPILOT)
     yield from plan_facts(user, account.id, now_us)
     yield from quotas(user, account.id, now_us)

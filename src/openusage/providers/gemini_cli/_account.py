@@ -83,9 +83,9 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
     token = _token(env)
     if env.http is None or token is None:
         return
-    base = env.base_urls.get(PROVIDER, API_BASE_URL).rstrip("/")
+    base = env.base_url(PROVIDER, API_BASE_URL)
     headers = {"Authorization": f"Bearer {token}"}
-    now_us = round(env.now.timestamp() * 1e6)
+    now_us = env.now_us
 
     ask = partial(_http.ask, env.http, who=_WHO, headers=headers, login_hint=LOGIN_HINT, silent_on=_NO_QUOTA)
     plan = ask(f"{base}/v1internal:loadCodeAssist", body={"metadata": _METADATA})

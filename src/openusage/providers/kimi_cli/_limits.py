@@ -34,13 +34,13 @@ def poll(account: str, homes: Sequence[Path], env: Env) -> Iterator[QuotaReading
         return
     answer = _http.ask(
         env.http,
-        env.base_urls.get(PROVIDER, API_BASE_URL).rstrip("/") + "/usages",
+        env.base_url(PROVIDER, API_BASE_URL) + "/usages",
         who=_WHO,
         headers={"Authorization": f"Bearer {token}"},
         login_hint="Run `kimi` and /login.",
         silent_on=(404,),
     )
-    yield from readings_of(answer, account, round(env.now.timestamp() * 1_000_000))
+    yield from readings_of(answer, account, env.now_us)
 
 
 def readings_of(answer: Mapping[str, object], account: str, now_us: int) -> Iterator[QuotaReading]:

@@ -18,7 +18,7 @@ from openusage.providers._contract import Chunk, Cursors, Problem
 from openusage.providers._jsonl import FileState, Mark
 from openusage.providers._loose import Unreadable
 from openusage.providers._sqlite import is_touched
-from openusage.providers._values import decoded, json_object, project_of, text
+from openusage.providers._values import json_object, project_of, remembered, text
 from openusage.providers.kiro_cli._turns import (
     PROVIDER,
     Header,
@@ -58,11 +58,11 @@ def state_of(cursor: FileCursor | None) -> State:
         return State()
     if cursor.path.endswith(".json"):
         return _state_in(_documents.kept_of(cursor).memory)
-    return decoded(cursor.state, _state) or State()
+    return remembered(cursor.state, _state)
 
 
 def _state_in(memory: msgspec.Raw) -> State:
-    return decoded(bytes(memory), _state) or State()
+    return remembered(bytes(memory), _state)
 
 
 def find(home: Path, cli: Path) -> list[Path]:

@@ -66,7 +66,7 @@ def local(account: str, env: Env) -> Iterator[Record]:
     base = base_url(env)
     if env.http is None or base is None:
         return
-    at_us = round(env.now.timestamp() * 1_000_000)
+    at_us = env.now_us
     try:
         version = text(_ask(env, f"{base}/api/version").get("version"))
     except (SourceUnavailable, SourceChanged):
@@ -87,7 +87,7 @@ def cloud(account: str, env: Env) -> Iterator[Record]:
     key = env.environ.get(KEY, "").strip()
     if env.http is None or not _http.is_header(key):
         return
-    base = env.base_urls.get(CLOUD, CLOUD_BASE_URL).rstrip("/")
+    base = env.base_url(CLOUD, CLOUD_BASE_URL)
     answer = _http.ask(
         env.http,
         f"{base}/api/me",
@@ -96,7 +96,7 @@ def cloud(account: str, env: Env) -> Iterator[Record]:
         login_hint=LOGIN_HINT,
         body={},
     )
-    at_us = round(env.now.timestamp() * 1_000_000)
+    at_us = env.now_us
     yield from _who(account, answer, at_us)
     yield from _usage(account, _lower(answer), at_us)
 

@@ -49,13 +49,13 @@ def ask(account: str, key: str, env: Env) -> Iterator[Record]:
     """
     if env.http is None:
         return
-    url = (env.base_urls.get(PROVIDER) or DEFAULT_BASE).rstrip("/") + "/models"
+    url = env.base_url(PROVIDER, DEFAULT_BASE) + "/models"
     headers = {"Authorization": f"Bearer {key}"}
     answer = _http.ask(env.http, url, who=_WHO, headers=headers, login_hint="check OPENCODE_API_KEY")
     models = answer.get("data")
     if not isinstance(models, list):
         raise SourceChanged(f"{_WHO}: the answer is not the list of models that it was")
-    at_us = round(env.now.timestamp() * 1_000_000)
+    at_us = env.now_us
     facts = {
         "auth_scope": "zen",
         "available_models_count": str(len(models)),
