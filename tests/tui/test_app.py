@@ -545,3 +545,20 @@ async def test_an_answer_that_comes_while_it_ends_breaks_nothing() -> None:
         await until(pilot, lambda: not app.is_running)
     app.on_dashboard_app_polled(app.Polled(same))
     assert app.return_code == 0
+
+
+async def test_a_help_page_that_is_longer_than_the_screen_scrolls() -> None:
+    """The keys that move it leave it open, all others close it; a page that fits closes by any key."""
+    async with running(FakeSource(LOCAL), size=(80, 16)) as (app, pilot):
+        await pilot.press("question_mark")
+        assert "MOVE" in screen_text(app)
+        assert "quit" not in screen_text(app)
+        await pilot.press("pagedown", "end")
+        assert "near a limit" in screen_text(app)
+        await pilot.press("home", "down", "up")
+        assert "MOVE" in screen_text(app)
+        await pilot.press("x")
+        assert not isinstance(app.screen, HelpScreen)
+        await pilot.resize_terminal(120, 50)
+        await pilot.press("question_mark", "down")
+        assert not isinstance(app.screen, HelpScreen)

@@ -192,7 +192,7 @@ async def shown(
     """The application on a source that outlives it, after its first answer and these keys."""
     given: dict[str, Any] = {"window": "30d", "refresh_s": 600.0, "now": lambda: NOW, "tz": dt.UTC}
     given |= {"history": source, "settings": SHOWN_COSTS}
-    app = DashboardApp(_Lent(source) if not source.is_hub else _LentHub(source), **(given | options))
+    app = DashboardApp(lent(source), **(given | options))
     async with app.run_test(size=size) as pilot:
         await wait(pilot, lambda: app.board.frame is not None or app.board.pane is not None)
         if keys:
@@ -210,6 +210,11 @@ class _Lent:
 
     def close(self) -> None:
         """Its owner does."""
+
+
+def lent(source: DaemonClient | HubClient) -> _Lent:
+    """What the application may close without ending the source."""
+    return _LentHub(source) if isinstance(source, HubClient) else _Lent(source)
 
 
 class _LentHub(_Lent):

@@ -5,7 +5,7 @@ Keys and their words come from the bindings themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
@@ -152,8 +152,21 @@ class Filtered(Framed):
         self._close()
 
 
+_SCROLLS: dict[str, Callable[[Vertical], None]] = {
+    "up": lambda page: page.scroll_up(animate=False),
+    "k": lambda page: page.scroll_up(animate=False),
+    "down": lambda page: page.scroll_down(animate=False),
+    "j": lambda page: page.scroll_down(animate=False),
+    "pageup": lambda page: page.scroll_page_up(animate=False),
+    "pagedown": lambda page: page.scroll_page_down(animate=False),
+    "home": lambda page: page.scroll_home(animate=False),
+    "end": lambda page: page.scroll_end(animate=False),
+}
+"""Keys that move a long page."""
+
+
 class HelpScreen(ModalScreen[None]):
-    """All keys of the screen below it; any key closes it."""
+    """All keys of the screen below it; any key closes it, but those that scroll where it is too long."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
@@ -179,7 +192,12 @@ class HelpScreen(ModalScreen[None]):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        self.dismiss()
+        page = self.query_one(Vertical)
+        scroll = _SCROLLS.get(event.key)
+        if scroll is None or not page.max_scroll_y:
+            self.dismiss()
+        else:
+            scroll(page)
 
     def on_click(self) -> None:
         self.dismiss()
