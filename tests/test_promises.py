@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from openusage.cli.catalog import COMMANDS
+from openusage.providers import names
 from tests.support.guide import DOCS, block
 
 PAGE = "multi-machine.md"
@@ -97,6 +99,14 @@ def test_every_link_and_picture_of_a_page_leads_somewhere(page: str) -> None:
         assert to.exists(), target
         if heading and to.suffix == ".md":
             assert heading in headings(to), target
+
+
+def test_the_readme_counts_the_tools_and_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert f"[{len(names())} such tools]" in text
+    told = set(re.findall(r"`openusage ([a-z-]+)", text))
+    assert told <= set(COMMANDS), "a command that there is not"
+    assert set(COMMANDS) - told <= {"completion", "version"}
 
 
 def headings(page: Path) -> set[str]:

@@ -66,7 +66,7 @@ def test_an_unchanged_hub_costs_one_short_answer(httpserver: HTTPServer) -> None
             "does not accept this token",
         ),
         (Response("", 302, {"Location": "http://evil.example/"}), PeerRefused, "sends us to http://evil"),
-        (Response('{"error":"no","detail":"x"}', 500), PeerRefused, "answers 500: no x"),
+        (Response('{"error":"no","detail":"x"}', 500), PeerRefused, "answers 500: no: x"),
         (Response("<html>", 200), PeerConfused, "does not answer like a hub"),
         (Response('{"a": 5}', 200), PeerConfused, "does not answer like a hub"),
         (Response(b'{"\xff": null}', 200), PeerConfused, "does not answer like a hub"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -285,3 +286,22 @@ def test_refused_pushes_change_nothing(junk: bytes, cut: int) -> None:
         with pytest.raises(PushRefused):
             board.put(read_push(bad))
     assert (board.body(), board.names()) == (before, names)
+
+
+def test_the_list_of_many_machines_has_each_once_while_they_push(board: Board) -> None:
+    """Looked at in parts: those that come, fall silent or are forgotten meanwhile are in it or not."""
+    names = [f"machine-{n:04}" for n in range(600)]
+    for name in names:
+        put(board, name, "a")
+
+    def pushing() -> None:
+        for name in (*names, *(f"new-{n}" for n in range(100))):
+            put(board, name, "a", used=2)
+
+    with ThreadPoolExecutor(1) as pool:
+        pushed = pool.submit(pushing)
+        while not pushed.done():
+            found = [m.label for m in board.machines() if m.label in names]
+            assert found == names
+        pushed.result()
+    assert len(board.machines()) == 700

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from openusage.providers import _jsonl
+from openusage.providers import _jsonl, _reading
 from openusage.providers._contract import Chunk
 from openusage.providers._loose import Bytes, reader
 from openusage.providers._reading import SHOWN_PROBLEMS, Reading, Remembers
@@ -59,9 +59,9 @@ class Machine:
         self.cursors: dict[str, FileCursor] = {}
         self.chunks: list[Chunk] = []
 
-    def read(self, chunk_bytes: int = 1 << 20) -> list[tuple[str, int]]:
+    def read(self) -> list[tuple[str, int]]:
         """(content, what the parser remembered) of all that is new."""
-        reading = Reading(ACCOUNT, dict(self.cursors), chunk_bytes)
+        reading = Reading(ACCOUNT, dict(self.cursors))
         state = _jsonl.stat(self.path)
         assert state is not None
         read = reading.log if self.path.suffix == ".jsonl" else reading.document
@@ -117,8 +117,9 @@ def test_chunks_hold_some_records_and_the_cursor_that_is_true_with_them(
     log: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_jsonl, "BLOCK_BYTES", 20)
+    monkeypatch.setattr(_reading, "CHUNK_BYTES", 1)
     log.path.write_bytes(b"".join(b'{"n":%d}\n' % n for n in range(10)))
-    assert len(log.read(chunk_bytes=1)) == 10
+    assert len(log.read()) == 10
     assert len(log.chunks) > 3
     offsets = [c.offset for chunk in log.chunks for c in chunk.cursors]
     assert offsets == sorted(offsets)
@@ -153,7 +154,7 @@ def test_the_memory_of_a_document_goes_with_it_to_another_place(document: Machin
     moved = document.path.rename(tmp_path / "b.json")
     state = _jsonl.stat(moved)
     assert state is not None
-    reading = Reading(ACCOUNT, {}, 1 << 20)
+    reading = Reading(ACCOUNT, {})
     chunks = [*reading.document(state, REMEMBERS, Counting, document.cursors[str(document.path)])]
     chunks += reading.rest([])
     assert [r.at_us for c in chunks for r in c.records if isinstance(r, UsageEvent)] == [2]
@@ -166,7 +167,7 @@ def test_facts_are_told_when_their_file_changed(tmp_path: Path) -> None:
     cursors: dict[str, FileCursor] = {}
 
     def told() -> list[Record]:
-        reading = Reading(ACCOUNT, dict(cursors), 1)
+        reading = Reading(ACCOUNT, dict(cursors))
         reading.facts(path, lambda found: {"plan_type": str(found.get("plan")), "empty": "", "none": None})
         chunks = list(reading.rest([]))
         cursors.update((c.path, c) for chunk in chunks for c in chunk.cursors)
@@ -183,7 +184,7 @@ def test_facts_are_told_when_their_file_changed(tmp_path: Path) -> None:
 
 
 def test_of_facts_and_readings_the_newest_is_kept() -> None:
-    reading = Reading(ACCOUNT, {}, 1)
+    reading = Reading(ACCOUNT, {})
     reading.put(
         AccountFact(provider="tool", account="tool", key="k", value=v, at_us=at)
         for v, at in (("old", 1), ("new", 3), ("between", 2))

@@ -20,7 +20,7 @@ import pytest
 
 from openusage import providers
 from openusage.errors import UsageError
-from openusage.providers import _jsonl
+from openusage.providers import _jsonl, _reading
 from openusage.providers._contract import Chunk, Env, Kind, ParsesHooks, Provider
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, QuotaReading, Record, UsageEvent, merge
@@ -184,6 +184,7 @@ def test_stopping_after_every_chunk_loses_and_doubles_nothing(
     provider = providers.load(name)
     whole = stored(read(provider, used, {})[0])
     monkeypatch.setattr(_jsonl, "BLOCK_BYTES", 600)
+    monkeypatch.setattr(_reading, "CHUNK_BYTES", 1)
     if hasattr(provider, "CHUNK_BYTES"):
         monkeypatch.setattr(provider, "CHUNK_BYTES", 1)
     cursors: dict[str, FileCursor] = {}

@@ -41,8 +41,8 @@ def forget(machine: str, url: str | None, database: str | None, yes: bool, as_js
     """Remove everything a hub has of a machine.
 
     MACHINE is its name as shown, or its id. What other machines have too of its messages counts for them from
-    then on. A machine that still pushes comes back: revoke its token first. Over the network it needs the
-    shared token in OPENUSAGE_HUB_TOKEN; for the hub that runs here as a service, that of its service will do.
+    then on. A machine that still pushes comes back: revoke its token first. It needs the shared
+    token in OPENUSAGE_HUB_TOKEN; the hub that runs here as a service is asked with the token of its service.
     """
     import msgspec
 

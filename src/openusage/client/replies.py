@@ -35,7 +35,7 @@ def _error_text(answer: httpx.Response) -> str:
         return answer.reason_phrase
     if not isinstance(body, dict):
         return answer.reason_phrase
-    return " ".join(str(body[k]) for k in ("error", "detail") if body.get(k)) or answer.reason_phrase
+    return ": ".join(str(body[k]) for k in ("error", "detail") if body.get(k)) or answer.reason_phrase
 
 
 def decoded(answer: httpx.Response, as_type: type[T], who: str) -> T:

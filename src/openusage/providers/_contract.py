@@ -62,6 +62,14 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
     polled_us: int | None = None
     """In a poll: what the vendor told until then is stored. None: nothing since we started."""
 
+    @property
+    def now_us(self) -> int:
+        return round(self.now.timestamp() * 1_000_000)
+
+    def base_url(self, provider: str, usual: str) -> str:
+        """Where a vendor's API is asked, without a slash at its end."""
+        return (self.base_urls.get(provider) or usual).rstrip("/")
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Something in a source that could not be read; the rest was."""
@@ -94,6 +102,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     files: int
     bytes_to_read: int
+
+    def __add__(self, other: Plan) -> Plan:
+        return Plan(files=self.files + other.files, bytes_to_read=self.bytes_to_read + other.bytes_to_read)
 
 
 Cursors = Mapping[str, FileCursor]

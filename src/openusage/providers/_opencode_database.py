@@ -15,7 +15,7 @@ from openusage.providers import _opencode_messages as messages
 from openusage.providers._opencode_messages import Part, Session
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._sqlite import Batch, Database
-from openusage.providers._values import decoded, text, time_us
+from openusage.providers._values import remembered, text, time_us
 from openusage.wire.events import Account, Record
 
 _COLUMNS = "session_id, {role}, time_created, time_updated, CAST(data AS BLOB)"
@@ -120,5 +120,5 @@ def generation(db: Database) -> Table:
 
 def batches(db: Database, state: bytes, account: Account, now_us: int) -> Iterator[Batch]:
     """Everything new in a database since `state`."""
-    known = (decoded(state, _state) if state else None) or State()
+    known = remembered(state, _state)
     yield from Reading(db, known, account, now_us).batches()

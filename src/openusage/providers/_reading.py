@@ -16,12 +16,14 @@ import msgspec
 from openusage.errors import SourceUnavailable
 from openusage.providers import _documents, _jsonl
 from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._figures import facts
 from openusage.providers._jsonl import Block, FileState, Mark
 from openusage.providers._loose import Unreadable
 from openusage.providers._values import json_object
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import Account, AccountFact, Record, UsageEvent
+from openusage.wire.events import Account, Record, UsageEvent
 
+CHUNK_BYTES = 8 << 20
 CHUNK_RECORDS = 5000
 SHOWN_PROBLEMS = 20
 """Of one file and read; the rest is only counted."""
@@ -83,12 +85,10 @@ class Reading:
         self,
         account: Account,
         cursors: Cursors,
-        chunk_bytes: int,
         changed: Collection[str] | None = None,
     ) -> None:
         self._account = account
         self._old = cursors
-        self._chunk_bytes = chunk_bytes
         self._changed = changed
         self._latest: dict[str, FileCursor] = {}
         """All cursors of this pass, also those of chunks that are out."""
@@ -210,17 +210,8 @@ class Reading:
             self._problems.append(Problem(path=state.path, offset=0, what=e.message))
             return
         self._set(state.cursor(state.size))
-        self.put(
-            AccountFact(
-                provider=self._account.provider,
-                account=self._account.id,
-                key=key,
-                value=value,
-                at_us=state.mtime_ns // 1000,
-            )
-            for key, value in facts_in(found).items()
-            if value
-        )
+        account, at_us = self._account, state.mtime_ns // 1000
+        self.put(facts(account.provider, account.id, facts_in(found), at_us))
 
     def put(self, records: Iterable[Record]) -> None:
         """Add records. Of readings and facts only the newest of each kind is kept."""
@@ -254,7 +245,7 @@ class Reading:
         self._cursors[cursor.path] = self._latest[cursor.path] = cursor
 
     def _is_full(self) -> bool:
-        return self._bytes >= self._chunk_bytes or len(self._events) >= CHUNK_RECORDS
+        return self._bytes >= CHUNK_BYTES or len(self._events) >= CHUNK_RECORDS
 
     def _chunk(self, gone: list[str] | None = None) -> Chunk:
         chunk = Chunk(

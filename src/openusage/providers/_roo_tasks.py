@@ -15,7 +15,7 @@ import os
 import posixpath
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ import msgspec
 
 from openusage.errors import SourceUnavailable
 from openusage.lineage.names import upstream_by_name
-from openusage.providers import _documents, _walk
+from openusage.providers import _documents
 from openusage.providers._contract import Chunk, Env
 from openusage.providers._jsonl import FileState
 from openusage.providers._loose import Bytes, Unreadable, array_of, reader
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files
 from openusage.providers._touched import file_key, language_of
 from openusage.providers._values import (
     child,
@@ -133,21 +134,19 @@ def watched(account: Account) -> Iterator[str]:
     yield from (path for _, path in sorted(found)[-WATCHED_TASKS:])
 
 
-def find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    """The tasks of an account."""
-    return _walk.find(folders(account), _is_messages, changed, enters=lambda relative: "/" not in relative)
-
-
 def _is_messages(relative: str) -> bool:
     return relative.count("/") == 1 and relative.endswith(f"/{MESSAGES}")
 
 
-def read(reading: Reading, account: Account, files: Iterable[FileState]) -> Iterator[Chunk]:
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
     """Chunks of the tasks that changed."""
     for state in files:
         if not reading.is_read(state):
             folder = Path(state.path).parent
             yield from reading.document(state, _REMEMBERS, partial(Parser, account, partial(task_of, folder)))
+
+
+TASK_FILES = Files(_is_messages, _chunks, enters=lambda relative: "/" not in relative, roots=folders)
 
 
 def task_of(folder: Path) -> Task:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -23,9 +24,9 @@ import apsw
 import msgspec
 
 from openusage.errors import SourceChanged, SourceError, SourceUnavailable
-from openusage.providers._contract import Chunk, Cursors, Plan, Problem
+from openusage.providers._contract import Chunk, Cursors, Env, Plan, Problem
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import Record
+from openusage.wire.events import Account, Record
 
 BUSY_TIMEOUT_MS = 500
 """Only where there is no write-ahead log does a reader wait for a commit; what is locked is tried again."""
@@ -340,3 +341,29 @@ def _is_gone(path: str) -> bool:
     except OSError:
         return False
     return False
+
+
+class Databases(msgspec.Struct, frozen=True):
+    """The database of one name in each flat root of an account."""
+
+    name: str
+    batches: Callable[[Account, Env, Database, bytes], Iterator[Batch]]
+    """What is new in one of them since the state of its cursor, empty at first."""
+
+    def plan(self, account: Account, cursors: Cursors, env: Env) -> Plan:
+        """How much there is to read."""
+        return plan(self._paths(account), cursors)
+
+    def read(
+        self, account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
+    ) -> Iterator[Chunk]:
+        """Everything new since `cursors`, as in the contract."""
+        reader = partial(self.batches, account, env)
+        yield from read(self._paths(account), cursors, changed, reader)
+
+    def among(self, folders: Iterable[Path]) -> list[str]:
+        """The folders that have one."""
+        return [str(folder) for folder in folders if (folder / self.name).is_file()]
+
+    def _paths(self, account: Account) -> list[str]:
+        return [f"{root}/{self.name}" for root in account.flat_roots]

@@ -123,6 +123,11 @@ def decoded(data: bytes | str, decoder: msgspec.json.Decoder[T]) -> T | None:
         return None
 
 
+def remembered(state: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """What a cursor remembers; the type's defaults, when that is nothing, or of another version of us."""
+    return (decoded(state, decoder) if state else None) or decoder.type()
+
+
 def _salvaged(data: bytes | str) -> Any:
     """Lone surrogates, control characters in texts, bytes that are no UTF-8: they all occur."""
     try:

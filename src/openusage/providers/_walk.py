@@ -41,6 +41,12 @@ def named(env: Env, *variables: str) -> list[Path]:
     return []
 
 
+def data_home(env: Env) -> Path:
+    """Where freedesktop.org has programs keep their data: `~/.local/share`, when no other place is set."""
+    told = env.environ.get("XDG_DATA_HOME", "")
+    return Path(told) if told.startswith("/") else env.home / ".local" / "share"
+
+
 def real_dirs(paths: Iterable[Path]) -> list[str]:
     """The directories among them that exist, as real paths, each once."""
     real = dict.fromkeys(os.path.realpath(path) for path in paths)
@@ -67,6 +73,12 @@ def find(
         found = walker.all() if changed is None else walker.among(changed)
         files.update((state.path, state) for state in found)
     return Found([files[path] for path in sorted(files)], problems)
+
+
+def below(roots: Iterable[str], path: str) -> tuple[str, str]:
+    """The root that a found file is below, and its path from there."""
+    root = next(root for root in roots if path.startswith(f"{root}/"))
+    return root, path[len(root) + 1 :]
 
 
 class _Walker:

@@ -9,7 +9,7 @@ of the credits, which needs the tool's own login.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ import msgspec
 from openusage.lineage.names import upstream_by_name
 from openusage.providers import _walk
 from openusage.providers._calls import is_unique
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Chunk, Env, Kind, ProviderSpec
 from openusage.providers._inputs import touch_of
 from openusage.providers._jsonl import FileState
 from openusage.providers._loose import NOTHING, array_of, objects_of, reader
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files, one_account
 from openusage.providers._values import child, count, disjoint, json_object, number, text, time_us
 from openusage.wire.events import (
     NO_TOKENS,
@@ -48,7 +49,6 @@ SPEC = ProviderSpec(
     retention_hint="Codebuff keeps its chats until they are deleted.",
 )
 
-CHUNK_BYTES = 8 << 20
 CLIENT = "CLI"
 CHANNELS = ("manicode", "manicode-dev", "manicode-staging")
 CHAT = "chat-messages.json"
@@ -127,25 +127,12 @@ _REMEMBERS = Remembers(Memory)
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all channels."""
-    roots = _walk.real_dirs(_places(env))
-    if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    return one_account(SPEC, _walk.real_dirs(_places(env)))
 
 
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _walk.plan(_find(account).files, cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """The chats that changed since `cursors`."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _find(account, changed)
-    for state in found.files:
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
+    for state in files:
         yield from reading.document(state, _REMEMBERS, partial(Parser, _place(account, state)))
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:
@@ -159,10 +146,6 @@ def _places(env: Env) -> list[Path]:
     return [home if home.name == "projects" else home / "projects" for home in homes]
 
 
-def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    return _walk.find(account.roots, _is_chat, changed, enters=_leads_to_chats)
-
-
 def _is_chat(relative: str) -> bool:
     return _PLACE.fullmatch(relative) is not None
 
@@ -170,6 +153,10 @@ def _is_chat(relative: str) -> bool:
 def _leads_to_chats(relative: str) -> bool:
     parts = relative.split("/")
     return len(parts) < 4 and parts[1:2] in ([], ["chats"])
+
+
+_CHATS = Files(_is_chat, _chunks, enters=_leads_to_chats)
+plan, read = _CHATS.plan, _CHATS.read
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,8 +170,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _place(account: Account, state: FileState) -> Place:
-    root = next(root for root in account.roots if state.path.startswith(f"{root}/"))
-    project, _, chat, _ = state.path[len(root) + 1 :].split("/")
+    _, relative = _walk.below(account.roots, state.path)
+    project, _, chat, _ = relative.split("/")
     began = _BEGAN.fullmatch(chat)
     began_us = None if began is None else time_us(":".join(began.groups()))
     return Place(account=account.id, project=project, chat=chat, began_us=began_us or state.mtime_ns // 1000)

@@ -15,20 +15,21 @@ from typing import Any
 
 import msgspec
 
-from openusage.providers import _sqlite
+from openusage.providers import _sqlite, _walk
 from openusage.providers._calls import Calls, is_unique
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._documents import object_in
 from openusage.providers._inputs import touch_of
 from openusage.providers._rows import Followed, Row, Table, marks
+from openusage.providers._single import one_account
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers._totals import Totals
 from openusage.providers._values import (
     count,
-    decoded,
-    json_object,
     json_value,
     nano_usd,
     project_of,
+    remembered,
     text,
     time_us,
 )
@@ -91,15 +92,12 @@ _state = msgspec.json.Decoder(State)
 def discover(env: Env) -> Iterator[Account]:
     """One account over all projects, when there is a registry of them."""
     folder = _folder(env)
-    if (folder / REGISTRY).is_file():
-        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=(str(folder),), label=SPEC.name)
+    return one_account(SPEC, flat_roots=[str(folder)] if (folder / REGISTRY).is_file() else [])
 
 
 def _folder(env: Env) -> Path:
-    named, data = env.environ.get("CRUSH_GLOBAL_DATA", ""), env.environ.get("XDG_DATA_HOME", "")
-    if named:
-        return Path(named)
-    return (Path(data) if data.startswith("/") else env.home / ".local" / "share") / "crush"
+    named = env.environ.get("CRUSH_GLOBAL_DATA", "")
+    return Path(named) if named else _walk.data_home(env) / "crush"
 
 
 def watched(account: Account) -> Iterator[str]:
@@ -112,10 +110,7 @@ def projects(account: Account) -> list[Project]:
     """The databases of the registry, each once."""
     found: dict[str, Project] = {}
     for root in account.flat_roots[:1]:  # the folder of the registry; others are watched ones
-        try:
-            listed = json_object((Path(root) / REGISTRY).read_bytes()).get("projects")
-        except OSError:
-            continue
+        listed = object_in(Path(root) / REGISTRY).get("projects")
         for one in listed if isinstance(listed, list) else []:
             path = text(one.get("path")) if isinstance(one, dict) else None
             if path is not None:
@@ -136,8 +131,7 @@ def read(
     found = {p.database: p for p in projects(account)}
 
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
-        known = (decoded(state, _state) if state else None) or State()
-        return Reading(db, known, account.id, found[db.path].name).batches()
+        return Reading(db, remembered(state, _state), account.id, found[db.path].name).batches()
 
     yield from _sqlite.read(list(found), cursors, changed, reader)
 

@@ -8,7 +8,7 @@ covered: which request used what, and `session_*.json` files, which are copies.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,20 @@ import msgspec
 from openusage.lineage.names import upstream_by_name
 from openusage.providers import _sqlite
 from openusage.providers._calls import Calls, is_unique
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Env, Kind, ProviderSpec
 from openusage.providers._inputs import touch_of
 from openusage.providers._rows import Followed, Row, Table, marks
-from openusage.providers._sqlite import Batch, Database
+from openusage.providers._single import one_account
+from openusage.providers._sqlite import Batch, Database, Databases
 from openusage.providers._totals import Totals
 from openusage.providers._values import (
     child,
     count,
-    decoded,
     disjoint,
     json_value,
     nano_usd,
     project_of,
+    remembered,
     text,
     time_us,
 )
@@ -86,9 +87,7 @@ _state = msgspec.json.Decoder(State)
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all profiles."""
-    found = [str(folder) for folder in _folders(env) if (folder / DATABASE).is_file()]
-    if found:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(found), label=SPEC.name)
+    return one_account(SPEC, flat_roots=_DATABASES.among(_folders(env)))
 
 
 def _folders(env: Env) -> list[Path]:
@@ -97,30 +96,17 @@ def _folders(env: Env) -> list[Path]:
     return [folder for home in homes for folder in (home, *sorted(home.glob("profiles/*")))]
 
 
-def _databases(account: Account) -> list[str]:
-    return [f"{root}/{DATABASE}" for root in account.flat_roots]
-
-
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _sqlite.plan(_databases(account), cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """Everything new since `cursors`, profile by profile."""
-
-    def reader(db: Database, state: bytes) -> Iterator[Batch]:
-        known = (decoded(state, _state) if state else None) or State()
-        return Reading(db, known, account.id).batches()
-
-    yield from _sqlite.read(_databases(account), cursors, changed, reader)
-
-
 def poll(account: Account, env: Env) -> Iterator[Record]:
     """Hermes has no quota of its own."""
     yield from ()
+
+
+def _batches(account: Account, env: Env, db: Database, state: bytes) -> Iterator[Batch]:
+    return Reading(db, remembered(state, _state), account.id).batches()
+
+
+_DATABASES = Databases(DATABASE, _batches)
+plan, read = _DATABASES.plan, _DATABASES.read
 
 
 class Reading:

@@ -13,9 +13,12 @@ from pathlib import Path
 
 from openusage.providers import _opencode_database, _roo_tasks, _sqlite, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
-from openusage.providers._reading import Reading
+from openusage.providers._roo_tasks import TASK_FILES, watched
+from openusage.providers._single import one_account
 from openusage.providers._sqlite import Batch, Database
 from openusage.wire.events import Account, Record
+
+__all__ = ["SPEC", "discover", "plan", "poll", "read", "watched"]
 
 SPEC = ProviderSpec(
     id="kilo_code",
@@ -32,7 +35,6 @@ SPEC = ProviderSpec(
     retention_hint="Kilo Code keeps its sessions until they are deleted.",
 )
 
-CHUNK_BYTES = 8 << 20
 EXTENSION = "kilocode.kilo-code"
 
 
@@ -40,39 +42,24 @@ def discover(env: Env) -> Iterator[Account]:
     """One account over both generations and all editors."""
     terminal = env.home / ".kilocode" / "cli" / "global" / _roo_tasks.TASKS
     tasks = _walk.real_dirs([*_roo_tasks.places(env, EXTENSION), terminal])
-    flat = dict.fromkeys([*(str(Path(path).parent) for path in _databases(env)), *tasks])
-    if flat:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(flat), label=SPEC.name)
+    return one_account(SPEC, flat_roots=[*(str(Path(path).parent) for path in _databases(env)), *tasks])
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read."""
-    tasks = _walk.plan(_roo_tasks.find(account).files, cursors)
-    found = _sqlite.plan(_databases(env), cursors)
-    return Plan(files=tasks.files + found.files, bytes_to_read=tasks.bytes_to_read + found.bytes_to_read)
+    return TASK_FILES.plan(account, cursors, env) + _sqlite.plan(_databases(env), cursors)
 
 
 def read(
     account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
 ) -> Iterator[Chunk]:
     """Everything new since `cursors`: tasks, which are the older ones, then databases."""
-    now_us = round(env.now.timestamp() * 1_000_000)
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _roo_tasks.find(account, changed)
-    yield from _roo_tasks.read(reading, account, found.files)
-    yield from reading.rest(
-        _walk.gone(cursors, found.files, _roo_tasks.folders(account), changed), found.problems
-    )
+    yield from TASK_FILES.read(account, cursors, env, changed)
 
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
-        return _opencode_database.batches(db, state, account, now_us)
+        return _opencode_database.batches(db, state, account, env.now_us)
 
     yield from _sqlite.read(_databases(env), cursors, changed, reader)
-
-
-def watched(account: Account) -> Iterator[str]:
-    """The tasks that were written last."""
-    yield from _roo_tasks.watched(account)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:
@@ -82,8 +69,7 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
 
 def _databases(env: Env) -> list[str]:
     """The one that a person named, else that of each release channel."""
-    data = env.environ.get("XDG_DATA_HOME", "")
-    usual = (Path(data) if data.startswith("/") else env.home / ".local" / "share") / "kilo"
+    usual = _walk.data_home(env) / "kilo"
     named = env.environ.get("KILO_DB", "").strip()
     if named:
         path = _walk.home_path(named, env) if named.startswith("~") else usual / named

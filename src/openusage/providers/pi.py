@@ -9,14 +9,16 @@ versions that do not say what these used.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from openusage.providers import _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Chunk, Env, Kind, ProviderSpec
+from openusage.providers._jsonl import FileState
 from openusage.providers._pi_entries import Memory, Parser, Place
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files, one_account
 from openusage.wire.events import Account, Record
 
 SPEC = ProviderSpec(
@@ -29,33 +31,19 @@ SPEC = ProviderSpec(
     retention_hint="Pi keeps its sessions until they are deleted.",
 )
 
-CHUNK_BYTES = 8 << 20
 
 _REMEMBERS = Remembers(Memory)
 
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all session directories."""
-    roots = _walk.real_dirs(_places(env))
-    if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    return one_account(SPEC, _walk.real_dirs(_places(env)))
 
 
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _walk.plan(_find(account).files, cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """Everything new since `cursors`."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _find(account, changed)
-    for state in found.files:
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
+    for state in files:
         place = Place(SPEC.id, account.id, Path(state.path).stem.rpartition("_")[2])
         yield from reading.log(state, _REMEMBERS, partial(Parser, place))
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:
@@ -69,9 +57,9 @@ def _places(env: Env) -> list[Path]:
     return _walk.named(env, "PI_AGENT_DIR") or usual
 
 
-def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    return _walk.find(account.roots, _is_log, changed)
-
-
 def _is_log(relative: str) -> bool:
     return relative.endswith(".jsonl")
+
+
+_LOGS = Files(_is_log, _chunks)
+plan, read = _LOGS.plan, _LOGS.read

@@ -7,13 +7,16 @@ of condensing a conversation, of which only the cost is told; tasks at a place o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from openusage.providers import _roo_tasks, _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
-from openusage.providers._reading import Reading
+from openusage.providers._contract import Env, Kind, ProviderSpec
+from openusage.providers._roo_tasks import TASK_FILES, watched
+from openusage.providers._single import one_account
 from openusage.wire.events import Account, Record
+
+__all__ = ["SPEC", "discover", "plan", "poll", "read", "watched"]
 
 SPEC = ProviderSpec(
     id="roocode",
@@ -29,35 +32,15 @@ SPEC = ProviderSpec(
     retention_hint="Roo Code keeps its tasks until they are deleted.",
 )
 
-CHUNK_BYTES = 8 << 20
 EXTENSION = "rooveterinaryinc.roo-cline"
 
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all editors."""
-    roots = _walk.real_dirs(_places(env))
-    if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(roots), label=SPEC.name)
+    return one_account(SPEC, flat_roots=_walk.real_dirs(_places(env)))
 
 
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _walk.plan(_roo_tasks.find(account).files, cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """The tasks that changed since `cursors`."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _roo_tasks.find(account, changed)
-    yield from _roo_tasks.read(reading, account, found.files)
-    yield from reading.rest(_walk.gone(cursors, found.files, account.flat_roots, changed), found.problems)
-
-
-def watched(account: Account) -> Iterator[str]:
-    """The tasks that were written last."""
-    yield from _roo_tasks.watched(account)
+plan, read = TASK_FILES.plan, TASK_FILES.read
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:

@@ -12,20 +12,31 @@ zed.dev, which needs the account's session.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import zstandard
 
-from openusage.providers import _sqlite
+from openusage.providers import _walk
 from openusage.providers._calls import is_unique
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Env, Kind, ProviderSpec
 from openusage.providers._inputs import touch_of
-from openusage.providers._sqlite import Batch, Database
+from openusage.providers._single import one_account
+from openusage.providers._sqlite import Batch, Database, Databases
 from openusage.providers._totals import Totals
-from openusage.providers._values import child, count, decoded, disjoint, json_value, project_of, text, time_us
+from openusage.providers._values import (
+    child,
+    count,
+    decoded,
+    disjoint,
+    json_value,
+    project_of,
+    remembered,
+    text,
+    time_us,
+)
 from openusage.wire.events import (
     Account,
     EventKind,
@@ -46,6 +57,7 @@ SPEC = ProviderSpec(
     retention_hint="Zed keeps its threads until they are deleted.",
 )
 
+DATABASE = "threads.db"
 LARGEST_THREAD_BYTES = 256 << 20
 """Unpacked. What is larger is told as a problem."""
 KEPT_PARTIAL = 512
@@ -83,38 +95,14 @@ _thread = msgspec.json.Decoder(Thread)
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all places where there is a database of threads."""
-    found = [str(folder) for folder in _folders(env) if (folder / "threads.db").is_file()]
-    if found:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(found), label=SPEC.name)
+    return one_account(SPEC, flat_roots=_DATABASES.among(_folders(env)))
 
 
 def _folders(env: Env) -> list[Path]:
-    data = env.environ.get("XDG_DATA_HOME", "")
-    share = Path(data) if data.startswith("/") else env.home / ".local" / "share"
+    share = _walk.data_home(env)
     flatpak = env.home / ".var" / "app" / "dev.zed.Zed" / "data"
     places = (share / "zed", flatpak / "zed", env.home / "Library" / "Application Support" / "Zed")
     return [place / "threads" for place in places]
-
-
-def _databases(account: Account) -> list[str]:
-    return [f"{root}/threads.db" for root in account.flat_roots]
-
-
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _sqlite.plan(_databases(account), cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """The threads that changed since `cursors`."""
-
-    def reader(db: Database, state: bytes) -> Iterator[Batch]:
-        known = (decoded(state, _state) if state else None) or State()
-        return batches(db, known, account.id)
-
-    yield from _sqlite.read(_databases(account), cursors, changed, reader)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:
@@ -122,8 +110,9 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
     yield from ()
 
 
-def batches(db: Database, state: State, account: str) -> Iterator[Batch]:
+def _batches(account: Account, env: Env, db: Database, told: bytes) -> Iterator[Batch]:
     """Threads that changed, oldest change first, one at a time: each may be large."""
+    state = remembered(told, _state)
     db.expect("threads", "id", "updated_at", "data_type", "data")
     rows = db.rows("SELECT id, updated_at FROM threads")
     changed = sorted(at for key, updated in rows if (at := (time_us(updated) or 0, str(key))) > state.newest)
@@ -137,9 +126,13 @@ def batches(db: Database, state: State, account: str) -> Iterator[Batch]:
             if thread is None:
                 problems.append(f"thread {key} cannot be read: it is no such JSON, or too large")
             else:
-                records += events(state, _about(account, row, thread), str(key), thread)
+                records += events(state, _about(account.id, row, thread), str(key), thread)
         state.newest = (at_us, key)
         yield Batch(records, msgspec.json.encode(state), nth / len(changed), problems)
+
+
+_DATABASES = Databases(DATABASE, _batches)
+plan, read = _DATABASES.plan, _DATABASES.read
 
 
 def thread_of(kind: str | None, data: bytes | None) -> Thread | None:

@@ -42,7 +42,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One account beside those that are found by themselves, or one of those with other paths."""
+    """One account beside those that are found by themselves, or more about one of those."""
 
     provider: Annotated[str, Meta(min_length=1)]
     """The tool: `claude_code`, `codex`."""
@@ -51,7 +51,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     auth: str = ""
     """`local`, `api_key`, `oauth`, `token` or `cli`. Kept, not used yet."""
     api_key_env: str = ""
-    """Name of the variable that holds the key; the key itself never stands here. Kept, not used yet."""
+    """Name of the variable that holds the key: an installed daemon gets it, too. Never the key itself."""
     base_url: str = ""
     """The vendor's API at another address."""
     binary: str = ""
@@ -61,7 +61,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     provider_paths: dict[str, str] = {}
     """The same under the name the Go program gives it; `paths` wins."""
     hide_costs: bool | None = None
-    """Hide this account's costs; `null`: as the dashboard does. Kept, not used yet."""
+    """Hide this account's costs; `null`: as the dashboard does. `dashboard.providers[]` wins."""
 
     @property
     def all_paths(self) -> dict[str, str]:
@@ -101,7 +101,7 @@ class DashboardSection(msgspec.Struct, frozen=True, kw_only=True):
     """One section. The order of the list is the order on the screen; sections not listed follow, shown."""
 
     id: str
-    """`model_burn`, `daily_usage`, …: docs/dashboard.md has them all. Others are ignored."""
+    """`model_burn` in a tile, `models` on a page, …: docs/dashboard.md has them all. Others are ignored."""
     enabled: bool = True
     """Show it."""
 

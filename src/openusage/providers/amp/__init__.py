@@ -7,13 +7,15 @@ them, with the user's login and a call for each), and limits, which no file tell
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from openusage.providers import _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Chunk, Env, Kind, ProviderSpec
+from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files, one_account
 from openusage.providers.amp._thread import PROVIDER, Memory, Parser
 from openusage.wire.events import Account, Record
 
@@ -27,33 +29,19 @@ SPEC = ProviderSpec(
     retention_hint="A current Amp keeps its threads on its server and writes few or none of these files.",
 )
 
-CHUNK_BYTES = 8 << 20
 
 _REMEMBERS = Remembers(Memory)
 
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all data directories that have threads."""
-    roots = _walk.real_dirs(place / "threads" for place in _places(env))
-    if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    return one_account(SPEC, _walk.real_dirs(place / "threads" for place in _places(env)))
 
 
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _walk.plan(_find(account).files, cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """The threads that changed since `cursors`."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _find(account, changed)
-    for state in found.files:
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
+    for state in files:
         parser = partial(Parser, account.id, Path(state.path).stem)
         yield from reading.document(state, _REMEMBERS, parser)
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:
@@ -70,9 +58,9 @@ def _places(env: Env) -> list[Path]:
     return [place / "amp" for place in (*data, *others)]
 
 
-def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    return _walk.find(account.roots, _is_thread, changed, enters=lambda relative: False)
-
-
 def _is_thread(relative: str) -> bool:
     return relative.startswith("T-") and relative.endswith(".json")
+
+
+_THREADS = Files(_is_thread, _chunks, enters=lambda relative: False)
+plan, read = _THREADS.plan, _THREADS.read

@@ -1,7 +1,7 @@
 """Claude Code: transcripts as JSON lines in `~/.claude/projects`, its account file, its usage API.
 
 Versions seen: 1.0 to 2.1. One event per answer of the API, tool call and prompt, however many lines and
-copies tell of it (`_parser`). Not covered: what was deleted before we first read it (the tool's
+copies tell of it. Not covered: what was deleted before we first read it (the tool's
 own `stats-cache.json` is not read), and the cost of a subscription, which no file tells.
 """
 
@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from openusage.errors import SourceUnavailable
-from openusage.providers import _jsonl
+from openusage.providers import _jsonl, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
+from openusage.providers._single import one_account
 from openusage.providers.claude_code import _account, _files
 from openusage.providers.claude_code._account import poll
 from openusage.providers.claude_code._files import TranscriptFile
@@ -47,9 +48,8 @@ CHUNK_RECORDS = 5000
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all configuration directories, when there is a trace of the tool."""
-    roots = _files.project_roots(env)
-    if roots or any(path.is_file() for path in _account.traces(env)):
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    is_traced = any(path.is_file() for path in _account.traces(env))
+    return one_account(SPEC, _files.project_roots(env), is_traced=is_traced)
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
@@ -70,7 +70,7 @@ def read(
     found = _files.find(_roots(account, env), changed)
     here = {file.state.path for file in found.files}
     looked_for = cursors if changed is None else [path for path in changed if path in cursors]
-    gone = [path for path in looked_for if path not in here and _files.is_gone(path)]
+    gone = [path for path in looked_for if path not in here and _walk.is_gone(path)]
     first = msgspec.structs.replace(facts, gone=gone, problems=facts.problems + found.problems)
     if first != Chunk():
         yield first

@@ -135,7 +135,7 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
     token = _token(env)
     if env.http is None or token is None:
         return
-    base = env.base_urls.get(PROVIDER, API_BASE_URL).rstrip("/")
+    base = env.base_url(PROVIDER, API_BASE_URL)
     body = _http.ask(
         env.http,
         f"{base}/api/oauth/usage",
@@ -147,7 +147,7 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
         },
         login_hint=LOGIN_HINT,
     )
-    yield from readings_of(body, account.id, int(env.now.timestamp() * 1e6))
+    yield from readings_of(body, account.id, env.now_us)
 
 
 def readings_of(body: Mapping[str, object], account: str, now_us: int) -> Iterator[QuotaReading]:

@@ -1,4 +1,4 @@
-"""OpenAI Codex CLI: rollout files in `~/.codex` and the vendor's usage API -> records.
+"""OpenAI Codex CLI: rollout files in `~/.codex` and the vendor's usage API.
 
 Seen: the formats of 2025 and 2026, plain and packed (`.zst`), active and archived. A session is its id, not
 its path: moving or packing its file changes nothing. Not covered: `codex exec --json` output saved elsewhere
@@ -18,6 +18,7 @@ from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _jsonl
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
 from openusage.providers._jsonl import FileState
+from openusage.providers._single import one_account
 from openusage.providers.codex import _login as logins
 from openusage.providers.codex._counter import counters
 from openusage.providers.codex._log import Parser
@@ -80,10 +81,7 @@ def discover(env: Env) -> Iterator[Account]:
         if not found and (home / "auth.json").is_file():
             found = [home]
         roots += [str(d) for d in found]
-    if roots:
-        yield Account(
-            id=SPEC.default_account, provider=SPEC.id, roots=tuple(dict.fromkeys(roots)), label=SPEC.name
-        )
+    return one_account(SPEC, roots)
 
 
 def _homes(env: Env) -> list[Path]:
@@ -216,7 +214,7 @@ class _Reading:
         self.files: dict[str, _File] = {}
         self.problems: list[Problem] = []
         self._account = account
-        self._now_us = round(env.now.timestamp() * 1_000_000)
+        self._now_us = env.now_us
         self._sink = Sink(account.id)
         self._cursors: dict[str, FileCursor] = {}
         self._gone: list[str] = []

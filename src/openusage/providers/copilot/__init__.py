@@ -19,6 +19,7 @@ from openusage.providers import _sqlite, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import one_account
 from openusage.providers.copilot import _account, _chats, _places, _session, _store, _telemetry
 from openusage.providers.copilot._account import poll
 from openusage.providers.copilot._places import PROVIDER
@@ -40,7 +41,6 @@ SPEC = ProviderSpec(
     ),
 )
 
-CHUNK_BYTES = 8 << 20
 STILL_US = 24 * 3_600_000_000
 """A session that nobody wrote to for so long has ended, also when it does not say so."""
 
@@ -51,22 +51,14 @@ _TELEMETRY = Remembers(_telemetry.Memory)
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all places, when there is a trace of the tool in any."""
-    roots, flat = _places.roots(env), _places.flat_roots(env)
-    if roots or flat:
-        yield Account(
-            id=SPEC.default_account,
-            provider=SPEC.id,
-            roots=tuple(roots),
-            flat_roots=tuple(flat),
-            label=SPEC.name,
-        )
+    return one_account(SPEC, _places.roots(env), _places.flat_roots(env))
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read."""
     logs = _walk.plan(_places.find(account, env).all, cursors)
     store = _sqlite.plan(_places.stores(account), cursors)
-    return Plan(files=logs.files + store.files, bytes_to_read=logs.bytes_to_read + store.bytes_to_read)
+    return logs + store
 
 
 def read(
@@ -74,7 +66,7 @@ def read(
 ) -> Iterator[Chunk]:
     """Everything new since `cursors`: the best source first, so that the others know what it told."""
     files = _places.find(account, env, changed)
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
+    reading = Reading(account, cursors, changed)
     for root in account.flat_roots:
         reading.facts(Path(root) / _places.CONFIG, _account.config_facts)
     problems = list(files.problems)
@@ -113,7 +105,7 @@ def _due(files: list[FileState], cursors: Cursors, env: Env) -> list[FileState]:
 
 
 def _is_still(state: FileState, env: Env) -> bool:
-    return state.mtime_ns // 1000 < round(env.now.timestamp() * 1e6) - STILL_US
+    return state.mtime_ns // 1000 < env.now_us - STILL_US
 
 
 def _cli(

@@ -15,7 +15,15 @@ from openusage.lineage.names import upstream_by_name
 from openusage.providers import _sqlite
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._sqlite import Batch, Database
-from openusage.providers._values import count, decoded, disjoint, number, project_of, text, time_us
+from openusage.providers._values import (
+    count,
+    disjoint,
+    number,
+    project_of,
+    remembered,
+    text,
+    time_us,
+)
 from openusage.providers.copilot._places import PROVIDER
 from openusage.wire.events import (
     Behaviour,
@@ -77,7 +85,7 @@ class Reader:
         self._has_events = has_events
 
     def batches(self, db: Database, state: bytes) -> Iterator[Batch]:
-        known = (decoded(state, _state) if state else None) or State()
+        known = remembered(state, _state)
         db.expect(SESSIONS, "id")
         if db.columns(CALLS):
             db.expect(CALLS, "id", "session_id", "created_at")

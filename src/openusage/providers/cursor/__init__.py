@@ -14,6 +14,7 @@ from pathlib import Path
 
 from openusage.providers import _sqlite
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._single import one_account
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers.cursor import _dashboard, _state, _tracking
 from openusage.providers.cursor._chats import PROVIDER
@@ -46,8 +47,7 @@ STATE, TRACKING, GLOBAL, WORKSPACES = (
 def discover(env: Env) -> Iterator[Account]:
     """One account over the databases that are there."""
     found = [str(folder) for folder, name in _places(env) if (folder / name).is_file()]
-    if found:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(found), label=SPEC.name)
+    return one_account(SPEC, flat_roots=found)
 
 
 def _places(env: Env) -> Iterator[tuple[Path, str]]:
@@ -87,7 +87,7 @@ def read(
             return _tracking.batches(db, state, account.id)
         if Path(db.path).parent.name != GLOBAL:
             return _state.workspace(db, state, _project(db.path))
-        at_us = round(env.now.timestamp() * 1_000_000)
+        at_us = env.now_us
         return _state.Reading(db, state, account.id, at_us, _projects(states)).batches()
 
     paths = [*_workspaces(account), *_globals(account), *_tracked(account)]

@@ -17,7 +17,7 @@ from openusage.providers import _http, _sqlite
 from openusage.providers._rows import Trail, marks
 from openusage.providers._sqlite import CHANGED_HINT, Batch, Database
 from openusage.providers._totals import Totals
-from openusage.providers._values import count, decoded, json_object, project_of, text, time_us
+from openusage.providers._values import count, json_object, project_of, remembered, text, time_us
 from openusage.providers.cursor import _chats as chats
 from openusage.providers.cursor._chats import PROVIDER, Chat
 from openusage.wire.events import AccountFact, QuotaReading, Record, Scope
@@ -59,7 +59,7 @@ _decoder = msgspec.json.Decoder(State)
 
 def state_of(data: bytes) -> State:
     """What a cursor remembers."""
-    return (decoded(data, _decoder) if data else None) or State()
+    return remembered(data, _decoder)
 
 
 class Login(msgspec.Struct, frozen=True):

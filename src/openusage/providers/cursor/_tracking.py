@@ -15,7 +15,7 @@ from openusage.errors import SourceChanged
 from openusage.providers._rows import Followed, Row, Table
 from openusage.providers._sqlite import CHANGED_HINT, Batch, Database
 from openusage.providers._touched import file_key, language_of
-from openusage.providers._values import count, decoded, text, time_us
+from openusage.providers._values import count, remembered, text, time_us
 from openusage.providers.cursor._chats import PROVIDER, upstream_of
 from openusage.wire.events import EventKind, Outcome, QuotaReading, Record, Scope, UsageEvent, event_key
 
@@ -49,7 +49,7 @@ def batches(db: Database, state: bytes, account: str) -> Iterator[Batch]:
     """Everything new in the database since `state`."""
     if not db.columns("ai_code_hashes") and not db.columns("scored_commits"):
         raise SourceChanged(f"{db.path} has no table `ai_code_hashes`", CHANGED_HINT)
-    known = (decoded(state, _decoder) if state else None) or State()
+    known = remembered(state, _decoder)
     if "hash" in db.columns("ai_code_hashes"):
         table = Table(name="ai_code_hashes", key="hash", columns=db.select("ai_code_hashes", _CODE))
 

@@ -9,15 +9,16 @@ unit. Not covered: the tokens of single answers, which no file tells; limits, un
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from openusage.providers import _http, _jsonl, _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Chunk, Env, Kind, ProviderSpec
 from openusage.providers._figures import window_used
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files, one_account
 from openusage.providers._values import child, number, time_us
 from openusage.providers.droid import _log, _totals
 from openusage.providers.droid._log import PROVIDER
@@ -32,7 +33,6 @@ SPEC = ProviderSpec(
     patterns=("~/.factory/sessions/**/*.settings.json", "~/.factory/sessions/**/*.jsonl"),
 )
 
-CHUNK_BYTES = 8 << 20
 API_BASE_URL = "https://api.factory.ai"
 KEY = "FACTORY_API_KEY"
 TOTALS, LOG = ".settings.json", ".jsonl"
@@ -50,31 +50,19 @@ _SETTINGS = Remembers(_totals.Memory)
 def discover(env: Env) -> Iterator[Account]:
     """One account over all session directories."""
     named = _walk.named(env, "DROID_SESSIONS_DIR")
-    roots = _walk.real_dirs(named or [env.home / ".factory" / "sessions"])
-    if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    return one_account(SPEC, _walk.real_dirs(named or [env.home / ".factory" / "sessions"]))
 
 
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _walk.plan(_find(account).files, cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """Everything new since `cursors`: logs first, they tell of which project a total is."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _find(account, changed)
-    for state in found.files:
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
+    """Logs first: they tell of which project a total is."""
+    for state in files:
         if state.path.endswith(LOG):
             parser = partial(_log.Log, account.id, _session(state))
             yield from reading.log(state, _LOGS, parser)
-    for state in found.files:
+    for state in files:
         if state.path.endswith(TOTALS) and not reading.is_read(state) and _is_begun(reading, state):
             place = _place(account, reading, state)
             yield from reading.document(state, _SETTINGS, partial(_totals.Parser, place))
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:
@@ -88,7 +76,7 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
     key = env.environ.get(KEY, "").strip()
     if env.http is None or not _http.is_header(key):
         return
-    base = env.base_urls.get(PROVIDER, API_BASE_URL).rstrip("/")
+    base = env.base_url(PROVIDER, API_BASE_URL)
     answer = _http.ask(
         env.http,
         f"{base}/api/billing/limits",
@@ -96,7 +84,7 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
         headers={"Authorization": f"Bearer {key}"},
         login_hint=f"Put a valid key into {KEY}.",
     )
-    yield from readings_of(answer, account.id, round(env.now.timestamp() * 1e6))
+    yield from readings_of(answer, account.id, env.now_us)
 
 
 def readings_of(answer: Mapping[str, object], account: str, now_us: int) -> Iterator[QuotaReading]:
@@ -108,10 +96,6 @@ def readings_of(answer: Mapping[str, object], account: str, now_us: int) -> Iter
         if used is None:
             continue
         yield window_used(PROVIDER, account, key, window, used, at_us=now_us, resets_at_us=ends_us)
-
-
-def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    return _walk.find(account.roots, _is_session, changed)
 
 
 def _is_session(relative: str) -> bool:
@@ -142,3 +126,7 @@ def _place(account: Account, reading: Reading, state: FileState) -> _totals.Plac
         from_us=known.from_us,
         written_us=state.mtime_ns // 1000,
     )
+
+
+_FILES = Files(_is_session, _chunks)
+plan, read = _FILES.plan, _FILES.read

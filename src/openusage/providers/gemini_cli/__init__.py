@@ -1,4 +1,4 @@
-"""Gemini CLI: chats in `~/.gemini/tmp`, its small files, Google's quota API -> records.
+"""Gemini CLI: chats in `~/.gemini/tmp`, its small files, Google's quota API.
 
 Seen: the documents (`.json`) of 2025, the logs (`.jsonl`) since, sub-agents' own logs. One event per answer,
 tool call and prompt, however often its line is written again. Not covered: output saved by hand from
@@ -9,15 +9,16 @@ Vertex, which no file or API of the tool tells.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from openusage.providers import _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Chunk, Env, Kind, ProviderSpec
 from openusage.providers._gemini_chats import Chat, Memory, Place
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files, one_account
 from openusage.providers.gemini_cli import _account
 from openusage.providers.gemini_cli._account import PROVIDER, poll
 from openusage.providers.gemini_cli._projects import Projects
@@ -39,7 +40,6 @@ SPEC = ProviderSpec(
     ),
 )
 
-CHUNK_BYTES = 8 << 20
 BACKUPS = "backup"
 """Directories of this name hold copies."""
 
@@ -50,40 +50,25 @@ _REMEMBERS = Remembers(Memory)
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all chats, when there is a trace of the tool."""
-    roots = _walk.real_dirs(_tmp_dirs(env))
-    if roots or any(path.is_file() for path in _account.traces(env)):
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    is_traced = any(path.is_file() for path in _account.traces(env))
+    return one_account(SPEC, _walk.real_dirs(_tmp_dirs(env)), is_traced=is_traced)
 
 
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _walk.plan(_find(account).files, cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """Everything new since `cursors`: facts of the account, then chats."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
+    """Facts of the account, then chats."""
     for path, facts_in in _account.files(env):
         reading.facts(path, facts_in)
-    found = _find(account, changed)
     projects = Projects(_account.gemini_dir(env))
-    for state in found.files:
+    for state in files:
         parser = partial(Chat, _place(account, state, projects))
         if state.path.endswith(".jsonl"):
             yield from reading.log(state, _REMEMBERS, parser)
         else:
             yield from reading.document(state, _REMEMBERS, parser)
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
 
 
 def _tmp_dirs(env: Env) -> list[Path]:
     return _walk.named(env, "GEMINI_DATA_DIR") or [_account.gemini_dir(env) / "tmp"]
-
-
-def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    return _walk.find(account.roots, _is_chat, changed, enters=_leads_to_chats)
 
 
 def _is_chat(relative: str) -> bool:
@@ -97,8 +82,7 @@ def _leads_to_chats(relative: str) -> bool:
 
 
 def _place(account: Account, state: FileState, projects: Projects) -> Place:
-    root = next(r for r in account.roots if state.path.startswith(f"{r}/"))
-    relative = state.path[len(root) + 1 :]
+    root, relative = _walk.below(account.roots, state.path)
     folder, agent = relative.partition("/")[0], _AGENT.fullmatch(relative)
     name = relative.rpartition("/")[2]
     return Place(
@@ -110,3 +94,7 @@ def _place(account: Account, state: FileState, projects: Projects) -> Place:
         project=partial(projects.of, f"{root}/{folder}"),
         folder=folder,
     )
+
+
+_FILES = Files(_is_chat, _chunks, enters=_leads_to_chats)
+plan, read = _FILES.plan, _FILES.read

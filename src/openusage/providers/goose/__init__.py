@@ -11,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from openusage.providers import _sqlite
+from openusage.providers import _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
-from openusage.providers._sqlite import Batch, Database
+from openusage.providers._single import one_account
+from openusage.providers._sqlite import Batch, Database, Databases
 from openusage.providers.goose import _database, _legacy
 from openusage.providers.goose._sessions import PROVIDER
 from openusage.wire.events import Account, Record
 
 __all__ = ["SPEC", "discover", "plan", "poll", "read"]
-
-DATABASE = "sessions.db"
 
 SPEC = ProviderSpec(
     id=PROVIDER,
@@ -35,16 +34,14 @@ SPEC = ProviderSpec(
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all folders of sessions."""
-    found = [str(folder) for folder in _folders(env) if folder.is_dir()]
-    if found:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(found), label=SPEC.name)
+    return one_account(SPEC, flat_roots=[str(folder) for folder in _folders(env) if folder.is_dir()])
 
 
 def _folders(env: Env) -> list[Path]:
-    root, data = env.environ.get("GOOSE_PATH_ROOT", ""), env.environ.get("XDG_DATA_HOME", "")
+    root = env.environ.get("GOOSE_PATH_ROOT", "")
     if root:
         return [Path(root) / "data" / "sessions"]
-    share = Path(data) if data.startswith("/") else env.home / ".local" / "share"
+    share = _walk.data_home(env)
     support = env.home / "Library" / "Application Support"
     places = (share / "goose", share / "Block" / "goose", support / "Block" / "goose", support / "goose")
     return [place / "sessions" for place in places]
@@ -56,31 +53,28 @@ def _roots(account: Account) -> list[Path]:
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read."""
-    roots = _roots(account)
-    files = [state for root in roots for state in _legacy.due(root, cursors)]
-    found = _sqlite.plan([str(root / DATABASE) for root in roots], cursors)
-    return Plan(
-        files=found.files + len(files), bytes_to_read=found.bytes_to_read + sum(f.size for f in files)
-    )
+    files = [state for root in _roots(account) for state in _legacy.due(root, cursors)]
+    older = Plan(files=len(files), bytes_to_read=sum(f.size for f in files))
+    return older + _DATABASES.plan(account, cursors, env)
 
 
 def read(
     account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
 ) -> Iterator[Chunk]:
     """Everything new since `cursors`: older files, then the database."""
-
-    now_us = round(env.now.timestamp() * 1_000_000)
-
-    def reader(db: Database, state: bytes) -> Iterator[Batch]:
-        return _database.batches(db, state, account.id, now_us)
-
-    roots = _roots(account)
-    for root in roots:
+    for root in _roots(account):
         for state in _legacy.due(root, cursors, changed):
             yield _legacy.chunk_of(account.id, state)
         if missing := _legacy.gone(root, cursors):
             yield Chunk(gone=missing)
-    yield from _sqlite.read([str(root / DATABASE) for root in roots], cursors, changed, reader)
+    yield from _DATABASES.read(account, cursors, env, changed)
+
+
+def _batches(account: Account, env: Env, db: Database, state: bytes) -> Iterator[Batch]:
+    return _database.batches(db, state, account.id, env.now_us)
+
+
+_DATABASES = Databases("sessions.db", _batches)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:

@@ -17,10 +17,10 @@ from openusage.providers._sqlite import Batch, Database
 from openusage.providers._totals import Totals
 from openusage.providers._values import (
     count,
-    decoded,
     json_object,
     json_value,
     nano_usd,
+    remembered,
     text,
     time_us,
 )
@@ -63,7 +63,7 @@ _state = msgspec.json.Decoder(State)
 
 def batches(db: Database, state: bytes, account: str, now_us: int) -> Iterator[Batch]:
     """Everything new in a database since `state`."""
-    known = (decoded(state, _state) if state else None) or State()
+    known = remembered(state, _state)
     yield from Reading(db, known, account, now_us).batches()
 
 

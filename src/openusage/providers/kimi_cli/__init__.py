@@ -8,14 +8,15 @@ compactions of the Python program, and its sessions without a wire log (2025).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from openusage.providers import _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Chunk, Env, Kind, ProviderSpec
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files, one_account
 from openusage.providers.kimi_cli import _limits, _records, _settings, _wire
 from openusage.providers.kimi_cli._place import PROVIDER, Place
 from openusage.wire.events import Account, Record
@@ -31,7 +32,6 @@ SPEC = ProviderSpec(
     retention_hint="Kimi keeps its sessions until they are deleted.",
 )
 
-CHUNK_BYTES = 8 << 20
 LOG, SESSIONS = "wire.jsonl", "sessions"
 
 _WIRES = Remembers(_wire.Memory)
@@ -40,24 +40,12 @@ _RECORDS = Remembers(_records.Memory)
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over the homes of both programs."""
-    roots = _walk.real_dirs(home / SESSIONS for home in _homes(env))
-    if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    return one_account(SPEC, _walk.real_dirs(home / SESSIONS for home in _homes(env)))
 
 
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _walk.plan(_find(account).files, cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """Everything new since `cursors`."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _find(account, changed)
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
     settings = _settings.Settings()
-    for state in found.files:
+    for state in files:
         if reading.is_read(state):
             continue
         place, is_new = _place(account, state, settings)
@@ -65,7 +53,6 @@ def read(
             yield from reading.log(state, _RECORDS, partial(_records.Parser, place))
         else:
             yield from reading.log(state, _WIRES, partial(_wire.Parser, place))
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:
@@ -86,10 +73,6 @@ def _homes(env: Env) -> list[Path]:
     return [*new, *(_walk.named(env, "KIMI_DATA_DIR", "KIMI_SHARE_DIR") or [env.home / ".kimi"])]
 
 
-def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    return _walk.find(account.roots, _is_log, changed)
-
-
 def _is_log(relative: str) -> bool:
     """The log of an agent: `<project>/<session>/wire.jsonl`, or one of its agents' folders."""
     parts = relative.split("/")
@@ -100,8 +83,8 @@ def _is_log(relative: str) -> bool:
 
 def _place(account: Account, state: FileState, settings: _settings.Settings) -> tuple[Place, bool]:
     """Where a log is, and whether it is one of Kimi Code."""
-    root = next(r for r in account.roots if state.path.startswith(f"{r}/"))
-    folder, session, *rest = state.path[len(root) + 1 :].split("/")
+    root, relative = _walk.below(account.roots, state.path)
+    folder, session, *rest = relative.split("/")
     home = Path(root).parent
     agent_id = rest[1] if len(rest) == 3 else None
     if rest[0] == _records.AGENTS:
@@ -125,3 +108,7 @@ def _place(account: Account, state: FileState, settings: _settings.Settings) -> 
         ),
         False,
     )
+
+
+_FILES = Files(_is_log, _chunks)
+plan, read = _FILES.plan, _FILES.read

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from openusage.providers import _sqlite
+from openusage.providers import _sqlite, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._single import one_account
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers.kiro_cli import _database, _files
 from openusage.providers.kiro_cli._turns import PROVIDER
@@ -42,14 +43,7 @@ def discover(env: Env) -> Iterator[Account]:
     home, cli = _places(env)
     roots = [str(f) for f in dict.fromkeys((home / "sessions", cli)) if f.is_dir()]
     flat = [str(folder) for folder in _data_folders(env) if (folder / DATABASE).is_file()]
-    if roots or flat:
-        yield Account(
-            id=SPEC.default_account,
-            provider=SPEC.id,
-            roots=tuple(roots),
-            flat_roots=tuple(flat),
-            label=SPEC.name,
-        )
+    return one_account(SPEC, roots, flat)
 
 
 def _places(env: Env) -> tuple[Path, Path]:
@@ -61,18 +55,15 @@ def _places(env: Env) -> tuple[Path, Path]:
 def _data_folders(env: Env) -> list[Path]:
     if named := env.environ.get("KIRO_DATA_DIR", ""):
         return [Path(named)]
-    data = env.environ.get("XDG_DATA_HOME", "")
-    share = Path(data) if data.startswith("/") else env.home / ".local" / "share"
     support = env.home / "Library" / "Application Support"
-    return [place / name for place in (share, support) for name in ("kiro-cli", "amazon-q")]
+    return [place / name for place in (_walk.data_home(env), support) for name in ("kiro-cli", "amazon-q")]
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read."""
     due = _files.due(_files.find(*_places(env)), cursors)
-    found = _sqlite.plan([f"{root}/{DATABASE}" for root in account.flat_roots], cursors)
-    size = sum(_files.size_of(state, cursors) for state in due)
-    return Plan(files=found.files + len(due), bytes_to_read=found.bytes_to_read + size)
+    files = Plan(files=len(due), bytes_to_read=sum(_files.size_of(state, cursors) for state in due))
+    return files + _sqlite.plan(_databases(account), cursors)
 
 
 def read(
@@ -91,8 +82,11 @@ def read(
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
         return _database.batches(db, state, account.id, known)
 
-    databases = [f"{root}/{DATABASE}" for root in account.flat_roots]
-    yield from _sqlite.read(databases, cursors, changed, reader)
+    yield from _sqlite.read(_databases(account), cursors, changed, reader)
+
+
+def _databases(account: Account) -> list[str]:
+    return [f"{root}/{DATABASE}" for root in account.flat_roots]
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:

@@ -15,7 +15,7 @@ import msgspec
 from openusage.errors import SourceChanged
 from openusage.providers._calls import Calls
 from openusage.providers._sqlite import CHANGED_HINT, Batch, Database
-from openusage.providers._values import child, decoded, json_object, text, time_us
+from openusage.providers._values import child, json_object, remembered, text, time_us
 from openusage.providers.kiro_cli._turns import PROVIDER, Session, call
 from openusage.wire.events import EventKind, Outcome, Record, UsageEvent, event_key
 
@@ -32,7 +32,7 @@ _state = msgspec.json.Decoder(State)
 
 def batches(db: Database, state: bytes, account: str, known: Collection[str]) -> Iterator[Batch]:
     """Conversations that changed, one at a time. `known`: those that the session files tell of."""
-    remembered = (decoded(state, _state) if state else None) or State()
+    told = remembered(state, _state)
     tables = [t for t in ("conversations_v2", "conversations") if db.columns(t)]
     if not tables:
         raise SourceChanged(f"{db.path} has no table `conversations`", CHANGED_HINT)
@@ -44,7 +44,7 @@ def batches(db: Database, state: bytes, account: str, known: Collection[str]) ->
         ends = "NULL" if updated != "NULL" else "CAST(substr(value, 1, 200) || substr(value, -200) AS BLOB)"
         found = db.rows(f"SELECT rowid, {name}, {updated}, octet_length(value), {ends} FROM {table}")
         rows = [(rowid, key, f"{at} {size} {crc32(end or b'')}") for rowid, key, at, size, end in found]
-        changed = [row for row in rows if remembered.stamps.get(f"{table} {row[1]}") != row[2]]
+        changed = [row for row in rows if told.stamps.get(f"{table} {row[1]}") != row[2]]
         for nth, (rowid, key, stamp) in enumerate(changed, 1):
             records: list[Record] = []
             found = db.rows(
@@ -56,8 +56,8 @@ def batches(db: Database, state: bytes, account: str, known: Collection[str]) ->
                 if conversation not in known:
                     session = Session(conversation, _model(given), text(directory), time_us(at) or 0)
                     records += _events(account, session, given)
-            remembered.stamps[f"{table} {key}"] = stamp
-            yield Batch(records, msgspec.json.encode(remembered), nth / len(changed))
+            told.stamps[f"{table} {key}"] = stamp
+            yield Batch(records, msgspec.json.encode(told), nth / len(changed))
 
 
 def _model(given: Mapping[str, Any]) -> str | None:

@@ -15,10 +15,11 @@ from openusage.errors import SourceUnavailable
 from openusage.providers import _documents, _jsonl
 from openusage.providers._calls import Calls
 from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._documents import object_in
 from openusage.providers._jsonl import FileState, Mark
 from openusage.providers._loose import Unreadable
 from openusage.providers._sqlite import is_touched
-from openusage.providers._values import decoded, json_object, project_of, text
+from openusage.providers._values import json_object, project_of, remembered, text
 from openusage.providers.kiro_cli._turns import (
     PROVIDER,
     Header,
@@ -58,11 +59,11 @@ def state_of(cursor: FileCursor | None) -> State:
         return State()
     if cursor.path.endswith(".json"):
         return _state_in(_documents.kept_of(cursor).memory)
-    return decoded(cursor.state, _state) or State()
+    return remembered(cursor.state, _state)
 
 
 def _state_in(memory: msgspec.Raw) -> State:
-    return decoded(bytes(memory), _state) or State()
+    return remembered(bytes(memory), _state)
 
 
 def find(home: Path, cli: Path) -> list[Path]:
@@ -261,10 +262,7 @@ def _reading(
 
 def _session_beside(log: Path) -> Session:
     """What the `session.json` beside a log tells."""
-    try:
-        given = json_object((log.parent / "session.json").read_bytes())
-    except OSError:
-        given = {}
+    given = object_in(log.parent / "session.json")
     workspace = text(given.get("workspace")) or text(given.get("workspacePath")) or text(given.get("cwd"))
     return Session(
         id=log.parent.name,

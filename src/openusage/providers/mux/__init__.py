@@ -8,14 +8,15 @@ history that was cut before it was first read had used.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from openusage.providers import _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._contract import Chunk, Env, Kind, ProviderSpec
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files, one_account
 from openusage.providers.mux import _messages, _usage
 from openusage.providers.mux._messages import PROVIDER, Place
 from openusage.providers.mux._workspaces import Workspaces
@@ -35,7 +36,6 @@ SPEC = ProviderSpec(
     retention_hint="Mux keeps a workspace's files until the workspace is deleted.",
 )
 
-CHUNK_BYTES = 8 << 20
 HOMES = (".xum", ".mux", ".xum-dev", ".mux-dev", ".cmux")
 """Of all names that the program had; most are links to the one that is used."""
 TOTALS = "session-usage.json"
@@ -52,28 +52,17 @@ _DOCUMENTS = Remembers(_usage.Memory)
 def discover(env: Env) -> Iterator[Account]:
     """One account over all homes of the program."""
     named = _walk.named(env, "XUM_ROOT", "MUX_ROOT")
-    roots = _walk.real_dirs(root / "sessions" for root in named or (env.home / name for name in HOMES))
-    if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    homes = named or [env.home / name for name in HOMES]
+    return one_account(SPEC, _walk.real_dirs(home / "sessions" for home in homes))
 
 
-def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
-    """How much there is to read."""
-    return _walk.plan(_find(account).files, cursors)
-
-
-def read(
-    account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
-) -> Iterator[Chunk]:
-    """Everything new since `cursors`."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _find(account, changed)
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
     known = {root: Workspaces(Path(root).parent) for root in account.roots}
-    for state in found.files:
+    for state in files:
         if reading.is_read(state):
             continue
-        root = next(root for root in account.roots if state.path.startswith(f"{root}/"))
-        place, workspace = _place(account, state, root, known[root])
+        root, relative = _walk.below(account.roots, state.path)
+        place, workspace = _place(account, relative, known[root])
         if state.path.endswith(".jsonl"):
             yield from reading.log(state, _LOGS, partial(_messages.Parser, place))
         else:
@@ -81,16 +70,11 @@ def read(
             written_us = state.mtime_ns // 1000
             parser = partial(_usage.Parser, place, workspace, written_us, has_messages)
             yield from reading.document(state, _DOCUMENTS, parser)
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
 
 
 def poll(account: Account, env: Env) -> Iterator[Record]:
     """Nothing: Mux itself has no limits."""
     return iter(())
-
-
-def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    return _walk.find(account.roots, _is_ours, changed, enters=_leads_to_ours)
 
 
 def _is_ours(relative: str) -> bool:
@@ -102,9 +86,9 @@ def _leads_to_ours(relative: str) -> bool:
     return len(parts) < 4 and parts[1:2] in ([], ["subagent-transcripts"])
 
 
-def _place(account: Account, state: FileState, root: str, known: Workspaces) -> tuple[Place, str]:
+def _place(account: Account, relative: str, known: Workspaces) -> tuple[Place, str]:
     """Where a file belongs, and the workspace that it is of."""
-    found = _FILE.fullmatch(state.path[len(root) + 1 :])
+    found = _FILE.fullmatch(relative)
     assert found is not None, "only files of this form are looked for"
     outer = known.of(found["workspace"])
     parent = found["workspace"] if found["child"] else outer.parent
@@ -115,3 +99,7 @@ def _place(account: Account, state: FileState, root: str, known: Workspaces) -> 
         is_agent=parent is not None,
     )
     return place, found["child"] or found["workspace"]
+
+
+_FILES = Files(_is_ours, _chunks, enters=_leads_to_ours)
+plan, read = _FILES.plan, _FILES.read

@@ -17,6 +17,7 @@ from openusage.errors import SourceChanged
 from openusage.providers import _jsonl, _sqlite, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import one_account
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers.ollama import _database, _log, _server
 from openusage.providers.ollama._log import PROVIDER
@@ -36,7 +37,6 @@ SPEC = ProviderSpec(
 )
 
 CLOUD = "ollama-cloud"
-CHUNK_BYTES = 8 << 20
 DATABASE = "db.sqlite"
 SETTINGS = "server.json"
 
@@ -48,8 +48,7 @@ def discover(env: Env) -> Iterator[Account]:
     home = env.home / ".ollama"
     folders = _walk.real_dirs(_log_folders(env)) + [str(Path(p).parent) for p in _databases(env)]
     if folders or home.is_dir():
-        flat = list(dict.fromkeys([*folders, *_walk.real_dirs([home])]))
-        yield Account(id=SPEC.default_account, provider=SPEC.id, flat_roots=tuple(flat), label=SPEC.name)
+        yield from one_account(SPEC, flat_roots=[*folders, *_walk.real_dirs([home])])
     if env.environ.get(_server.KEY, "").strip():
         yield Account(id=CLOUD, provider=SPEC.id, label="Ollama Cloud")
 
@@ -60,8 +59,7 @@ def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
         return Plan(files=0, bytes_to_read=0)
     logs, found = _walk.plan(_find(env).files, cursors), _sqlite.plan(_databases(env), cursors)
     settings = _walk.plan(filter(None, [_jsonl.stat(env.home / ".ollama" / SETTINGS)]), cursors)
-    parts = (logs, found, settings)
-    return Plan(files=sum(p.files for p in parts), bytes_to_read=sum(p.bytes_to_read for p in parts))
+    return logs + found + settings
 
 
 def read(
@@ -71,11 +69,10 @@ def read(
     if account.id == CLOUD:
         return
     found = _find(env, changed)
-    now_us = round(env.now.timestamp() * 1_000_000)
     known: dict[str, FileCursor] = dict(cursors)
 
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
-        return _database.batches(db, state, account.id, now_us)
+        return _database.batches(db, state, account.id, env.now_us)
 
     failure: SourceChanged | None = None
     try:
@@ -86,7 +83,7 @@ def read(
             yield chunk
     except SourceChanged as e:
         failure = e
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
+    reading = Reading(account, cursors, changed)
     reading.facts(env.home / ".ollama" / SETTINGS, _server.settings_facts)
     told = sorted(at for path in _databases(env) if path in known for at in _database.times(known[path]))
     for state in found.files:
@@ -124,11 +121,10 @@ def _is_log(relative: str) -> bool:
 
 
 def _databases(env: Env) -> list[str]:
-    data = env.environ.get("XDG_DATA_HOME", "")
     folders = (
         env.home / "Library" / "Application Support" / "Ollama",
         env.home / "AppData" / "Local" / "Ollama",
-        (Path(data) if data.startswith("/") else env.home / ".local" / "share") / "Ollama",
+        _walk.data_home(env) / "Ollama",
         env.home / ".config" / "Ollama",
         env.home / ".ollama",
     )

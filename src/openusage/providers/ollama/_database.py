@@ -14,7 +14,7 @@ import msgspec
 
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._sqlite import Batch, Database
-from openusage.providers._values import count, decoded, text, time_us
+from openusage.providers._values import count, decoded, remembered, text, time_us
 from openusage.providers.ollama._log import PROVIDER
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import (
@@ -62,7 +62,7 @@ def times(cursor: FileCursor) -> list[int]:
 
 def batches(db: Database, state: bytes, account: str, now_us: int) -> Iterator[Batch]:
     """Everything new in a database since `state`."""
-    known = (decoded(state, _state) if state else None) or State()
+    known = remembered(state, _state)
     yield from Reading(db, known, account, now_us).batches()
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _http
 from openusage.providers._contract import Env
-from openusage.providers._figures import window_used
+from openusage.providers._figures import facts, window_used
 from openusage.providers._values import child, count, number, text, time_us
 from openusage.providers.ollama._log import PROVIDER
 from openusage.wire.events import AccountFact, QuotaReading, Record, Scope
@@ -66,7 +66,7 @@ def local(account: str, env: Env) -> Iterator[Record]:
     base = base_url(env)
     if env.http is None or base is None:
         return
-    at_us = round(env.now.timestamp() * 1_000_000)
+    at_us = env.now_us
     try:
         version = text(_ask(env, f"{base}/api/version").get("version"))
     except (SourceUnavailable, SourceChanged):
@@ -87,7 +87,7 @@ def cloud(account: str, env: Env) -> Iterator[Record]:
     key = env.environ.get(KEY, "").strip()
     if env.http is None or not _http.is_header(key):
         return
-    base = env.base_urls.get(CLOUD, CLOUD_BASE_URL).rstrip("/")
+    base = env.base_url(CLOUD, CLOUD_BASE_URL)
     answer = _http.ask(
         env.http,
         f"{base}/api/me",
@@ -96,7 +96,7 @@ def cloud(account: str, env: Env) -> Iterator[Record]:
         login_hint=LOGIN_HINT,
         body={},
     )
-    at_us = round(env.now.timestamp() * 1_000_000)
+    at_us = env.now_us
     yield from _who(account, answer, at_us)
     yield from _usage(account, _lower(answer), at_us)
 
@@ -121,12 +121,12 @@ def _is_cloud(model: Mapping[str, Any]) -> bool:
 def _who(account: str, answer: Mapping[str, Any], at_us: int) -> Iterator[AccountFact]:
     told = _lower(answer)
     name = text(told.get("id"))
-    facts = {
+    told_of = {
         "account_email": text(told.get("email")),
         "plan_type": text(told.get("plan")),
         "account_key": account_key(PROVIDER, name) if name else None,
     }
-    yield from (_fact(account, key, value, at_us) for key, value in facts.items() if value)
+    yield from facts(PROVIDER, account, told_of, at_us)
 
 
 def _usage(account: str, told: Mapping[str, Any], at_us: int) -> Iterator[QuotaReading]:

@@ -13,14 +13,15 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
-from openusage.errors import SourceUnavailable
-from openusage.providers import _documents, _sqlite, _walk
+from openusage.providers import _sqlite, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._documents import object_in
 from openusage.providers._jsonl import FileState
 from openusage.providers._pi_entries import Memory, Parser, Place
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import Files, one_account
 from openusage.providers._sqlite import Batch, Database
-from openusage.providers._values import child, json_object, text
+from openusage.providers._values import child, text
 from openusage.providers.openclaw import _database
 from openusage.wire.events import Account, Record
 
@@ -40,7 +41,6 @@ SPEC = ProviderSpec(
     retention_hint="OpenClaw puts old sessions away and may delete them; what was read stays.",
 )
 
-CHUNK_BYTES = 8 << 20
 DATABASE = "openclaw-agent.sqlite"
 INDEX = "sessions.json"
 HOMES = (".openclaw", ".clawdbot", ".moltbot", ".moldbot")
@@ -54,31 +54,20 @@ _REMEMBERS = Remembers(Memory)
 def discover(env: Env) -> Iterator[Account]:
     """One account over all agents, also those of a home under an older name."""
     named = _walk.named(env, "OPENCLAW_DIR", "OPENCLAW_STATE_DIR")
-    roots = _walk.real_dirs(home / "agents" for home in named or [env.home / name for name in HOMES])
-    if roots:
-        yield Account(id=SPEC.default_account, provider=SPEC.id, roots=tuple(roots), label=SPEC.name)
+    homes = named or [env.home / name for name in HOMES]
+    return one_account(SPEC, _walk.real_dirs(home / "agents" for home in homes))
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read."""
-    logs, found = (
-        _walk.plan(_find(account).files, cursors),
-        _sqlite.plan(_databases(account, cursors), cursors),
-    )
-    return Plan(files=logs.files + found.files, bytes_to_read=logs.bytes_to_read + found.bytes_to_read)
+    return _LOGS.plan(account, cursors, env) + _sqlite.plan(_databases(account, cursors), cursors)
 
 
 def read(
     account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
 ) -> Iterator[Chunk]:
     """Everything new since `cursors`: logs, which are the older ones, then databases."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
-    found = _find(account, changed)
-    agents: dict[str, frozenset[str]] = {}
-    for state in found.files:
-        if not reading.is_read(state):
-            yield from reading.log(state, _REMEMBERS, partial(Parser, _place(account, state, agents)))
-    yield from reading.rest(_walk.gone(cursors, found.files, account.roots, changed), found.problems)
+    yield from _LOGS.read(account, cursors, env, changed)
 
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
         return _database.batches(db, state, account.id)
@@ -91,8 +80,11 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
     return iter(())
 
 
-def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
-    return _walk.find(account.roots, is_log, changed, enters=_leads_to_logs)
+def _chunks(account: Account, reading: Reading, files: list[FileState], env: Env) -> Iterator[Chunk]:
+    agents: dict[str, frozenset[str]] = {}
+    for state in files:
+        if not reading.is_read(state):
+            yield from reading.log(state, _REMEMBERS, partial(Parser, _place(account, state, agents)))
 
 
 def is_log(relative: str) -> bool:
@@ -132,9 +124,9 @@ def _place(account: Account, state: FileState, agents: dict[str, frozenset[str]]
 def _subagents(index: str) -> frozenset[str]:
     """Sessions that another one started, by the index beside the logs. It is written anew all the time: when
     it cannot be read, they are taken for a person's."""
-    try:
-        known = json_object(_documents.content(index))
-    except SourceUnavailable:
-        return frozenset()
+    known = object_in(index)
     found = (text(child(known, key).get("sessionId")) for key in known if _database.is_subagent(key))
     return frozenset(filter(None, found))
+
+
+_LOGS = Files(is_log, _chunks, enters=_leads_to_logs)

@@ -15,7 +15,7 @@ from openusage.providers._loose import Unreadable
 from openusage.providers._pi_entries import Memory, Parser, Place
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._sqlite import Batch, Database
-from openusage.providers._values import decoded, text
+from openusage.providers._values import remembered, text
 from openusage.wire.events import Record
 
 PROVIDER = "openclaw"
@@ -59,7 +59,7 @@ def is_subagent(key: str) -> bool:
 def batches(db: Database, state: bytes, account: str) -> Iterator[Batch]:
     """Everything new in a database since `state`."""
     db.expect(EVENTS.name, "session_id", "seq", "event_json", "created_at")
-    known = (decoded(state, _state) if state else None) or State()
+    known = remembered(state, _state)
     problems: list[str] = []
 
     def records(rows: list[Row]) -> list[Record]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from openusage.providers import _opencode_database, _sqlite
+from openusage.providers import _opencode_database, _sqlite, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._single import one_account
 from openusage.providers._sqlite import Batch, Database
 from openusage.providers.opencode import _storage, _zen
 from openusage.providers.opencode._hook import parse_hook
@@ -37,23 +38,15 @@ SPEC = ProviderSpec(
 def discover(env: Env) -> Iterator[Account]:
     """One account over all data folders that hold messages."""
     found = [root for root in _folders(env) if _databases(root) or (root / "storage" / "message").is_dir()]
-    if found:
-        # A database makes the JSON files history: they are read, and not watched.
-        watched = [root / "storage" / "message" for root in found if not _databases(root)]
-        yield Account(
-            id=SPEC.default_account,
-            provider=SPEC.id,
-            roots=tuple(map(str, watched)),
-            flat_roots=tuple(map(str, found)),
-            label=SPEC.name,
-        )
+    # A database makes the JSON files history: they are read, and not watched.
+    watched = [root / "storage" / "message" for root in found if not _databases(root)]
+    return one_account(SPEC, map(str, watched), map(str, found))
 
 
 def _folders(env: Env) -> list[Path]:
     named = [Path(part) for part in env.environ.get("OPENCODE_DATA_DIR", "").split(",") if part.strip()]
-    data = env.environ.get("XDG_DATA_HOME", "")
-    usual = (Path(data) if data.startswith("/") else env.home / ".local" / "share") / "opencode"
-    return list(dict.fromkeys(named or [usual, env.home / "Library" / "Application Support" / "opencode"]))
+    usual = [_walk.data_home(env) / "opencode", env.home / "Library" / "Application Support" / "opencode"]
+    return list(dict.fromkeys(named or usual))
 
 
 def _databases(root: Path) -> list[str]:
@@ -70,18 +63,14 @@ def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read: of databases, and of the messages among the JSON files."""
     roots = _roots(account)
     found = _sqlite.plan([path for root in roots for path in _databases(root)], cursors)
-    files, size = found.files, found.bytes_to_read
-    for root in roots:
-        more, bytes_more = _storage.planned(_storage.due(root, cursors, None))
-        files, size = files + more, size + bytes_more
-    return Plan(files=files, bytes_to_read=size)
+    return sum((_storage.planned(_storage.due(root, cursors, None)) for root in roots), found)
 
 
 def read(
     account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
 ) -> Iterator[Chunk]:
     """Everything new since `cursors`: JSON files first, which are the older ones."""
-    now_us = round(env.now.timestamp() * 1_000_000)
+    now_us = env.now_us
 
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
         return _opencode_database.batches(db, state, account, now_us)

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from openusage.providers import _opencode_messages as messages
-from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._contract import Chunk, Cursors, Plan, Problem
 from openusage.providers._opencode_messages import Part, Session
 from openusage.providers._values import child, decoded, json_object, text, time_us
 from openusage.wire.cursors import FileCursor
@@ -91,10 +91,10 @@ def due(root: Path, cursors: Cursors, changed: Collection[str] | None) -> Iterat
             yield folder
 
 
-def planned(folders: Iterator[Folder]) -> tuple[int, int]:
+def planned(folders: Iterator[Folder]) -> Plan:
     """Folders with something to read, and the bytes of its messages."""
     sizes = [sum(_size(folder.path / name) for name in folder.names()) for folder in folders]
-    return sum(size > 0 for size in sizes), sum(sizes)
+    return Plan(files=sum(size > 0 for size in sizes), bytes_to_read=sum(sizes))
 
 
 def _names(folder: Path) -> list[str]:

@@ -19,6 +19,7 @@ from openusage.providers._gemini_chats import Memory as OldMemory
 from openusage.providers._gemini_chats import Place
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._single import one_account
 from openusage.providers._values import child, text
 from openusage.providers.qwen_cli import _chat, _summary
 from openusage.providers.qwen_cli._chat import PROVIDER, UPSTREAM, Chat
@@ -37,7 +38,6 @@ SPEC = ProviderSpec(
     ),
 )
 
-CHUNK_BYTES = 8 << 20
 STILL_US = 24 * 3_600_000_000
 """A chat that nobody wrote to for so long is complete."""
 PROJECTS, OLD, RECORD, SETTINGS = "projects", "tmp", "usage_record.jsonl", "settings.json"
@@ -53,14 +53,7 @@ def discover(env: Env) -> Iterator[Account]:
     homes = _homes(env)
     roots = _walk.real_dirs(home / name for home in homes for name in (PROJECTS, OLD))
     flat = _walk.real_dirs(home for home in homes if any((home / n).is_file() for n in (RECORD, SETTINGS)))
-    if roots or flat:
-        yield Account(
-            id=SPEC.default_account,
-            provider=SPEC.id,
-            roots=tuple(roots),
-            flat_roots=tuple(flat),
-            label=SPEC.name,
-        )
+    return one_account(SPEC, roots, flat)
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
@@ -72,7 +65,7 @@ def read(
     account: Account, cursors: Cursors, env: Env, changed: Collection[str] | None = None
 ) -> Iterator[Chunk]:
     """Everything new since `cursors`: ended sessions first, while it is known whose chats were read."""
-    reading = Reading(account, cursors, CHUNK_BYTES, changed)
+    reading = Reading(account, cursors, changed)
     for home in _homes(env):
         reading.facts(home / SETTINGS, settings_facts)
     found = _find(account, changed)
@@ -83,7 +76,7 @@ def read(
         if changed is None or state.path in changed or gone:
             yield from reading.log(state, _SUMMARIES, partial(_summary.Summaries, account.id, known))
     for state in found.files:
-        folder = state.path[len(_root(account, state)) + 1 :].partition("/")[0]
+        folder = _walk.below(account.roots, state.path)[1].partition("/")[0]
         session = Path(state.path).stem
         if state.path.endswith(".jsonl"):
             parser = partial(Chat, account.id, session, folder)
@@ -142,10 +135,6 @@ def _leads_to_old_chats(relative: str) -> bool:
     return relative.partition("/")[2] in ("", "chats")
 
 
-def _root(account: Account, state: FileState) -> str:
-    return next(root for root in account.roots if state.path.startswith(f"{root}/"))
-
-
 def _old_place(account: Account, session: str, folder: str) -> Place:
     return Place(
         provider=PROVIDER,
@@ -168,7 +157,7 @@ def _is_known(account: Account, cursors: Cursors, session: str) -> bool:
 
 
 def _is_still(state: FileState, env: Env) -> bool:
-    return state.mtime_ns // 1000 < round(env.now.timestamp() * 1e6) - STILL_US
+    return state.mtime_ns // 1000 < env.now_us - STILL_US
 
 
 def _holds(reading: Reading, state: FileState) -> bool:
