@@ -97,8 +97,10 @@ def _narrowed(where: Filter, of: Of | None) -> Filter:
 def of_history(
     account: Account, told: object, look: Look, span: Span, room: Room, view: View
 ) -> Laid | list[str]:
-    """The answer, laid out; sentences where it is empty."""
+    """The answer, or the snapshot as it travels, laid out; sentences where it is empty."""
     said = account.sections
+    if told is account.snapshot:
+        return raw.laid(account.snapshot, look.search, room, view)
     if isinstance(told, Limited):
         return limits.laid(said, told.blocks, room, view, "")
     if isinstance(told, Listed):
@@ -142,8 +144,6 @@ def measures(account: Account, told: object, tab: Tab, view: View) -> list[Measu
 
 def of_snapshot(account: Account, look: Look, room: Room, view: View, said: str) -> Laid | list[str]:
     """What the snapshot alone says; `said` is why there is no more, or that it is under way."""
-    if look.tab is Tab.RAW:
-        return raw.laid(account.snapshot, look.search, room, view)
     if look.tab is Tab.LIMITS:
         return limits.laid(account.sections, None, room, view, said or sentences.WITHOUT_HISTORY)
     width = room.width - 1
