@@ -22,6 +22,7 @@ from openusage.tui.sections.daily import Measure
 from openusage.tui.spans import Moment, Span
 from openusage.tui.view import View
 from openusage.wire.rollups import By, Filter
+from openusage.wire.sections import Sections
 
 _CARDS = {
     Tab.MODELS: ("models",),
@@ -107,6 +108,8 @@ def of_history(
         return _sessions(told, look, span, room, view, money=view.shows_cost(said))
     if not isinstance(told, Told | Used):
         return []
+    if not told.is_recorded and _has_used(said):
+        return of_snapshot(account, look, room, view, sentences.WITHOUT_RECORDS)
     if not told.cut.sums and isinstance(told, Used):
         return sentences.nothing(look.tab, span)
     possible = _possible(told, view.shows_cost(said))
@@ -116,6 +119,12 @@ def of_history(
         return overview.laid(said, told, span, measure, room, view, noted, look.card)
     money = Measure.COST in possible
     return ranked.laid(look.tab, told, measure, room, view, noted, money=money)
+
+
+def _has_used(said: Sections) -> bool:
+    """The snapshot itself tells of something."""
+    totals = said.totals
+    return any((totals.window_tokens, totals.window_requests, totals.window_cost_usd, said.daily_tokens))
 
 
 def _sessions(
