@@ -163,3 +163,13 @@ def jwt(payload: bytes) -> str:
 )
 def test_claims_of_a_token(token: object, claims: dict[str, Any]) -> None:
     assert _http.claims(token) == claims
+
+
+def test_a_login_is_good_until_it_says() -> None:
+    login = {"access_token": "abc", "ends": 1_772_445_600}
+    ends_us = 1_772_445_600_000_000
+    assert _http.access_token(login, "ends", ends_us - 1) == "abc"
+    assert _http.access_token(login, "ends", ends_us) is None
+    assert _http.access_token({"access_token": "abc"}, "ends", ends_us) == "abc"
+    assert _http.access_token({"access_token": "a\nb"}, "ends", 0) is None
+    assert _http.access_token({}, "ends", 0) is None

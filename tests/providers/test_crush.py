@@ -21,8 +21,9 @@ from openusage.providers import crush
 from openusage.providers._contract import Env, Problem
 from openusage.providers._touched import file_key
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import EventKind, Outcome, QuotaReading, TokenCounts, UsageEvent, merge
+from openusage.wire.events import EventKind, Outcome, QuotaReading, TokenCounts, UsageEvent
 from tests.support import databases
+from tests.support.tools import chunks_of, remember
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "crush" / "home" / "work" / "shop" / ".crush"
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
@@ -66,12 +67,7 @@ class Machine:
         (self.folder / "projects.json").write_text(json.dumps({"projects": list(projects)}))
 
     def open(self, path: Path) -> apsw.Connection:
-        tool = apsw.Connection(str(path))
-        tool.pragma("synchronous", 0)
-        for statement in databases.statements((FIXTURE / "crush.db.sql").read_text()):
-            if not statement.startswith(("INSERT", "UPDATE")):
-                tool.execute(statement)
-        return tool
+        return databases.without_rows(path, FIXTURE / "crush.db.sql")
 
     def session(self, name: str, cost: float, at: int = S, parent: str | None = None) -> None:
         self.tool.execute(
@@ -102,14 +98,11 @@ class Machine:
     def read(self) -> list[UsageEvent]:
         env = Env(home=self.home, environ=MappingProxyType({}), now=NOW)
         new: list[UsageEvent] = []
-        for account in crush.discover(env):
-            for chunk in crush.read(account, dict(self.cursors), env):
-                self.readings += [r for r in chunk.records if isinstance(r, QuotaReading)]
-                new += [r for r in chunk.records if isinstance(r, UsageEvent)]
-                self.problems += chunk.problems
-                self.cursors.update((c.path, c) for c in chunk.cursors)
-        for e in new:
-            self.known[e.event_key] = merge(self.known[e.event_key], e) if e.event_key in self.known else e
+        for chunk in chunks_of(crush, env, self.cursors):
+            self.readings += [r for r in chunk.records if isinstance(r, QuotaReading)]
+            new += [r for r in chunk.records if isinstance(r, UsageEvent)]
+            self.problems += chunk.problems
+        remember(self.known, new)
         return new
 
     def events(self, kind: EventKind) -> list[UsageEvent]:

@@ -37,10 +37,10 @@ from openusage.wire.events import (
     Scope,
     TokenCounts,
     UsageEvent,
-    merge,
 )
 from openusage.wire.identity import account_key
 from tests.support import databases
+from tests.support.tools import chunks_of, remember
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "cursor" / "home"
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
@@ -76,12 +76,8 @@ class Machine:
     def track(self) -> None:
         folder = self.home / ".cursor/ai-tracking"
         folder.mkdir(parents=True)
-        self.tracking = apsw.Connection(str(folder / "ai-code-tracking.db"))
-        self.tracking.pragma("synchronous", 0)
-        script = (FIXTURE / ".cursor/ai-tracking/ai-code-tracking.db.sql").read_text()
-        for statement in databases.statements(script):
-            if not statement.startswith("INSERT"):
-                self.tracking.execute(statement)
+        script = FIXTURE / ".cursor/ai-tracking/ai-code-tracking.db.sql"
+        self.tracking = databases.without_rows(folder / "ai-code-tracking.db", script)
 
     def item(self, key: str, value: Any) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
@@ -104,8 +100,7 @@ class Machine:
     ) -> None:
         row = {"hash": name, "source": source, "requestId": request, "timestamp": at, "createdAt": at}
         row |= {"fileExtension": "py", "fileName": "/home/ann/shop/a.py", "conversationId": "c1"} | more
-        names, marks = ", ".join(row), ", ".join("?" for _ in row)
-        self.tracking.execute(f"INSERT INTO ai_code_hashes ({names}) VALUES ({marks})", list(row.values()))
+        databases.insert(self.tracking, "ai_code_hashes", row)
 
     def take(self, records: Iterator[Record] | list[Record]) -> list[UsageEvent]:
         new: list[UsageEvent] = []
@@ -116,17 +111,14 @@ class Machine:
                 self.facts[r.key] = r.value
             else:
                 new.append(r)
-        for e in new:
-            self.known[e.event_key] = merge(self.known[e.event_key], e) if e.event_key in self.known else e
+        remember(self.known, new)
         return new
 
     def read(self) -> list[UsageEvent]:
         env = Env(home=self.home, environ=MappingProxyType({}), now=NOW)
         new: list[UsageEvent] = []
-        for account in cursor.discover(env):
-            for chunk in cursor.read(account, dict(self.cursors), env):
-                new += self.take(chunk.records)
-                self.cursors.update((c.path, c) for c in chunk.cursors)
+        for chunk in chunks_of(cursor, env, self.cursors):
+            new += self.take(chunk.records)
         return new
 
     def poll(self, http: httpx.Client, base: str, polled_us: int | None = None) -> list[UsageEvent]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import apsw
 import pytest
 
 from openusage.errors import SourceChanged
@@ -21,8 +20,9 @@ from openusage.providers._contract import Env, Problem
 from openusage.providers._touched import file_key
 from openusage.providers.goose._sessions import counts_of, tool_name
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent, merge
+from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent
 from tests.support import databases
+from tests.support.tools import chunks_of, remember
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "goose" / "home" / ".local/share"
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
@@ -44,12 +44,8 @@ class Machine:
         self.cursors: dict[str, FileCursor] = {}
         self.known: dict[bytes, UsageEvent] = {}
         self.problems: list[Problem] = []
-        self.tool = apsw.Connection(str(self.folder / "sessions.db"))
-        self.tool.pragma("synchronous", 0)
-        script = (FIXTURE / version / "sessions/sessions.db.sql").read_text()
-        for statement in databases.statements(script):
-            if not statement.startswith(("INSERT", "UPDATE")):
-                self.tool.execute(statement)
+        script = FIXTURE / version / "sessions/sessions.db.sql"
+        self.tool = databases.without_rows(self.folder / "sessions.db", script)
 
     def session(self, name: str = "20260302_1", **columns: Any) -> None:
         usual = {
@@ -60,9 +56,7 @@ class Machine:
             "provider_name": "anthropic",
             "model_config_json": MODEL,
         }
-        row = usual | columns
-        names, marks = ", ".join(row), ", ".join("?" for _ in row)
-        self.tool.execute(f"INSERT OR REPLACE INTO sessions ({names}) VALUES ({marks})", list(row.values()))
+        databases.insert(self.tool, "sessions", usual | columns, replacing=True)
 
     def totals(self, given: int, output: int, name: str = "20260302_1", **more: Any) -> None:
         summed = {"total": given + output, "input": given, "output": output}
@@ -73,8 +67,7 @@ class Machine:
     ) -> None:
         row = {"session_id": session, "created_timestamp": at, "input_tokens": given, "output_tokens": output}
         row |= {"model": "claude-sonnet-4-5", "cost_source": "estimated"} | columns
-        names, marks = ", ".join(row), ", ".join("?" for _ in row)
-        self.tool.execute(f"INSERT INTO usage_ledger ({names}) VALUES ({marks})", list(row.values()))
+        databases.insert(self.tool, "usage_ledger", row)
 
     def message(
         self, role: str, *content: Any, session: str = "20260302_1", at: Any = S, meta: str = "{}"
@@ -88,13 +81,10 @@ class Machine:
     def read(self) -> list[UsageEvent]:
         env = Env(home=self.home, environ=MappingProxyType({}), now=self.now)
         new: list[UsageEvent] = []
-        for account in goose.discover(env):
-            for chunk in goose.read(account, dict(self.cursors), env):
-                new += [r for r in chunk.records if isinstance(r, UsageEvent)]
-                self.problems += chunk.problems
-                self.cursors.update((c.path, c) for c in chunk.cursors)
-        for e in new:
-            self.known[e.event_key] = merge(self.known[e.event_key], e) if e.event_key in self.known else e
+        for chunk in chunks_of(goose, env, self.cursors):
+            new += [r for r in chunk.records if isinstance(r, UsageEvent)]
+            self.problems += chunk.problems
+        remember(self.known, new)
         return new
 
     def events(self, kind: EventKind) -> list[UsageEvent]:

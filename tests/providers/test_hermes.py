@@ -12,15 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import apsw
 import pytest
 
 from openusage.errors import SourceChanged
 from openusage.providers import _sqlite, hermes
 from openusage.providers._contract import Env
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent, merge
+from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent
 from tests.support import databases
+from tests.support.tools import chunks_of, remember
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "hermes" / "home" / ".hermes"
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
@@ -38,16 +38,10 @@ class Machine:
         folder.mkdir(parents=True)
         self.cursors: dict[str, FileCursor] = {}
         self.known: dict[bytes, UsageEvent] = {}
-        self.tool = apsw.Connection(str(folder / "state.db"))
-        self.tool.pragma("synchronous", 0)
-        script = (FIXTURE / profile / "state.db.sql").read_text()
-        for statement in databases.statements(script):
-            if not statement.startswith(("INSERT", "UPDATE")):
-                self.tool.execute(statement)
+        self.tool = databases.without_rows(folder / "state.db", FIXTURE / profile / "state.db.sql")
 
     def put(self, table: str, **row: Any) -> None:
-        names, marks = ", ".join(row), ", ".join("?" for _ in row)
-        self.tool.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", list(row.values()))
+        databases.insert(self.tool, table, row, replacing=True)
 
     def session(self, given: Any = None, output: Any = None, *, name: str = "s1", **more: Any) -> None:
         row = {"id": name, "source": "cli", "model": "claude-sonnet-4-5", "started_at": S + 0.5}
@@ -63,12 +57,9 @@ class Machine:
     def read(self) -> list[UsageEvent]:
         env = Env(home=self.home, environ=MappingProxyType({}), now=NOW)
         new: list[UsageEvent] = []
-        for account in hermes.discover(env):
-            for chunk in hermes.read(account, dict(self.cursors), env):
-                new += [r for r in chunk.records if isinstance(r, UsageEvent)]
-                self.cursors.update((c.path, c) for c in chunk.cursors)
-        for e in new:
-            self.known[e.event_key] = merge(self.known[e.event_key], e) if e.event_key in self.known else e
+        for chunk in chunks_of(hermes, env, self.cursors):
+            new += [r for r in chunk.records if isinstance(r, UsageEvent)]
+        remember(self.known, new)
         return new
 
     def events(self, kind: EventKind) -> list[UsageEvent]:

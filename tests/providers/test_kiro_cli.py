@@ -29,8 +29,8 @@ from openusage.wire.events import (
     Scope,
     TokenCounts,
     UsageEvent,
-    merge,
 )
+from tests.support.tools import chunks_of, remember
 
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 US = 1772445600_000_000
@@ -126,16 +126,11 @@ class Machine:
     def read(self) -> list[UsageEvent]:
         env = Env(home=self.home, environ=MappingProxyType({}), now=NOW)
         new: list[UsageEvent] = []
-        for account in kiro_cli.discover(env):
-            for chunk in kiro_cli.read(account, dict(self.cursors), env):
-                new += [r for r in chunk.records if isinstance(r, UsageEvent)]
-                self.readings += [r for r in chunk.records if isinstance(r, QuotaReading)]
-                self.problems += chunk.problems
-                self.cursors.update((c.path, c) for c in chunk.cursors)
-                for path in chunk.gone:
-                    del self.cursors[path]
-        for e in new:
-            self.known[e.event_key] = merge(self.known[e.event_key], e) if e.event_key in self.known else e
+        for chunk in chunks_of(kiro_cli, env, self.cursors):
+            new += [r for r in chunk.records if isinstance(r, UsageEvent)]
+            self.readings += [r for r in chunk.records if isinstance(r, QuotaReading)]
+            self.problems += chunk.problems
+        remember(self.known, new)
         return new
 
     def events(self, kind: EventKind) -> list[UsageEvent]:

@@ -36,6 +36,7 @@ from openusage.wire.events import (
     merge,
 )
 from tests.support import databases
+from tests.support.tools import chunks_of, remember
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "opencode" / "home"
 NOW = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -302,16 +303,12 @@ class Machine:
     def read(self) -> list[Record]:
         env = Env(home=self.home, environ=MappingProxyType({}), now=self.now)
         new: list[Record] = []
-        for account in opencode.discover(env):
-            for chunk in opencode.read(account, dict(self.cursors), env):
-                new += chunk.records
-                self.problems += chunk.problems
-                self.cursors.update((c.path, c) for c in chunk.cursors)
-                for path in chunk.gone:
-                    del self.cursors[path]
-        for r in new:
-            assert isinstance(r, UsageEvent)
-            self.known[r.event_key] = merge(self.known[r.event_key], r) if r.event_key in self.known else r
+        for chunk in chunks_of(opencode, env, self.cursors):
+            new += chunk.records
+            self.problems += chunk.problems
+        events = [r for r in new if isinstance(r, UsageEvent)]
+        assert len(events) == len(new)
+        remember(self.known, events)
         return new
 
     def events(self, kind: EventKind) -> list[UsageEvent]:
@@ -336,12 +333,8 @@ def machine(home: Path) -> Machine:
 @pytest.fixture
 def db(machine: Machine) -> Iterator[apsw.Connection]:
     """A database of 1.x without rows."""
-    script = next((FIXTURE / ".local/share/opencode").glob("opencode.db.sql")).read_text()
-    connection = apsw.Connection(str(machine.root / "opencode.db"))
-    connection.pragma("synchronous", 0)
-    for statement in databases.statements(script):
-        if not statement.startswith(("INSERT", "UPDATE")):
-            connection.execute(statement)
+    script = FIXTURE / ".local/share/opencode/opencode.db.sql"
+    connection = databases.without_rows(machine.root / "opencode.db", script)
     connection.execute(
         "INSERT INTO session VALUES ('ses_1', 'p', NULL, 's', '/home/ann/shop', 't', '1', ?, ?)", (T, T)
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import apsw
 import pytest
 import zstandard
 
@@ -20,8 +19,9 @@ from openusage.errors import SourceChanged
 from openusage.providers import zed
 from openusage.providers._contract import Env, Problem
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent, merge
+from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent
 from tests.support import databases
+from tests.support.tools import chunks_of, remember
 
 FIXTURE = Path(__file__).parents[1] / "fixtures/zed/home/.local/share/zed/threads/threads.db.sql"
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
@@ -69,11 +69,7 @@ class Machine:
         self.cursors: dict[str, FileCursor] = {}
         self.known: dict[bytes, UsageEvent] = {}
         self.problems: list[Problem] = []
-        self.tool = apsw.Connection(str(folder / "threads.db"))
-        self.tool.pragma("synchronous", 0)
-        for statement in databases.statements(FIXTURE.read_text()):
-            if not statement.startswith(("INSERT", "UPDATE")):
-                self.tool.execute(statement)
+        self.tool = databases.without_rows(folder / "threads.db", FIXTURE)
 
     def save(
         self, content: Any, key: str = "t1", *, minute: int = 0, kind: str = "zstd", **more: Any
@@ -83,21 +79,15 @@ class Machine:
             data = zstandard.ZstdCompressor().compress(data)
         row = {"id": key, "summary": "s", "updated_at": f"2026-03-02T10:{minute:02}:00.000001+00:00"}
         row |= {"data_type": kind, "folder_paths": "/home/ann/shop"} | more
-        self.tool.execute(
-            f"INSERT OR REPLACE INTO threads ({', '.join(row)}, data) VALUES ({'?, ' * len(row)}?)",
-            [*row.values(), data],
-        )
+        databases.insert(self.tool, "threads", {**row, "data": data}, replacing=True)
 
     def read(self) -> list[UsageEvent]:
         env = Env(home=self.home, environ=MappingProxyType({}), now=NOW)
         new: list[UsageEvent] = []
-        for account in zed.discover(env):
-            for chunk in zed.read(account, dict(self.cursors), env):
-                new += [r for r in chunk.records if isinstance(r, UsageEvent)]
-                self.problems += chunk.problems
-                self.cursors.update((c.path, c) for c in chunk.cursors)
-        for e in new:
-            self.known[e.event_key] = merge(self.known[e.event_key], e) if e.event_key in self.known else e
+        for chunk in chunks_of(zed, env, self.cursors):
+            new += [r for r in chunk.records if isinstance(r, UsageEvent)]
+            self.problems += chunk.problems
+        remember(self.known, new)
         return new
 
     def events(self, kind: EventKind) -> list[UsageEvent]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,23 @@ def apply(database: Path, todo: Sequence[str]) -> None:
     for statement in todo:
         db.execute(statement)
     db.close()
+
+
+def without_rows(database: Path, script: Path) -> apsw.Connection:
+    """An open database with the tables of a script, as its tool has it before anything happened."""
+    db = apsw.Connection(str(database))
+    db.pragma("synchronous", 0)
+    for statement in statements(script.read_text()):
+        if not statement.startswith(("INSERT", "UPDATE")):
+            db.execute(statement)
+    return db
+
+
+def insert(db: apsw.Connection, table: str, row: Mapping[str, Any], *, replacing: bool = False) -> None:
+    """A row by the names of its columns."""
+    names, marks = ", ".join(row), ", ".join("?" for _ in row)
+    verb = "INSERT OR REPLACE" if replacing else "INSERT"
+    db.execute(f"{verb} INTO {table} ({names}) VALUES ({marks})", list(row.values()))
 
 
 def take_scripts(home: Path) -> dict[Path, list[str]]:

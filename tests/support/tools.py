@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from openusage.providers import load, names
-from openusage.providers._contract import Env, Problem
+from openusage.providers._contract import Chunk, Env, Problem, Provider
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, EventKind, QuotaReading, Record, UsageEvent, merge
 from tests.support import databases
@@ -45,6 +45,22 @@ def write_all_tools(home: Path) -> list[str]:
     for tool in tools:
         Machine.of_fixture(tool, home)
     return tools
+
+
+def chunks_of(tool: Provider, env: Env, cursors: dict[str, FileCursor]) -> Iterator[Chunk]:
+    """One pass over all accounts, as a daemon reads them; the cursors move on."""
+    for account in tool.discover(env):
+        for chunk in tool.read(account, dict(cursors), env):
+            cursors.update((c.path, c) for c in chunk.cursors)
+            for path in chunk.gone:
+                cursors.pop(path, None)
+            yield chunk
+
+
+def remember(known: dict[bytes, UsageEvent], events: Iterable[UsageEvent]) -> None:
+    """Keeps events as a store does, by their key."""
+    for e in events:
+        known[e.event_key] = merge(known[e.event_key], e) if e.event_key in known else e
 
 
 class Machine:
@@ -89,13 +105,9 @@ class Machine:
     def read(self) -> list[Record]:
         """What is new; the cursors move on."""
         new: list[Record] = []
-        for account in self.accounts:
-            for chunk in self.tool.read(account, dict(self.cursors), self.env()):
-                new += chunk.records
-                self.problems += chunk.problems
-                self.cursors.update((c.path, c) for c in chunk.cursors)
-                for path in chunk.gone:
-                    self.cursors.pop(path, None)
+        for chunk in chunks_of(self.tool, self.env(), self.cursors):
+            new += chunk.records
+            self.problems += chunk.problems
         self.records += new
         return new
 
@@ -109,8 +121,7 @@ class Machine:
     def events(self, kind: EventKind = EventKind.MESSAGE) -> list[UsageEvent]:
         """All events of a kind so far, as a store has them."""
         known: dict[bytes, UsageEvent] = {}
-        for r in self._of(UsageEvent):
-            known[r.event_key] = merge(known[r.event_key], r) if r.event_key in known else r
+        remember(known, self._of(UsageEvent))
         return sorted((e for e in known.values() if e.kind is kind), key=lambda e: (e.at_us, e.event_key))
 
     @property

@@ -11,6 +11,7 @@ import click
 from openusage.cli.params import Day
 
 if TYPE_CHECKING:
+    from openusage.cli.surroundings import Surroundings
     from openusage.wire.local import Unassigned
     from openusage.wire.rollups import Rollup, Window
 
@@ -64,11 +65,10 @@ def command(
 
     from msgspec import structs
 
-    from openusage.cli.compose.hub_service import own_url
     from openusage.cli.compose.parts import now
     from openusage.cli.daily import emit, model_names, refuse_contradictions
     from openusage.cli.diagnostics import say
-    from openusage.cli.surroundings import installed_token, surroundings
+    from openusage.cli.surroundings import surroundings
     from openusage.client import HubClient, rollups
     from openusage.lineage import Lineages
     from openusage.read_model.assign import BORROWERS, BY
@@ -81,9 +81,7 @@ def command(
     here = surroundings()
     zone = tz or local_zone_name(here.environ)
     asked = _asked(window, since, until, zone)
-    hub = url or here.settings.export.target
-    token = token or here.token or ("" if hub else installed_token(here.paths))
-    hub = hub or own_url(here.settings.hub)
+    hub, token = _hub(url, token, here)
     where = Filter(kinds=(EventKind.MESSAGE,), machines=machines, providers=providers, projects=projects)
     lineages = Lineages(here.settings.models.lineages)
     with contextlib.closing(HubClient(hub, token=token, now=now)) as client:
@@ -98,6 +96,16 @@ def command(
     for remark in _remarks(reply.copies, nobodys):
         say(remark)
     return 0
+
+
+def _hub(url: str | None, token: str | None, here: Surroundings) -> tuple[str, str]:
+    """Where to ask, and with which token."""
+    from openusage.cli.compose.hub_service import own_url
+    from openusage.cli.surroundings import installed_token
+
+    hub = url or here.settings.export.target
+    token = token or here.token or ("" if hub else installed_token(here.paths))
+    return hub or own_url(here.settings.hub), token
 
 
 def _asked(window: str | None, since: dt.date | None, until: dt.date | None, zone: str) -> Window:

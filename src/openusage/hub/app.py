@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -16,20 +17,17 @@ from openusage.hub.board import Board, Change
 from openusage.hub.http import (
     NOT_GET,
     NOT_POST,
+    TAKES_GZIP,
     Answer,
-    Budget,
-    Crowded,
     Handler,
+    Packable,
     Receive,
     Scope,
     Send,
-    TooLarge,
     answer,
-    body_headers,
     error,
     refuse,
     reply,
-    reply_unread,
 )
 from openusage.hub.ingest import MAX_BODY, Batch, PushRefused, gunzip, read_repaired, read_strictly
 from openusage.hub.limits import Door
@@ -41,9 +39,7 @@ MAX_BODIES_BYTES = 16 * MAX_BODY
 _SLOW_BYTES = 65_536
 """Loose bodies from here on are repaired in a thread, one at a time."""
 
-_OK = answer(200, b'{"ok":true}', [(b"accept-encoding", b"gzip")])
-_TOO_LARGE = error(413, "request body too large", headers=[(b"accept-encoding", b"gzip")])
-_UNKNOWN_CODING = error(415, "unsupported content encoding", headers=[(b"accept-encoding", b"gzip")])
+_OK = answer(200, b'{"ok":true}', [TAKES_GZIP])
 _CROWDED = error(503, "too many requests at once", headers=[(b"retry-after", b"2")])
 _NOT_FOUND = error(404, "not found")
 _BROKEN = error(500, "internal error")
@@ -74,7 +70,7 @@ class HubApp:
         self._view = SnapshotsView(board, monotonic)
         self._healthz_machines = healthz_machines
         self._healthz: tuple[tuple[str, ...] | None, Answer] = None, _health(None)
-        self._budget = Budget(max_bodies)
+        self._bodies = Packable(max_bodies, most=MAX_BODY, most_packed=MAX_BODY, crowded=_CROWDED)
         self._repairing = asyncio.Semaphore(1)
         own: dict[str, Handler] = {
             "/v1/push": self._push,
@@ -142,34 +138,17 @@ class HubApp:
             return await refuse(NOT_POST, scope, receive, send)
         if (refusal := self.gate.check(scope)) is not None:
             return await refuse(refusal, scope, receive, send)
-        declared, coding = body_headers(scope)
-        if coding not in (b"", b"identity", b"gzip", b"x-gzip"):
-            return await reply_unread(receive, send, _UNKNOWN_CODING)
-        if declared > MAX_BODY:
-            return await reply_unread(receive, send, _TOO_LARGE)
-        try:
-            body = await self._budget.read(receive, MAX_BODY)
-        except TooLarge:
-            return await reply_unread(receive, send, _TOO_LARGE)
-        except Crowded:
-            return await reply_unread(receive, send, _CROWDED)
-        if body is None:
-            return None
-        try:
-            outcome = await self._take(scope, body, zipped=coding in (b"gzip", b"x-gzip"))
-        finally:
-            self._budget.give(len(body))
-        await reply(send, outcome)
+        await self._bodies.respond(scope, receive, send, partial(self._take, scope))
 
-    async def _take(self, scope: Scope, body: bytes, *, zipped: bool) -> Answer:
+    async def _take(self, scope: Scope, body: bytes, packed: bool) -> Answer:
         try:
-            plain = gunzip(body) if zipped else body
+            plain = gunzip(body) if packed else body
             batch = read_strictly(plain) or await self._repaired(plain)
             self.gate.may_write(scope, batch.machine, batch.machine_id)
             self._board.put(batch)
             self.gate.note_owner(batch.machine, batch.machine_id)
         except PushRefused as e:
-            return error(e.status, e.message, e.detail, [(b"accept-encoding", b"gzip")])
+            return error(e.status, e.message, e.detail, [TAKES_GZIP])
         return _OK
 
     async def _repaired(self, body: bytes) -> Batch:

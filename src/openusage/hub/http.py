@@ -200,3 +200,59 @@ class Budget:
         finally:
             if not whole:
                 self.give(size)
+
+
+_PACKED = (b"gzip", b"x-gzip")
+TAKES_GZIP: Header = (b"accept-encoding", b"gzip")
+_TOO_LARGE = error(413, "request body too large", headers=[TAKES_GZIP])
+_UNKNOWN_CODING = error(415, "unsupported content encoding", headers=[TAKES_GZIP])
+
+
+class Packable:
+    """Takes bodies that may be packed with gzip, and refuses what is too much.
+
+    `held`: bytes of all bodies under way together; `most`, `most_packed`: of one. `crowded` is said when more
+    would be held, or while `is_busy`.
+    """
+
+    def __init__(
+        self,
+        held: int,
+        *,
+        most: int,
+        most_packed: int,
+        crowded: Answer,
+        is_busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._budget = Budget(held)
+        self._most = most
+        self._most_packed = most_packed
+        self._crowded = crowded
+        self._is_busy = is_busy
+
+    async def respond(
+        self, scope: Scope, receive: Receive, send: Send, take: Callable[[bytes, bool], Awaitable[Answer]]
+    ) -> None:
+        """Answers what `take` makes of a body, given with whether it is packed."""
+        declared, coding = body_headers(scope)
+        if coding not in (b"", b"identity", *_PACKED):
+            return await reply_unread(receive, send, _UNKNOWN_CODING)
+        packed = coding in _PACKED
+        most = self._most_packed if packed else self._most
+        if declared > most:
+            return await reply_unread(receive, send, _TOO_LARGE)
+        if self._is_busy():
+            return await reply_unread(receive, send, self._crowded)
+        try:
+            body = await self._budget.read(receive, most)
+        except TooLarge:
+            return await reply_unread(receive, send, _TOO_LARGE)
+        except Crowded:
+            return await reply_unread(receive, send, self._crowded)
+        if body is None:
+            return None
+        try:
+            outcome = await take(body, packed)
+        finally:
+            self._budget.give(len(body))
+        await reply(send, outcome)

@@ -18,20 +18,15 @@ from openusage.hub.checked import decode_batch
 from openusage.hub.history import History, Unavailable
 from openusage.hub.http import (
     NOT_POST,
+    TAKES_GZIP,
     Answer,
-    Budget,
-    Crowded,
-    Header,
+    Packable,
     Receive,
     Scope,
     Send,
-    TooLarge,
     answer,
-    body_headers,
     error,
     refuse,
-    reply,
-    reply_unread,
 )
 from openusage.hub.ingest import MAX_NAME, PushRefused, gunzip
 from openusage.hub.machines import Roll
@@ -49,9 +44,6 @@ MAX_BODIES_BYTES = 64 << 20
 """Bodies under way and waiting together."""
 _LAST_NUMBER = 1 << 62
 _is_id = re.compile(r"[0-9a-f]{32}").fullmatch
-_GZIP: Header = (b"accept-encoding", b"gzip")
-_TOO_LARGE = error(413, "request body too large", headers=[_GZIP])
-_UNKNOWN_CODING = error(415, "unsupported content encoding", headers=[_GZIP])
 _CROWDED = error(503, "too many records at once", headers=[(b"retry-after", b"5")])
 
 
@@ -88,47 +80,32 @@ class RecordsCall:
         self._roll = roll
         self._gate = gate
         self._meters = meters
-        self._budget = Budget(MAX_BODIES_BYTES)
+        self._bodies = Packable(
+            MAX_BODIES_BYTES,
+            most=MAX_UNPACKED_BYTES,
+            most_packed=MAX_PACKED_BYTES,
+            crowded=_CROWDED,
+            is_busy=lambda: history.is_busy,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             return await refuse(NOT_POST, scope, receive, send)
         if (refusal := self._gate.check(scope)) is not None:
             return await refuse(refusal, scope, receive, send)
-        declared, coding = body_headers(scope)
-        if coding not in (b"", b"identity", b"gzip", b"x-gzip"):
-            return await reply_unread(receive, send, _UNKNOWN_CODING)
-        packed = coding in (b"gzip", b"x-gzip")
-        limit = MAX_PACKED_BYTES if packed else MAX_UNPACKED_BYTES
-        if declared > limit:
-            return await reply_unread(receive, send, _TOO_LARGE)
-        if self._history.is_busy:
-            return await reply_unread(receive, send, _CROWDED)
-        try:
-            body = await self._budget.read(receive, limit)
-        except TooLarge:
-            return await reply_unread(receive, send, _TOO_LARGE)
-        except Crowded:
-            return await reply_unread(receive, send, _CROWDED)
-        if body is None:
-            return None
-        try:
-            outcome = await self._take(scope, body, packed=packed)
-        finally:
-            self._budget.give(len(body))
-        await reply(send, outcome)
+        await self._bodies.respond(scope, receive, send, partial(self._take, scope))
 
-    async def _take(self, scope: Scope, body: bytes, *, packed: bool) -> Answer:
+    async def _take(self, scope: Scope, body: bytes, packed: bool) -> Answer:
         try:
             said, count = await self._history.write(partial(self._work, scope, body, packed), len(body))
         except PushRefused as e:
-            return error(e.status, e.message, e.detail, [_GZIP])
+            return error(e.status, e.message, e.detail, [TAKES_GZIP])
         except Unavailable as e:
             return error(e.status, e.message, headers=[(b"retry-after", str(e.retry_after_s).encode())])
         if said.error:
-            return answer(409, msgspec.json.encode(said), [_GZIP])
+            return answer(409, msgspec.json.encode(said), [TAKES_GZIP])
         self._meters.records += count
-        return answer(200, msgspec.json.encode(said), [_GZIP])
+        return answer(200, msgspec.json.encode(said), [TAKES_GZIP])
 
     def _work(self, scope: Scope, body: bytes, packed: bool, store: Store) -> tuple[RecordsReply, int]:
         """The reply, and how many records the batch has. May be done again, when the transaction failed."""

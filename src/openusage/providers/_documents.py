@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,7 @@ from openusage.errors import SourceUnavailable
 from openusage.providers._contract import Problem
 from openusage.providers._jsonl import FileState
 from openusage.providers._loose import Unreadable
+from openusage.providers._values import json_object
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Record
 
@@ -88,6 +90,14 @@ def content(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as e:
         raise SourceUnavailable(f"{path}: {e.strerror or e}") from e
+
+
+def object_in(path: str | Path) -> dict[str, Any]:
+    """The JSON object in a small file, `{}` when there is none that can be read."""
+    try:
+        return json_object(content(path))
+    except SourceUnavailable:
+        return {}
 
 
 def _failed(state: FileState, kept: Kept, what: str, at: int, bytes_read: int = 0) -> Read:

@@ -1,8 +1,18 @@
-"""Readings that many tools give alike: how much of a window is used, and how full a conversation is. Pure."""
+"""Facts and readings that many tools give alike: what a login tells, how much of a window is used, how full a
+conversation is. Pure."""
 
 from __future__ import annotations
 
-from openusage.wire.events import Behaviour, QuotaReading, Scope
+from collections.abc import Iterator, Mapping
+
+from openusage.wire.events import AccountFact, Behaviour, QuotaReading, Scope
+
+
+def facts(provider: str, account: str, told: Mapping[str, str | None], at_us: int) -> Iterator[AccountFact]:
+    """What is told of an account; what is empty or missing is not told."""
+    for key, value in told.items():
+        if value:
+            yield AccountFact(provider=provider, account=account, key=key, value=value, at_us=at_us)
 
 
 def window_used(

@@ -17,7 +17,7 @@ import msgspec
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
 from openusage.net import reason
 from openusage.providers._loose import REFUSED
-from openusage.providers._values import json_object
+from openusage.providers._values import json_object, time_us
 
 if TYPE_CHECKING:
     import httpx
@@ -76,6 +76,13 @@ def ask(
     if not isinstance(found, dict):
         raise SourceChanged(f"{who} answered something that is no JSON object")
     return found
+
+
+def access_token(login: Mapping[str, Any], until: str, now_us: int) -> str | None:
+    """The `access_token` of a tool's login, while it is valid: `until` names the time at which it ends."""
+    token, ends_us = login.get("access_token"), time_us(login.get(until))
+    is_over = ends_us is not None and ends_us <= now_us
+    return token if is_header(token) and not is_over else None
 
 
 def is_header(token: object) -> TypeGuard[str]:

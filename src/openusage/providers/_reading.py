@@ -16,11 +16,12 @@ import msgspec
 from openusage.errors import SourceUnavailable
 from openusage.providers import _documents, _jsonl
 from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._figures import facts
 from openusage.providers._jsonl import Block, FileState, Mark
 from openusage.providers._loose import Unreadable
 from openusage.providers._values import json_object
 from openusage.wire.cursors import FileCursor
-from openusage.wire.events import Account, AccountFact, Record, UsageEvent
+from openusage.wire.events import Account, Record, UsageEvent
 
 CHUNK_BYTES = 8 << 20
 CHUNK_RECORDS = 5000
@@ -209,17 +210,8 @@ class Reading:
             self._problems.append(Problem(path=state.path, offset=0, what=e.message))
             return
         self._set(state.cursor(state.size))
-        self.put(
-            AccountFact(
-                provider=self._account.provider,
-                account=self._account.id,
-                key=key,
-                value=value,
-                at_us=state.mtime_ns // 1000,
-            )
-            for key, value in facts_in(found).items()
-            if value
-        )
+        account, at_us = self._account, state.mtime_ns // 1000
+        self.put(facts(account.provider, account.id, facts_in(found), at_us))
 
     def put(self, records: Iterable[Record]) -> None:
         """Add records. Of readings and facts only the newest of each kind is kept."""

@@ -18,6 +18,7 @@ import msgspec
 from openusage.providers import _sqlite, _walk
 from openusage.providers._calls import Calls, is_unique
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._documents import object_in
 from openusage.providers._inputs import touch_of
 from openusage.providers._rows import Followed, Row, Table, marks
 from openusage.providers._single import one_account
@@ -25,7 +26,6 @@ from openusage.providers._sqlite import Batch, Database
 from openusage.providers._totals import Totals
 from openusage.providers._values import (
     count,
-    json_object,
     json_value,
     nano_usd,
     project_of,
@@ -110,10 +110,7 @@ def projects(account: Account) -> list[Project]:
     """The databases of the registry, each once."""
     found: dict[str, Project] = {}
     for root in account.flat_roots[:1]:  # the folder of the registry; others are watched ones
-        try:
-            listed = json_object((Path(root) / REGISTRY).read_bytes()).get("projects")
-        except OSError:
-            continue
+        listed = object_in(Path(root) / REGISTRY).get("projects")
         for one in listed if isinstance(listed, list) else []:
             path = text(one.get("path")) if isinstance(one, dict) else None
             if path is not None:

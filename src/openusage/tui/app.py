@@ -122,16 +122,7 @@ class DashboardApp(App[None]):
         if waiting_text:
             self.board.waiting = waiting_text
         panes = source if source.is_hub and isinstance(source, PaneSource) else None
-        self._poller = Poller(
-            source,
-            Decoder(decode, now),
-            panes=panes,
-            tz_name=tz_name,
-            window=window,
-            every_s=refresh_s if source.is_hub else min(refresh_s, LOCAL_REFRESH_S),
-            deliver=lambda outcome: self.post_message(self.Polled(outcome)),
-            broken=lambda error: self.post_message(self.Broken(error)),
-        )
+        self._poller = self._make_poller(source, panes, Decoder(decode, now), window, refresh_s)
         self._listener = Listener(changes, self._poller.hint) if changes is not None else None
         self._has_fleet = panes is not None
         self.board.is_fleet = self._has_fleet
@@ -145,6 +136,25 @@ class DashboardApp(App[None]):
         self.theme = self.schemes.get(settings.theme).name
         self._plain = [Plain()] if plain else []
         self._look = self._looked()
+
+    def _make_poller(
+        self,
+        source: SnapshotSource,
+        panes: PaneSource | None,
+        decoder: Decoder,
+        window: str,
+        refresh_s: float,
+    ) -> Poller:
+        return Poller(
+            source,
+            decoder,
+            panes=panes,
+            tz_name=self.tz_name,
+            window=window,
+            every_s=refresh_s if source.is_hub else min(refresh_s, LOCAL_REFRESH_S),
+            deliver=lambda outcome: self.post_message(self.Polled(outcome)),
+            broken=lambda error: self.post_message(self.Broken(error)),
+        )
 
     def _looked(self) -> View:
         """What the settings say of drawing."""

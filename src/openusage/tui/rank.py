@@ -6,7 +6,7 @@ are never cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from rich.cells import cell_len
@@ -38,6 +38,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[Ranked]
     title: str
     columns: list[table.Column]
+    widths: list[int]
+    """Of the columns: found once, over all rows."""
     name_width: int
     bar: int
     """Cells of a bar behind the name; 0: there is none."""
@@ -53,12 +55,16 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         label = self.rows[index].label
         return "\0" if label is None else label
 
+    @property
+    def _sized(self) -> Iterable[tuple[table.Column, int]]:
+        return zip(self.columns, self.widths, strict=True)
+
     def head(self, view: View) -> Strip:
         """The titles."""
         gap = _GAP + self.bar if self.bar else 0
         edge = _MARK + _COLOUR * self.parted
         parts: list[Part] = [(" " * edge + left(self.title, self.name_width) + " " * gap, view.palette.dim)]
-        parts += [(" " * c.gap + right(c.title, c.width), view.palette.dim) for c in self.columns]
+        parts += [(" " * c.gap + right(c.title, wide), view.palette.dim) for c, wide in self._sized]
         return strip(parts, self.width)
 
     def line(self, index: int, view: View, *, selected: bool, focused: bool) -> Strip:
@@ -74,11 +80,11 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         if self.bar:
             drawn = thin(self.shares[index], self.bar)
             parts += [(" " * _GAP + drawn, palette.bar), (" " * (self.bar - len(drawn)), palette.text)]
-        for column in self.columns:
+        for column, wide in self._sized:
             cell = column.cells[index]
             known = any(map(str.isdigit, cell))
             style = palette.dim if not known else palette.strong if column.strong else palette.text
-            parts.append((" " * column.gap + right(cell, column.width), style))
+            parts.append((" " * column.gap + right(cell, wide), style))
         return strip(parts, self.width)
 
 
@@ -112,6 +118,7 @@ def sheet(
         rows=list(rows),
         title=title,
         columns=kept,
+        widths=[c.width for c in kept],
         name_width=name_width,
         bar=bar,
         shares=[v / top for v in values],

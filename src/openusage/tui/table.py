@@ -55,7 +55,8 @@ def draw(
     """Head and rows. Bars of `shares` (0..1) stand between name and figures when there is room for them."""
     longest = max(map(cell_len, (title, *names)))
     kept = chosen(columns, width - min(longest, least_name))
-    figures = sum(c.width + c.gap for c in kept)
+    sized = [(c, c.width) for c in kept]  # found once: a width is that of all rows
+    figures = sum(wide + c.gap for c, wide in sized)
     bar_width = min(_MOST_BAR, width - figures - longest - 2 * _GAP) if len(shares) > 1 else 0
     if bar_width < _LEAST_BAR:
         bar_width = 0
@@ -64,17 +65,17 @@ def draw(
         name_width = longest + _GAP
     gap = width - figures - name_width
     head: list[Part] = [(left(title, name_width + gap), palette.dim)]
-    head += [(" " * c.gap + right(c.title, c.width), palette.dim) for c in kept]
+    head += [(" " * c.gap + right(c.title, wide), palette.dim) for c, wide in sized]
     lines = [strip(head, width)]
     for row, name in enumerate(names):
         parts: list[Part] = [(left(shortened(name, name_width), name_width), palette.text)]
         if bar_width:
             bar = thin(shares[row], bar_width)
             parts += [(bar, palette.bar), (" " * (gap - len(bar)), palette.text)]
-        for c in kept:
+        for c, wide in sized:
             style = palette.strong if c.strong else palette.text
             cell = c.cells[row]
             known = any(map(str.isdigit, cell))
-            parts.append((" " * c.gap + right(cell, c.width), style if known else palette.dim))
+            parts.append((" " * c.gap + right(cell, wide), style if known else palette.dim))
         lines.append(strip(parts, width))
     return lines

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from openusage.errors import SourceUnavailable
-from openusage.providers import _jsonl
+from openusage.providers import _jsonl, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
 from openusage.providers._single import one_account
 from openusage.providers.claude_code import _account, _files
@@ -70,7 +70,7 @@ def read(
     found = _files.find(_roots(account, env), changed)
     here = {file.state.path for file in found.files}
     looked_for = cursors if changed is None else [path for path in changed if path in cursors]
-    gone = [path for path in looked_for if path not in here and _files.is_gone(path)]
+    gone = [path for path in looked_for if path not in here and _walk.is_gone(path)]
     first = msgspec.structs.replace(facts, gone=gone, problems=facts.problems + found.problems)
     if first != Chunk():
         yield first

@@ -167,17 +167,6 @@ def _place(directory: str, parts: tuple[str, ...]) -> _Place:
     )
 
 
-def is_gone(path: str) -> bool:
-    """Certainly no longer there; a file that only cannot be looked at now is not gone."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def read_whole(path: Path) -> bytes | None:
     """A small file's content, `None` when it does not exist.
 

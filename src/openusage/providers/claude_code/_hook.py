@@ -13,10 +13,10 @@ import msgspec
 from openusage.errors import UsageError
 from openusage.providers.claude_code._lines import Line, Message, time_of, usage_of
 from openusage.providers.claude_code._tally import (
-    Call,
     Tally,
     Where,
     answer_of,
+    call_of,
     key_of,
     microseconds,
     project_of,
@@ -100,20 +100,7 @@ def _tool(said: _Payload, where: Where, tally: Tally) -> None:
         return
     tool = said.text("tool_name") or "unknown"
     touch = touch_of(tool, msgspec.Raw(json.dumps(said.found.get("tool_input")).encode()))
-    call = Call(
-        where.at_us,
-        tool,
-        where.session,
-        where.project,
-        where.agent,
-        where.client,
-        touch.language,
-        touch.lines_added,
-        touch.lines_removed,
-        touch.file_key,
-        _outcome(said),
-    )
-    tally.call(tool_use_id, call)
+    tally.call(tool_use_id, call_of(where, tool, touch, _outcome(said)))
 
 
 def _outcome(said: _Payload) -> Outcome | None:

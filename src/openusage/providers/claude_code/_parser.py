@@ -20,6 +20,7 @@ from openusage.providers.claude_code._tally import (
     Where,
     answer_of,
     better,
+    call_of,
     key_of,
     microseconds,
     project_of,
@@ -179,18 +180,7 @@ class Transcript:
     def _tool_use(self, block: lines.ContentBlock, where: Where, tally: Tally) -> None:
         tool, tool_use_id, memory = block.name or "unknown", block.id or "", self.memory
         touch = touch_of(tool, block.input)
-        call = Call(
-            where.at_us,
-            tool,
-            where.session,
-            where.project,
-            where.agent,
-            where.client,
-            touch.language,
-            touch.lines_added,
-            touch.lines_removed,
-            touch.file_key,
-        )
+        call = call_of(where, tool, touch)
         if touch.task and touch.task_key:
             _remember(memory.tasks, touch.task_key, touch.task, KEPT_TASKS)
         known = memory.pending.get(tool_use_id)

@@ -16,6 +16,7 @@ import msgspec
 
 from openusage.providers._contract import Problem
 from openusage.providers.claude_code import _lines as lines
+from openusage.providers.claude_code._tools import Touch
 from openusage.wire.events import (
     EventKind,
     Outcome,
@@ -64,6 +65,23 @@ class Where(msgspec.Struct, gc=False):
     project: str
     agent: str | None
     client: str
+
+
+def call_of(where: Where, tool: str, touch: Touch, outcome: Outcome | None = None) -> Call:
+    """A tool call that did `touch`."""
+    return Call(
+        where.at_us,
+        tool,
+        where.session,
+        where.project,
+        where.agent,
+        where.client,
+        touch.language,
+        touch.lines_added,
+        touch.lines_removed,
+        touch.file_key,
+        outcome,
+    )
 
 
 class Answer(msgspec.Struct, gc=False):

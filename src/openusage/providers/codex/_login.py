@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from openusage.errors import SourceChanged, SourceUnavailable
-from openusage.providers import _http
+from openusage.providers import _figures, _http
 from openusage.providers._contract import Env
 from openusage.providers.codex._quota import PROVIDER, from_api, plan
 from openusage.wire.events import AccountFact, Record
@@ -61,12 +61,9 @@ def login(path: Path) -> Login:
 def facts(account: str, known: Login, at_us: int) -> Iterator[AccountFact]:
     """What a login tells about the account."""
     yield from plan(account, known.plan, at_us)
-    pairs = [("account_email", known.email)]
-    if known.account_id:
-        pairs.append(("account_key", account_key("openai", known.account_id)))
-    for key, value in pairs:
-        if value:
-            yield AccountFact(provider=PROVIDER, account=account, key=key, value=value, at_us=at_us)
+    identity = account_key("openai", known.account_id) if known.account_id else None
+    told = {"account_email": known.email, "account_key": identity}
+    yield from _figures.facts(PROVIDER, account, told, at_us)
 
 
 def ask(account: str, home: Path, known: Login, env: Env) -> Iterator[Record]:

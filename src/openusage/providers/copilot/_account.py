@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from openusage.errors import SourceUnavailable
 from openusage.providers import _http, _walk
 from openusage.providers._contract import Env
-from openusage.providers._documents import content
-from openusage.providers._values import child, json_object, number, text, time_us
+from openusage.providers._documents import content, object_in
+from openusage.providers._figures import facts
+from openusage.providers._values import child, number, text, time_us
 from openusage.providers.copilot._places import CONFIG, PROVIDER, home
 from openusage.wire.events import Account, AccountFact, Behaviour, QuotaReading, Record
 from openusage.wire.identity import account_key
@@ -73,14 +73,13 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
 def plan_facts(user: Mapping[str, object], account: str, now_us: int) -> Iterator[AccountFact]:
     """What an answer tells of the plan. The login's name stays on this machine, as all names do."""
     identity = text(user.get("analytics_tracking_id"))
-    for key, value in (
-        ("copilot_plan", text(user.get("copilot_plan"))),
-        ("access_type_sku", text(user.get("access_type_sku"))),
-        ("account_name", text(user.get("login"))),
-        ("account_key", account_key("github", identity) if identity else None),
-    ):
-        if value:
-            yield AccountFact(provider=PROVIDER, account=account, key=key, value=value, at_us=now_us)
+    told = {
+        "copilot_plan": text(user.get("copilot_plan")),
+        "access_type_sku": text(user.get("access_type_sku")),
+        "account_name": text(user.get("login")),
+        "account_key": account_key("github", identity) if identity else None,
+    }
+    return facts(PROVIDER, account, told, now_us)
 
 
 def quotas(user: Mapping[str, object], account: str, now_us: int) -> Iterator[QuotaReading]:
@@ -163,13 +162,16 @@ def _stored(env: Env) -> Iterator[Any]:
     config = next(iter(_walk.named(env, "XDG_CONFIG_HOME")), env.home / ".config")
     yield from (
         token
-        for account, token in child(json_object(_content(home(env) / CONFIG)), "copilot_tokens").items()
+        for account, token in child(object_in(home(env) / CONFIG), "copilot_tokens").items()
         if f"//{_HOST}:" in account
     )
     for name in ("apps.json", "hosts.json"):
-        hosts = json_object(_content(config / "github-copilot" / name))
+        hosts = object_in(config / "github-copilot" / name)
         yield from (child(hosts, host).get("oauth_token") for host in hosts if host.split(":")[0] == _HOST)
-    yield gh_token(_content(config / "gh" / "hosts.yml").decode("utf-8", "replace"))
+    try:
+        yield gh_token(content(config / "gh" / "hosts.yml").decode("utf-8", "replace"))
+    except SourceUnavailable:
+        return
 
 
 def gh_token(hosts: str) -> str | None:
@@ -181,10 +183,3 @@ def gh_token(hosts: str) -> str | None:
         elif block == _HOST and (found := _GH_TOKEN.fullmatch(line.rstrip())):
             return found[1]
     return None
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return content(path)
-    except SourceUnavailable:
-        return b""

@@ -10,12 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from openusage.errors import SourceUnavailable
 from openusage.providers import _jsonl, _walk
 from openusage.providers._contract import Env, Problem
-from openusage.providers._documents import content
+from openusage.providers._documents import object_in
 from openusage.providers._jsonl import FileState
-from openusage.providers._values import json_object, project_of, text
+from openusage.providers._values import project_of, text
 from openusage.wire.events import Account
 
 PROVIDER = "copilot"
@@ -123,10 +122,7 @@ def _is_chat(relative: str) -> bool:
 def workspace_of(chat: str) -> str | None:
     """The project whose window a chat was held in, `None` for a window without one."""
     folder = Path(chat).parent.parent / "workspace.json"
-    try:
-        found = json_object(content(folder))
-    except SourceUnavailable:
-        return None
+    found = object_in(folder)
     uri = text(found.get("folder")) or text(found.get("workspace"))
     return project_of(unquote(urlsplit(uri).path)) if uri else None
 

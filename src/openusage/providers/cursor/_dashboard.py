@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _http
+from openusage.providers._figures import facts
 from openusage.providers._values import child, count, number, text, time_us
 from openusage.providers.cursor._chats import PROVIDER, upstream_of
 from openusage.providers.cursor._state import Login
 from openusage.wire.events import (
     NO_TOKENS,
-    AccountFact,
     Behaviour,
     EventKind,
     QuotaReading,
@@ -175,18 +175,15 @@ def period_records(account: str, answer: Mapping[str, Any], at_us: int) -> Itera
     if start is not None and make.ends_us is not None and start < make.ends_us:
         share = (at_us - start) / (make.ends_us - start)
         yield from make.gauge("billing_cycle_progress", 100.0 * min(1.0, max(0.0, share)))
-    kind = text(limit.get("limitType"))
-    if kind is not None:
-        yield AccountFact(provider=PROVIDER, account=account, key="spend_limit_type", value=kind, at_us=at_us)
+    told = {"spend_limit_type": text(limit.get("limitType"))}
+    yield from facts(PROVIDER, account, told, at_us)
 
 
 def plan_facts(account: str, answer: Mapping[str, Any], at_us: int) -> Iterator[Record]:
     """What the plan is called and costs."""
     plan = child(answer, "planInfo")
-    for key, field in (("plan_name", "planName"), ("plan_price", "price")):
-        value = text(plan.get(field))
-        if value is not None:
-            yield AccountFact(provider=PROVIDER, account=account, key=key, value=value, at_us=at_us)
+    told = {"plan_name": text(plan.get("planName")), "plan_price": text(plan.get("price"))}
+    yield from facts(PROVIDER, account, told, at_us)
     included = _dollars(plan.get("includedAmountCents"))
     if included is not None:
         yield from _Maker(account, at_us, None).amount("plan_included_amount", included)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from openusage.errors import SourceUnavailable
 from openusage.providers import _http, _walk
 from openusage.providers._contract import Env
-from openusage.providers._documents import content
-from openusage.providers._values import child, json_object, number, text, time_us
+from openusage.providers._documents import object_in
+from openusage.providers._figures import facts
+from openusage.providers._values import child, number, text, time_us
 from openusage.wire.events import Account, AccountFact, Behaviour, QuotaReading, Record
 from openusage.wire.identity import account_key
 from openusage.wire.keys import slug
@@ -105,13 +105,9 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
 def plan_facts(plan: Mapping[str, object], account: str, now_us: int) -> Iterator[AccountFact]:
     """The tier of an answer to `loadCodeAssist`; one that is paid for goes before the tool's own."""
     tier = child(plan, "paidTier") or child(plan, "currentTier")
-    for key, value in (
-        ("tier_id", text(tier.get("id"))),
-        ("tier_name", text(tier.get("name"))),
-        ("plan_type", text(tier.get("name")) or text(tier.get("id"))),
-    ):
-        if value:
-            yield AccountFact(provider=PROVIDER, account=account, key=key, value=value, at_us=now_us)
+    name, identity = text(tier.get("name")), text(tier.get("id"))
+    told = {"tier_id": identity, "tier_name": name, "plan_type": name or identity}
+    return facts(PROVIDER, account, told, now_us)
 
 
 def readings_of(answer: Mapping[str, object], account: str, now_us: int) -> Iterator[QuotaReading]:
@@ -175,11 +171,4 @@ def _bucket(bucket: Mapping[str, object], account: str, now_us: int) -> QuotaRea
 
 def _token(env: Env) -> str | None:
     """The tool's access token while it is valid."""
-    try:
-        login = json_object(content(gemini_dir(env) / LOGIN))
-    except SourceUnavailable:
-        return None
-    token, expires_us = login.get("access_token"), time_us(login.get("expiry_date"))
-    if expires_us is not None and expires_us <= env.now.timestamp() * 1e6:
-        return None
-    return token if _http.is_header(token) else None
+    return _http.access_token(object_in(gemini_dir(env) / LOGIN), "expiry_date", env.now_us)

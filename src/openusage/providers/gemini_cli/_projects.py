@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from openusage.errors import SourceUnavailable
-from openusage.providers._documents import content
-from openusage.providers._values import child, json_object, project_of
+from openusage.providers._documents import content, object_in
+from openusage.providers._values import child, project_of
 
 MARKER = ".project_root"
 MAX_PATH_BYTES = 4096
@@ -38,12 +38,8 @@ class Projects:
     @cached_property
     def _names(self) -> dict[str, str | None]:
         """Directory's name -> project: short names as registered, and the hashes that came before them."""
-        try:
-            registered = child(json_object(content(self._registry)), "projects")
-        except SourceUnavailable:
-            return {}
         names: dict[str, str | None] = {}
-        for path, name in registered.items():
+        for path, name in child(object_in(self._registry), "projects").items():
             names[sha256(path.encode("utf-8", "surrogatepass")).hexdigest()] = project_of(path)
             if isinstance(name, str):
                 names[name] = project_of(path)

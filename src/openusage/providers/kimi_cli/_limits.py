@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from openusage.errors import SourceUnavailable
 from openusage.providers import _http
 from openusage.providers._contract import Env
-from openusage.providers._documents import content
+from openusage.providers._documents import object_in
 from openusage.providers._figures import window_used
-from openusage.providers._values import child, json_object, number, text, time_us
+from openusage.providers._values import child, number, text, time_us
 from openusage.providers.kimi_cli._place import PROVIDER
 from openusage.wire.events import Behaviour, QuotaReading
 
@@ -29,7 +28,8 @@ _CENTS = 1_000_000
 
 def poll(account: str, homes: Sequence[Path], env: Env) -> Iterator[QuotaReading]:
     """The limits, with the first login that is valid. Nothing without one."""
-    token = next(filter(None, (_token(home / LOGIN, env) for home in homes)), None)
+    logins = (object_in(home / LOGIN) for home in homes)
+    token = next(filter(None, (_http.access_token(one, "expires_at", env.now_us) for one in logins)), None)
     if env.http is None or token is None:
         return
     answer = _http.ask(
@@ -84,14 +84,3 @@ def _reading(
 def _minutes(window: Mapping[str, object]) -> int:
     unit = (text(window.get("timeUnit")) or "").rpartition("_")[2]
     return round((number(window.get("duration")) or 0) * _MINUTES.get(unit, 0))
-
-
-def _token(path: Path, env: Env) -> str | None:
-    """The login in a file while it is valid."""
-    try:
-        found = json_object(content(path))
-    except SourceUnavailable:
-        return None
-    token, until_us = found.get("access_token"), time_us(found.get("expires_at"))
-    is_over = until_us is not None and until_us <= env.now.timestamp() * 1_000_000
-    return token if _http.is_header(token) and not is_over else None

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from openusage.errors import SourceUnavailable
-from openusage.providers._documents import content
-from openusage.providers._values import child, json_object, project_of, text
+from openusage.providers._documents import content, object_in
+from openusage.providers._values import child, project_of, text
 from openusage.providers.kimi_cli._wire import AGENT
 
 FALLBACK_MODEL = "kimi-for-coding"
@@ -31,7 +31,7 @@ class Settings:
     def model(self, home: Path) -> str:
         """The default model of the Python program, its real name."""
         if home not in self._models:
-            found = _toml(home / "config.toml") or _json(home / "config.json")
+            found = _toml(home / "config.toml") or object_in(home / "config.json")
             name = text(found.get("default_model")) or ""
             known = text(child(found, "models", name).get("model"))
             self._models[home] = known or name.rpartition("/")[2] or FALLBACK_MODEL
@@ -40,7 +40,7 @@ class Settings:
     def project(self, home: Path, folder: str) -> str | None:
         """The project whose sessions lie in `folder`, the hash of its path."""
         if home not in self._projects:
-            listed = _json(home / "kimi.json").get("work_dirs")
+            listed = object_in(home / "kimi.json").get("work_dirs")
             paths = (text(child(item).get("path")) for item in (listed if isinstance(listed, list) else ()))
             self._projects[home] = {
                 md5(path.encode(), usedforsecurity=False).hexdigest(): project_of(path) or path
@@ -51,7 +51,7 @@ class Settings:
 
     def subagent(self, folder: Path) -> tuple[str, str | None]:
         """Type and model of a sub-agent of the Python program."""
-        found = _json(folder / "meta.json")
+        found = object_in(folder / "meta.json")
         launch = child(found, "launch_spec")
         model = text(launch.get("effective_model")) or text(launch.get("model_override"))
         return text(found.get("subagent_type")) or AGENT, model
@@ -59,15 +59,8 @@ class Settings:
     def project_of_session(self, folder: Path) -> str | None:
         """The project of a session of Kimi Code."""
         if folder not in self._sessions:
-            self._sessions[folder] = project_of(_json(folder / "state.json").get("workDir"))
+            self._sessions[folder] = project_of(object_in(folder / "state.json").get("workDir"))
         return self._sessions[folder]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return json_object(content(path))
-    except SourceUnavailable:
-        return {}
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from openusage.errors import SourceUnavailable
 from openusage.providers import _documents, _jsonl
 from openusage.providers._calls import Calls
 from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._documents import object_in
 from openusage.providers._jsonl import FileState, Mark
 from openusage.providers._loose import Unreadable
 from openusage.providers._sqlite import is_touched
@@ -261,10 +262,7 @@ def _reading(
 
 def _session_beside(log: Path) -> Session:
     """What the `session.json` beside a log tells."""
-    try:
-        given = json_object((log.parent / "session.json").read_bytes())
-    except OSError:
-        given = {}
+    given = object_in(log.parent / "session.json")
     workspace = text(given.get("workspace")) or text(given.get("workspacePath")) or text(given.get("cwd"))
     return Session(
         id=log.parent.name,

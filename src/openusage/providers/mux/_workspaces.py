@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 
-from openusage.errors import SourceUnavailable
-from openusage.providers._documents import content
-from openusage.providers._values import child, json_object, project_of, text
+from openusage.providers._documents import object_in
+from openusage.providers._values import child, project_of, text
 
 CONFIG, METADATA = "config.json", "metadata.json"
 
@@ -32,7 +31,7 @@ class Workspaces:
 
     def of(self, name: str) -> Workspace:
         if name not in self._known:
-            own = _workspace(_object(self._root / "sessions" / name / METADATA))
+            own = _workspace(object_in(self._root / "sessions" / name / METADATA))
             listed = self._listed.get(name, Workspace())
             self._known[name] = Workspace(own.project or listed.project, own.parent or listed.parent)
         return self._known[name]
@@ -41,7 +40,7 @@ class Workspaces:
     def _listed(self) -> dict[str, Workspace]:
         """Workspace -> what the settings say of it: `projects` is a list of (path, project)."""
         found: dict[str, Workspace] = {}
-        projects = _object(self._root / CONFIG).get("projects")
+        projects = object_in(self._root / CONFIG).get("projects")
         for pair in projects if isinstance(projects, list) else ():
             path, project = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
             workspaces = child({"project": project}, "project").get("workspaces")
@@ -54,10 +53,3 @@ class Workspaces:
 def _workspace(told: dict[str, Any]) -> Workspace:
     project = text(told.get("projectName")) or project_of(told.get("projectPath"))
     return Workspace(project, text(told.get("parentWorkspaceId")))
-
-
-def _object(path: Path) -> dict[str, Any]:
-    try:
-        return json_object(content(path))
-    except SourceUnavailable:
-        return {}

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _http
 from openusage.providers._contract import Env
-from openusage.providers._figures import window_used
+from openusage.providers._figures import facts, window_used
 from openusage.providers._values import child, count, number, text, time_us
 from openusage.providers.ollama._log import PROVIDER
 from openusage.wire.events import AccountFact, QuotaReading, Record, Scope
@@ -121,12 +121,12 @@ def _is_cloud(model: Mapping[str, Any]) -> bool:
 def _who(account: str, answer: Mapping[str, Any], at_us: int) -> Iterator[AccountFact]:
     told = _lower(answer)
     name = text(told.get("id"))
-    facts = {
+    told_of = {
         "account_email": text(told.get("email")),
         "plan_type": text(told.get("plan")),
         "account_key": account_key(PROVIDER, name) if name else None,
     }
-    yield from (_fact(account, key, value, at_us) for key, value in facts.items() if value)
+    yield from facts(PROVIDER, account, told_of, at_us)
 
 
 def _usage(account: str, told: Mapping[str, Any], at_us: int) -> Iterator[QuotaReading]:

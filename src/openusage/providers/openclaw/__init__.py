@@ -13,15 +13,15 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
-from openusage.errors import SourceUnavailable
-from openusage.providers import _documents, _sqlite, _walk
+from openusage.providers import _sqlite, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
+from openusage.providers._documents import object_in
 from openusage.providers._jsonl import FileState
 from openusage.providers._pi_entries import Memory, Parser, Place
 from openusage.providers._reading import Reading, Remembers
 from openusage.providers._single import Files, one_account
 from openusage.providers._sqlite import Batch, Database
-from openusage.providers._values import child, json_object, text
+from openusage.providers._values import child, text
 from openusage.providers.openclaw import _database
 from openusage.wire.events import Account, Record
 
@@ -124,10 +124,7 @@ def _place(account: Account, state: FileState, agents: dict[str, frozenset[str]]
 def _subagents(index: str) -> frozenset[str]:
     """Sessions that another one started, by the index beside the logs. It is written anew all the time: when
     it cannot be read, they are taken for a person's."""
-    try:
-        known = json_object(_documents.content(index))
-    except SourceUnavailable:
-        return frozenset()
+    known = object_in(index)
     found = (text(child(known, key).get("sessionId")) for key in known if _database.is_subagent(key))
     return frozenset(filter(None, found))
 

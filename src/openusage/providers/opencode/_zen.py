@@ -11,8 +11,10 @@ from pathlib import Path
 from openusage.errors import SourceChanged
 from openusage.providers import _http
 from openusage.providers._contract import Env
-from openusage.providers._values import child, json_object, text
-from openusage.wire.events import AccountFact, Record
+from openusage.providers._documents import object_in
+from openusage.providers._figures import facts
+from openusage.providers._values import child, text
+from openusage.wire.events import Record
 from openusage.wire.identity import account_key
 
 PROVIDER = "opencode"
@@ -28,10 +30,7 @@ def key_of(roots: Iterator[Path], env: Env) -> str | None:
         if _http.is_header(key := env.environ.get(name)):
             return key
     for root in roots:
-        try:
-            logins = json_object((root / "auth.json").read_bytes())
-        except OSError:
-            continue
+        logins = object_in(root / "auth.json")
         for name in _LOGINS:
             login = child(logins, name)
             if login.get("type") == "api" and _http.is_header(found := text(login.get("key"))):
@@ -56,10 +55,9 @@ def ask(account: str, key: str, env: Env) -> Iterator[Record]:
     if not isinstance(models, list):
         raise SourceChanged(f"{_WHO}: the answer is not the list of models that it was")
     at_us = env.now_us
-    facts = {
+    told = {
         "auth_scope": "zen",
         "available_models_count": str(len(models)),
         "account_key": account_key("opencode", key),
     }
-    for name, value in facts.items():
-        yield AccountFact(provider=PROVIDER, account=account, key=name, value=value, at_us=at_us)
+    yield from facts(PROVIDER, account, told, at_us)

@@ -22,6 +22,7 @@ from openusage.tui.sections.daily import Measure
 from openusage.tui.spans import Moment, Span
 from openusage.tui.view import View
 from openusage.wire.rollups import By, Filter
+from openusage.wire.sections import Sections
 
 _CARDS = {
     Tab.MODELS: ("models",),
@@ -97,14 +98,18 @@ def _narrowed(where: Filter, of: Of | None) -> Filter:
 def of_history(
     account: Account, told: object, look: Look, span: Span, room: Room, view: View
 ) -> Laid | list[str]:
-    """The answer, laid out; sentences where it is empty."""
+    """The answer, or the snapshot as it travels, laid out; sentences where it is empty."""
     said = account.sections
+    if told is account.snapshot:
+        return raw.laid(account.snapshot, look.search, room, view)
     if isinstance(told, Limited):
         return limits.laid(said, told.blocks, room, view, "")
     if isinstance(told, Listed):
         return _sessions(told, look, span, room, view, money=view.shows_cost(said))
     if not isinstance(told, Told | Used):
         return []
+    if not told.is_recorded and _has_used(said):
+        return of_snapshot(account, look, room, view, sentences.WITHOUT_RECORDS)
     if not told.cut.sums and isinstance(told, Used):
         return sentences.nothing(look.tab, span)
     possible = _possible(told, view.shows_cost(said))
@@ -114,6 +119,12 @@ def of_history(
         return overview.laid(said, told, span, measure, room, view, noted, look.card)
     money = Measure.COST in possible
     return ranked.laid(look.tab, told, measure, room, view, noted, money=money)
+
+
+def _has_used(said: Sections) -> bool:
+    """The snapshot itself tells of something."""
+    totals = said.totals
+    return any((totals.window_tokens, totals.window_requests, totals.window_cost_usd, said.daily_tokens))
 
 
 def _sessions(
@@ -142,8 +153,6 @@ def measures(account: Account, told: object, tab: Tab, view: View) -> list[Measu
 
 def of_snapshot(account: Account, look: Look, room: Room, view: View, said: str) -> Laid | list[str]:
     """What the snapshot alone says; `said` is why there is no more, or that it is under way."""
-    if look.tab is Tab.RAW:
-        return raw.laid(account.snapshot, look.search, room, view)
     if look.tab is Tab.LIMITS:
         return limits.laid(account.sections, None, room, view, said or sentences.WITHOUT_HISTORY)
     width = room.width - 1

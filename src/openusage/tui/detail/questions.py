@@ -63,6 +63,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """By day, of about a year."""
     hours: list[Rollup]
     """By hour, of the last seven days."""
+    is_recorded: bool = True
+    """The source has records of the account at all."""
 
 
 class Used(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,7 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
     since: dt.datetime | None = None
     outcomes: list[Rollup] = []
     """Of tools: by tool and outcome."""
+    is_recorded: bool = True
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +112,8 @@ def overview(
             break
     days = source.usage(_back(moment, CALENDAR_DAYS), (By.DAY,), where, moment.tz_name)
     week = source.usage(_back(moment, _WEEK_DAYS - 1), (By.HOUR,), where, moment.tz_name)
-    yield Told(cut=cut, since=cuts.partial_since(span, moment, oldest), days=days, hours=week)
+    since = cuts.partial_since(span, moment, oldest)
+    yield Told(cut=cut, since=since, days=days, hours=week, is_recorded=oldest is not None)
 
 
 def _back(moment: Moment, days: int) -> Window:
@@ -131,7 +135,8 @@ def ranked(
         ends = (By.TOOL, By.OUTCOME)
         found = source.usage(window(span, moment), ends, subject.where, moment.tz_name)
         outcomes = [row for row in found if row.tool_calls]
-    yield Used(cut=cut, since=cuts.partial_since(span, moment, oldest), outcomes=outcomes)
+    since = cuts.partial_since(span, moment, oldest)
+    yield Used(cut=cut, since=since, outcomes=outcomes, is_recorded=oldest is not None)
 
 
 def sessions(

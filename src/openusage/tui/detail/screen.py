@@ -162,7 +162,9 @@ class DetailScreen(AskingScreen):
     def _laid(self, account: Account, room: Room, view: View) -> Laid | list[str]:
         """The tab, or sentences instead; no sentence: an answer is under way, all stays as it is."""
         source = self.history
-        if source is None or self._look.tab is Tab.RAW:
+        if self._look.tab is Tab.RAW:
+            return self._from_answer(account, account.snapshot, room, view)
+        if source is None:
             return content.of_snapshot(account, self._look, room, view, "")
         key, job = content.question(source, account, self._look, self.span, self.moment())
         told = self.want(key, job, object)

@@ -23,4 +23,5 @@ def nothing(tab: Tab, span: Span, search: str = "") -> list[str]:
 
 
 OF_SNAPSHOT = "Shown is what the snapshot says, over its own window."
+WITHOUT_RECORDS = "This machine sends snapshots only."
 WITHOUT_HISTORY = "Only what the snapshot says can be shown: this source keeps no history."

@@ -68,6 +68,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: list[SessionRow]
     columns: list[Column]
+    widths: list[int]
+    """Of the columns: found once, over all rows."""
     sort: Sort
     width: int
 
@@ -81,14 +83,14 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     def head(self, view: View) -> Strip:
         """The titles; a sign shows what the rows are ordered by."""
         parts: list[Part] = [(" " * _EDGE, view.palette.dim)]
-        for place, column in enumerate(self.columns):
+        for place, (column, wide) in enumerate(zip(self.columns, self.widths, strict=True)):
             title = column.title
             style = view.palette.dim
             if column.sort is self.sort:
                 title, style = (f"{title}▼" if column.is_left else f"▼{title}"), view.palette.text
-            room = column.width + (_GAP if place else 0)
+            room = wide + (_GAP if place else 0)
             if column.is_left:  # the sign may stand in the gap behind it
-                parts.append((left(" " * (room - column.width) + title, room), style))
+                parts.append((left(" " * (room - wide) + title, room), style))
             else:
                 parts.append((right(title, room), style))
         return strip(parts, self.width)
@@ -97,21 +99,21 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         """One session."""
         palette = view.palette
         parts: list[Part] = [("▌ " if selected else "  ", palette.accent if focused else palette.dim)]
-        for place, column in enumerate(self.columns):
+        for place, (column, wide) in enumerate(zip(self.columns, self.widths, strict=True)):
             cell = column.cells[index]
             style = palette.strong if column.strong else palette.text
             if cell in (fmt.MISSING, UNNAMED, "unpriced") or column.priority >= 7:
                 style = palette.dim
-            text = shortened(cell, column.width)
-            padded = left(text, column.width) if column.is_left else right(text, column.width)
+            text = shortened(cell, wide)
+            padded = left(text, wide) if column.is_left else right(text, wide)
             parts += [(" " * _GAP if place else "", palette.text), (padded, style)]
         return strip(parts, self.width)
 
     def sort_at(self, x: int) -> Sort | None:
         """The order that a click on the head asks for."""
         edge = _EDGE
-        for place, column in enumerate(self.columns):
-            edge += column.width + (_GAP if place else 0)
+        for place, (column, wide) in enumerate(zip(self.columns, self.widths, strict=True)):
+            edge += wide + (_GAP if place else 0)
             if x < edge:
                 return column.sort
         return None
@@ -121,10 +123,18 @@ def sheet(page: SessionPage, sort: Sort, width: int, view: View, *, money: bool)
     """Rows in their order with all columns that fit."""
     rows = sorted(page.rows, key=lambda r: (-_WEIGHTS[sort](r), -r.last_us, r.session))
     possible = [c for c in _columns(rows, view, money=money) if c is not None]
-    kept = sorted(possible, key=lambda c: c.priority)
-    while len(kept) > 1 and sum(c.width + _GAP for c in kept) + _EDGE - _GAP > width:
+    sizes = [c.width for c in possible]
+    kept = sorted(range(len(possible)), key=lambda n: possible[n].priority)
+    while len(kept) > 1 and sum(sizes[n] + _GAP for n in kept) + _EDGE - _GAP > width:
         kept.pop()
-    return Sheet(rows=rows, columns=[c for c in possible if c in kept], sort=sort, width=width)
+    shown = sorted(kept)
+    return Sheet(
+        rows=rows,
+        columns=[possible[n] for n in shown],
+        widths=[sizes[n] for n in shown],
+        sort=sort,
+        width=width,
+    )
 
 
 def _columns(rows: Sequence[SessionRow], view: View, *, money: bool) -> list[Column | None]:

@@ -32,6 +32,9 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     times: list[str]
     names: list[str]
     columns: list[table.Column]
+    widths: list[int]
+    """Of the columns: found once, over all rows."""
+    time_width: int
     name_width: int
     width: int
 
@@ -44,10 +47,12 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
     def head(self, view: View) -> Strip:
         """The titles."""
-        time = max(map(len, self.times), default=4)
-        parts: list[Part] = [(" " * _EDGE + left("TIME", time + _GAP), view.palette.dim)]
+        parts: list[Part] = [(" " * _EDGE + left("TIME", self.time_width + _GAP), view.palette.dim)]
         parts.append((left("MODEL", self.name_width), view.palette.dim))
-        parts += [(" " * c.gap + right(c.title, c.width), view.palette.dim) for c in self.columns]
+        parts += [
+            (" " * c.gap + right(c.title, wide), view.palette.dim)
+            for c, wide in zip(self.columns, self.widths, strict=True)
+        ]
         return strip(parts, self.width)
 
     def line(self, index: int, view: View, *, selected: bool, focused: bool) -> Strip:
@@ -55,15 +60,14 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         palette, turn = view.palette, self.turns[index]
         is_message = turn.kind is EventKind.MESSAGE
         parts: list[Part] = [("▌ " if selected else "  ", palette.accent if focused else palette.dim)]
-        time = max(map(len, self.times), default=4)
-        parts.append((left(self.times[index], time + _GAP), palette.dim))
+        parts.append((left(self.times[index], self.time_width + _GAP), palette.dim))
         name = shortened(self.names[index], self.name_width)
         parts.append((left(name, self.name_width), palette.text if is_message else palette.dim))
-        for column in self.columns:
+        for column, wide in zip(self.columns, self.widths, strict=True):
             cell = column.cells[index]
             known = any(map(str.isdigit, cell))
             style = palette.dim if not known else palette.strong if column.strong else palette.text
-            parts.append((" " * column.gap + right(cell, column.width), style))
+            parts.append((" " * column.gap + right(cell, wide), style))
         return strip(parts, self.width)
 
 
@@ -82,6 +86,8 @@ def sheet(turns: Sequence[Turn], width: int, view: View, *, money: bool) -> Shee
         times=times,
         names=names,
         columns=kept,
+        widths=[c.width for c in kept],
+        time_width=time,
         name_width=max(min(room - sum(c.width + c.gap for c in kept), longest + _APART), 1),
         width=width,
     )
