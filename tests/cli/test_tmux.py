@@ -106,7 +106,7 @@ def test_a_morning_with_this_machine(tmp_path: Path) -> None:
         assert {"Up", "h", "Home", "C-d", "C-o", "Enter", "/", "v", "A", "w", "c", ",", "?"} <= {*keys}
         keys = presses_every_key(tmux, "BURN NOW", "Enter", sign="[1 Overview]")
         assert {"Enter", "BTab", "m", "u", "d", "w", "Escape"} <= {*keys}
-        keys = presses_every_key(tmux, "BURN NOW", "A", sign="PER ACTIVE DAY")
+        keys = presses_every_key(tmux, "BURN NOW", "A", sign="CACHE HIT")
         assert {"g", "m", "u", "d", "/"} <= {*keys}
         tmux.resize(40, 10)
         tmux.shows("? help")
