@@ -122,6 +122,9 @@ def test_a_go_worker_stands_beside_machines_with_records(hub: Fleet) -> None:
     assert pane["snapshots"] == 2
     by_model = hub.get("/v1/fleet", window="30d", group="model")["rows"]
     assert {r["label"] for r in by_model} > {"claude-opus"}
+    # By models or projects its snapshots do not say all that it used: the sums do not depend on that.
+    for group in GROUPS:
+        assert hub.get("/v1/fleet", window="30d", group=str(group))["totals"] == pane["totals"]
 
 
 def test_a_model_is_one_row_with_all_its_names_and_can_be_asked_for_by_either(tmp_path: Path) -> None:
@@ -222,6 +225,7 @@ def test_of_a_hub_without_history_the_snapshots_tell() -> None:
             pane = client.pane("30d", group, "UTC").pane
             assert not pane.history
             assert pane.rows
+            assert pane.totals == client.pane("30d", By.MACHINE, "UTC").pane.totals
         [row] = client.pane("30d", By.MACHINE, "UTC").pane.rows
         assert (row.label, row.share_pct) == ("peer-box", 100.0)
         assert row.machine is not None

@@ -98,13 +98,15 @@ def build(
     minute = whole_minute(now)
     spans = _Spans(wanted, minute, ask.oldest_us())
     history = _History(ask, wanted, crowd.names, spans, lineages or Lineages())
-    rows = _with_strangers(history, history.rows(), crowd, wanted, minute, spans.labels)
+    recorded = history.rows()
+    counted = [*recorded.values(), *_told_by(crowd, wanted, By.MACHINE, minute, spans.labels)]
+    rows = _with_strangers(history, recorded, crowd, wanted, minute, spans.labels)
     machines = {m.name: m for m in crowd.machines} if wanted.group is By.MACHINE else {}
     if wanted.where == ANY:
         rows.update((name, _idle(name, spans.labels)) for name in machines.keys() - rows.keys())
     shared = [_account(account, now) for account in crowd.accounts]
     accounts = sorted([*shared, *stranger.shared_accounts(crowd.strangers)], key=nearness)
-    totals = history.totals(rows.values())
+    totals = history.totals(counted)
     return Pane(
         now=now,
         window=wanted.window,
@@ -144,16 +146,18 @@ def _with_strangers(
     minute: dt.datetime,
     labels: Sequence[str],
 ) -> dict[str | None, PaneRow]:
-    told = stranger.rows_of(
-        crowd.strangers,
-        window=wanted.window,
-        group=wanted.group,
-        now=minute.astimezone(ZoneInfo(wanted.tz)),
-        labels=labels,
-    )
+    told = _told_by(crowd, wanted, wanted.group, minute, labels)
     for row in map(history.named, told):
         rows[row.label] = added([rows[row.label], row]) if row.label in rows else row
     return rows
+
+
+def _told_by(
+    crowd: Crowd, wanted: Wanted, group: By, minute: dt.datetime, labels: Sequence[str]
+) -> list[PaneRow]:
+    """The rows of machines that send no records. By models or projects they do not say all that they used."""
+    now = minute.astimezone(ZoneInfo(wanted.tz))
+    return stranger.rows_of(crowd.strangers, window=wanted.window, group=group, now=now, labels=labels)
 
 
 class _Spans:

@@ -40,7 +40,8 @@ def pane_of(accounts: Sequence[Sections], *, window: str, group: By, tz: str, no
     rows = rows_of(accounts, window=window, group=group, now=now, labels=labels)
     machines = {m.name: m for m in _machines(accounts)}
     shared = sorted(shared_accounts(accounts), key=nearness)
-    used = total_of(row.window for row in rows)
+    whole = rows_of(accounts, window=window, group=By.MACHINE, now=now, labels=labels)
+    used = total_of(row.window for row in whole)
     return Pane(
         now=now,
         window=window,
@@ -49,7 +50,7 @@ def pane_of(accounts: Sequence[Sections], *, window: str, group: By, tz: str, no
         labels=labels,
         rows=placed(rows, used, machines if group is By.MACHINE else {}, shared),
         totals=PaneTotals(
-            today=total_of(row.today for row in rows),
+            today=total_of(row.today for row in whole),
             window=used,
             burn_usd_per_h=total(a.totals.burn_usd_per_h for a in accounts),
             unpriced_requests=total(a.totals.unpriced_requests for a in accounts) or 0,
