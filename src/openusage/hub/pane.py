@@ -55,7 +55,16 @@ def parse(query: bytes) -> Wanted:
 class PaneAnswers:
     """Belongs to one history."""
 
-    def __init__(self, history: History, board: Board, roll: Roll, desk: FleetAnswers) -> None:
+    def __init__(
+        self,
+        history: History,
+        board: Board,
+        roll: Roll,
+        desk: FleetAnswers,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
         self._history, self._board, self._roll, self._desk = history, board, roll, desk
         self._lock = Lock()
         self._asked: OrderedDict[bytes, _Asked] = OrderedDict()
@@ -100,13 +109,13 @@ class PaneAnswers:
 
     def remembered(self, question: bytes, ask: Callable[[], Any]) -> Any:
         """The answer to a question, asked anew only when it may have changed."""
-        state, now_s = self._history.state(), time.monotonic()
+        state, now_s = self._history.state(), self._monotonic()
         with self._lock:
             last = self._asked.get(question)
         if last is not None and (last.state == state or now_s < last.good_until_s):
             return last.answer
         answer = ask()
-        took_s = time.monotonic() - now_s
+        took_s = self._monotonic() - now_s
         with self._lock:
             self._asked[question] = _Asked(state, now_s + (1 + REST) * took_s, answer)
             self._asked.move_to_end(question)

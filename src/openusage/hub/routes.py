@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -60,6 +61,8 @@ def history_routes(
     look: Look | None = None,
     lineages: Lineages | None = None,
     links: Mapping[str, str] | None = None,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> dict[str, Handler]:
     """Path -> handler. What `history` remembers of machines goes to the board, their ids to the gate."""
     try:
@@ -71,7 +74,7 @@ def history_routes(
         _log.warning("history: cannot read what was kept: %s", e.message)
     history.on_tick = roll.tell
     desk = FleetAnswers(history, board, roll, lineages, links)
-    panes = PaneAnswers(history, board, roll, desk)
+    panes = PaneAnswers(history, board, roll, desk, monotonic=monotonic)
     questions = _Questions(history, board, roll, desk, panes).by_path()
     handlers: dict[str, Handler] = {path: partial(_get, gate, find) for path, find in questions.items()}
     return {

@@ -176,8 +176,9 @@ class HubServer:
         remembered: dict[str, Handler] = {}
         if history is not None:
             self._stream = stream = Stream(board, history, self.gate)
+            more = (look, lineages, links)
             remembered = history_routes(
-                history, board, self.gate, roll, self.meters, stream, look, lineages, links
+                history, board, self.gate, roll, self.meters, stream, *more, monotonic=monotonic
             )
         self.app = self._make_app({**self.operations.routes(), **remembered, **(routes or {})}, max_bodies)
         self.ready = threading.Event()
