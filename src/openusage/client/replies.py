@@ -12,6 +12,9 @@ from openusage.format import printable
 
 T = TypeVar("T")
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a hostile body raises; `RecursionError`: thousands of brackets."""
+
 
 def refuse(answer: httpx.Response, who: str) -> None:
     """Raise `PeerRefused` for anything but an answer we can use."""
@@ -31,7 +34,7 @@ def refuse(answer: httpx.Response, who: str) -> None:
 def _error_text(answer: httpx.Response) -> str:
     try:
         body: Any = msgspec.json.decode(answer.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return answer.reason_phrase
     if not isinstance(body, dict):
         return answer.reason_phrase
@@ -41,5 +44,5 @@ def _error_text(answer: httpx.Response) -> str:
 def decoded(answer: httpx.Response, as_type: type[T], who: str) -> T:
     try:
         return msgspec.json.decode(answer.content, type=as_type)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except _UNREADABLE as e:
         raise PeerConfused(f"{who} does not answer like a daemon of ours: {e}") from e
