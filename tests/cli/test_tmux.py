@@ -28,8 +28,8 @@ def soon(true: Callable[[], bool]) -> bool:
 
 
 def is_below(text: str) -> bool:
-    """Whether the screen is below the settings, or below a line that somebody types into."""
-    return "Esc close" in text or "⏎ keep" in text
+    """Whether the screen is below the settings, the command palette or a line that somebody types into."""
+    return any(sign in text for sign in ("Esc close", "⏎ keep", "🔎"))
 
 
 def opens_help(tmux: Tmux) -> str:

@@ -64,6 +64,7 @@ class DashboardApp(App[None]):
         Binding("E", "export('json')", show=False),
         Binding("p", "picture", "picture", tooltip="save the screen as SVG", show=False),
         Binding("comma,S", "settings", "settings", key_display=",", tooltip="settings"),
+        Binding("ctrl+p", "command_palette", "palette", key_display="Ctrl+P", tooltip="any act", show=False),
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("q", "quit", "quit", key_display="q"),
         Binding("ctrl+c", "quit", "quit", key_display="Ctrl+C", show=False, priority=True),
