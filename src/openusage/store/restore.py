@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from pathlib import Path
 
 import apsw
@@ -16,6 +17,7 @@ from openusage.store.connection import WriterLock, explained, make_private, open
 from openusage.store.schema import version_of
 
 _WAIT_MS = 30_000
+_CHECKPOINT_S = 5.0
 
 
 class Compacted(msgspec.Struct, frozen=True):
@@ -116,8 +118,19 @@ def compact(database: Path) -> Compacted:
         db.set_busy_timeout(_WAIT_MS)
         version_of(db, str(database))
         db.execute("VACUUM")
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        _bring_in(db)
     return Compacted(before, _size(database))
+
+
+def _bring_in(db: apsw.Connection) -> None:
+    """Empties the write-ahead log. While the daemon does the same SQLite is busy at once, whatever it may wait."""
+    deadline = time.monotonic() + _CHECKPOINT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(apsw.BusyError):
+            db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            return
+        time.sleep(0.05)
+    # nothing is lost: the daemon brings it in later
 
 
 def _size(database: Path) -> int:
