@@ -241,7 +241,13 @@ async def test_help_lists_what_the_bindings_say_and_any_key_closes_it() -> None:
     async with running(FakeSource(LOCAL)) as (app, pilot):
         await pilot.press("question_mark")
         found = screen_text(app)
-        for words in ("open the account", "next time window: 1d, 3d, 7d, 30d, all", "q Ctrl+C", "Ctrl+P", "PgDn"):
+        for words in (
+            "open the account",
+            "next time window: 1d, 3d, 7d, 30d, all",
+            "q Ctrl+C",
+            "Ctrl+P",
+            "PgDn",
+        ):
             assert words in found
         await pilot.press("w")
         assert isinstance(app.screen, OverviewScreen)

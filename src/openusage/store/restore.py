@@ -123,7 +123,7 @@ def compact(database: Path) -> Compacted:
 
 
 def _bring_in(db: apsw.Connection) -> None:
-    """Empties the write-ahead log. While the daemon does the same SQLite is busy at once, whatever it may wait."""
+    """Empties the write-ahead log. SQLite does not wait for another who does the same."""
     deadline = time.monotonic() + _CHECKPOINT_S
     while time.monotonic() < deadline:
         with contextlib.suppress(apsw.BusyError):
