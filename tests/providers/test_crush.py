@@ -25,7 +25,7 @@ from openusage.wire.events import EventKind, Outcome, QuotaReading, TokenCounts,
 from tests.support import databases
 from tests.support.tools import chunks_of, remember
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "crush" / "home" / "work" / "shop" / ".crush"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "crush" / "home" / "code" / "shop" / ".crush"
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 S = 1772445600
 """2026-03-02 10:00:00."""
@@ -58,7 +58,7 @@ class Machine:
         self.known: dict[bytes, UsageEvent] = {}
         self.readings: list[QuotaReading] = []
         self.problems: list[Problem] = []
-        self.project = home / "work/shop"
+        self.project = home / "code/shop"
         self.register({"path": str(self.project)})
         (self.project / ".crush").mkdir(parents=True)
         self.tool = self.open(self.project / ".crush/crush.db")
@@ -253,7 +253,7 @@ def test_trap_a_moved_project_is_under_two_paths_and_counts_once(machine: Machin
     machine.answer("m1")
     machine.read()
     machine.tool.close()
-    moved = machine.home / "work/moved"
+    moved = machine.home / "code/moved"
     machine.project.rename(moved)
     machine.register({"path": str(machine.project)}, {"path": str(moved), "data_dir": ".crush"})
     machine.tool = apsw.Connection(str(moved / ".crush/crush.db"))
@@ -316,7 +316,7 @@ def test_where_the_registry_is_looked_for(home: Path) -> None:
 
 def test_the_folders_of_projects_are_watched_too(machine: Machine) -> None:
     """Only the registry tells them; a project that was deleted is not watched, and no registry of its own."""
-    gone = machine.home / "work/gone"
+    gone = machine.home / "code/gone"
     machine.register({"path": str(machine.project)}, {"path": str(gone)})
     [account] = crush.discover(Env(home=machine.home, environ=MappingProxyType({}), now=NOW))
     folder = str(machine.project / ".crush")

@@ -5,6 +5,7 @@ Keys and their words come from the bindings themselves.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
@@ -108,17 +109,17 @@ class Filtered(Framed):
         """The line to type into; `fields` says what is looked at."""
         return Input(placeholder=fields, id="filter", compact=True)
 
+    @abstractmethod
     def narrow(self, text: str) -> None:
         """Show only what matches from now on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def narrowed(self) -> str:
         """What is filtered by."""
-        raise NotImplementedError
 
+    @abstractmethod
     def focus_rows(self) -> None:
         """Give the keys back to what is filtered."""
-        raise NotImplementedError
 
     @property
     def is_filtering(self) -> bool:
