@@ -95,11 +95,13 @@ def _tools(root: Path, machine: int) -> list[InventedTool]:
 
 
 @contextlib.contextmanager
-def daemon(path: Path) -> Iterator[DaemonClient]:
-    """The first machine's daemon, once it has read everything."""
+def daemon_of(
+    path: Path, tools: list[InventedTool], *, now: dt.datetime = NOW, days: int = DAYS, window: str = "30d"
+) -> Iterator[DaemonClient]:
+    """The first machine's daemon with these tools, once it has read everything."""
     database, socket = path / "d.db", path / "d.sock"
     identity = Machine(MACHINES[0].id, MACHINES[0].name)
-    store = Store.open(database, machine=identity, price=price, now=lambda: int(NOW.timestamp() * 1e6))
+    store = Store.open(database, machine=identity, price=price, now=lambda: int(now.timestamp() * 1e6))
     config = Config(
         home=path,
         environ={},
@@ -107,23 +109,30 @@ def daemon(path: Path) -> Iterator[DaemonClient]:
         database=database,
         machine=identity.name,
         tz="UTC",
-        retention_days=DAYS + 10,
-        window="30d",
+        retention_days=days + 10,
+        window=window,
         offline=True,
         spool=path / "hook-spool",
     )
-    tools: list[Any] = list(_tools(path, 0))
-    running = Daemon(config, store, tools, now=lambda: NOW, explain=note)
+    providers: list[Any] = list(tools)
+    running = Daemon(config, store, providers, now=lambda: now, explain=note)
     thread = threading.Thread(target=running.run)
     thread.start()
     try:
         assert running.wait_serving(PATIENCE_S)
-        with contextlib.closing(DaemonClient(socket, now=lambda: NOW, timeout_s=PATIENCE_S)) as client:
+        with contextlib.closing(DaemonClient(socket, now=lambda: now, timeout_s=PATIENCE_S)) as client:
             until(lambda: client.status().first_read_done, "the first read is through")
             yield client
     finally:
         running.stop()
         thread.join(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def daemon(path: Path) -> Iterator[DaemonClient]:
+    """The first machine's daemon with what the demo's tools used there."""
+    with daemon_of(path, _tools(path, 0)) as client:
+        yield client
 
 
 @contextlib.contextmanager

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import msgspec
 
 from openusage.client import DaemonClient, HubClient
 from openusage.daemon.answers import Answers
-from openusage.daemon.config import Config
-from openusage.daemon.run import Daemon
 from openusage.demo import MACHINES, InventedTool, Machine
 from openusage.hub import Board, History, HubServer
 from openusage.hub.opener import OWN
@@ -27,8 +24,8 @@ from openusage.machine import Machine as Identity
 from openusage.store import Met, Run, Store
 from openusage.wire.envelope import RemoteEnvelope
 from openusage.wire.snapshot import DayValue, UsageSnapshot
-from tests.support.processes import PATIENCE_S, until
-from tests.tui.world import note, price
+from tests.support.processes import PATIENCE_S
+from tests.tui.world import daemon_of, note, price
 
 NOW = dt.datetime(2026, 11, 19, 15, 20, 30, tzinfo=dt.UTC)
 NOW_US = int(NOW.timestamp() * 1e6)
@@ -51,7 +48,9 @@ def world(path: Path) -> Iterator[World]:
     """All of it, until the block ends."""
     with contextlib.ExitStack() as stack:
         tools = {machine.name: _tools(machine, path) for machine in MACHINES}
-        local = stack.enter_context(_daemon(path, tools[MACHINES[0].name]))
+        local = stack.enter_context(
+            daemon_of(path, [make() for make in tools[MACHINES[0].name]], now=NOW, days=DAYS, window="7d")
+        )
         fleet = stack.enter_context(_hub(path, tools))
         yield World(local, fleet)
 
@@ -66,37 +65,6 @@ def _tools(machine: Machine, path: Path) -> list[Callable[[], InventedTool]]:
         return lambda: InventedTool(machine, use, NOW, dt.UTC, root=root, days=DAYS)
 
     return [maker(number) for number in range(len(machine.uses))]
-
-
-@contextlib.contextmanager
-def _daemon(path: Path, tools: list[Callable[[], InventedTool]]) -> Iterator[DaemonClient]:
-    database, socket = path / "d.db", path / "d.sock"
-    identity = Identity(MACHINES[0].id, MACHINES[0].name)
-    store = Store.open(database, machine=identity, price=price, now=lambda: NOW_US)
-    config = Config(
-        home=path,
-        environ={},
-        socket=socket,
-        spool=path / "spool",
-        database=database,
-        machine=identity.name,
-        tz="UTC",
-        retention_days=DAYS + 10,
-        window="7d",
-        offline=True,
-    )
-    made: list[Any] = [make() for make in tools]
-    running = Daemon(config, store, made, now=lambda: NOW, explain=note)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    try:
-        assert running.wait_serving(PATIENCE_S)
-        with contextlib.closing(DaemonClient(socket, now=lambda: NOW, timeout_s=PATIENCE_S)) as client:
-            until(lambda: client.status().first_read_done, "the first read is through")
-            yield client
-    finally:
-        running.stop()
-        thread.join(PATIENCE_S)
 
 
 @contextlib.contextmanager
