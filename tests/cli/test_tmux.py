@@ -50,8 +50,14 @@ def opens_help(tmux: Tmux) -> str:
 
 
 def closes_help(tmux: Tmux) -> None:
-    tmux.press("F5")
-    tmux.shows_no("EVERYWHERE")
+    """With a key that does nothing else. One that comes before the page is under the keys goes to the screen below
+    it, so it is pressed until it is heard."""
+
+    def is_closed() -> bool:
+        tmux.press("F5")
+        return soon(lambda: "EVERYWHERE" not in tmux.text)
+
+    until(is_closed, "no help page")
 
 
 def goes_home(tmux: Tmux, sign: str) -> None:

@@ -35,9 +35,10 @@ def test_every_part_of_an_answer_is_delivered_in_order() -> None:
 
 
 def test_of_many_questions_that_wait_only_the_newest_is_asked() -> None:
-    heard, release, asked = Heard(), threading.Event(), []
+    heard, entered, release, asked = Heard(), threading.Event(), threading.Event(), []
 
     def slow() -> Iterator[object]:
+        entered.set()
         release.wait(PATIENCE_S)
         yield "late"
 
@@ -46,6 +47,7 @@ def test_of_many_questions_that_wait_only_the_newest_is_asked() -> None:
         yield n
 
     heard.asker.ask("slow", slow)
+    assert entered.wait(PATIENCE_S)
     for n in range(20):
         heard.asker.ask(n, lambda n=n: noted(n))  # type: ignore[misc]
     release.set()
