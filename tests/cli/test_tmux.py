@@ -50,8 +50,8 @@ def opens_help(tmux: Tmux) -> str:
 
 
 def closes_help(tmux: Tmux) -> None:
-    """With a key that does nothing else. One that comes before the page is under the keys goes to the screen below
-    it, so it is pressed until it is heard."""
+    """With a key that does nothing else. One that comes before the page listens goes to the screen below it:
+    pressed until it is heard."""
 
     def is_closed() -> bool:
         tmux.press("F5")

@@ -76,6 +76,18 @@ def test_nothing_reported_is_missing_not_zero() -> None:
     assert "0" not in text([BROKEN], 80, 3).replace("30 DAYS", "")
 
 
+def test_the_today_of_an_earlier_day_is_not_today() -> None:
+    """A snapshot three days old: its machine's clock is wrong, or it pushes what it read then."""
+    old = on(CLAUDE, "b", timestamp=later(hours=-72))
+    found = overview.summed([on(CLAUDE, "a"), old], VIEW)
+    assert found.today_usd == pytest.approx(18.2)
+    assert overview.summed([old], VIEW).today_usd is None
+    assert (
+        overview.summed([on(CLAUDE, "a"), old], VIEW).today_trend_pct
+        == overview.summed([on(CLAUDE, "a")], VIEW).today_trend_pct
+    )
+
+
 def test_machines_that_chose_different_windows_share_no_heading() -> None:
     seven = on(CLAUDE, "b", totals=Totals(window="7d", window_cost_usd=1.0))
     assert overview.summed([CLAUDE, seven], VIEW).window == ""

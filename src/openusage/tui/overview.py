@@ -58,7 +58,7 @@ def summed(accounts: Sequence[Sections], view: View) -> Overview:
     windows = sorted({a.totals.window for a in accounts if a.totals.window})
     gauges = [(a, g) for a in accounts for g in a.gauges]
     return Overview(
-        today_usd=_sum([a.totals.today_cost_usd for a in priced]),
+        today_usd=_sum([a.totals.today_cost_usd for a in priced if a.is_of(view.local_now)]),
         today_tokens=_sum([dict(a.daily_tokens).get(view.today) for a in accounts]),
         window=windows[0] if len(windows) == 1 else "",
         window_usd=_sum([a.totals.window_cost_usd for a in priced]),
@@ -83,7 +83,7 @@ def _window_trend(accounts: Sequence[Sections], priced: Sequence[Sections]) -> f
 
 
 def _today_trend(accounts: Sequence[Sections], priced: Sequence[Sections], view: View) -> float | None:
-    totals = [a.totals for a in priced if a.totals.today_cost_usd is not None]
+    totals = [a.totals for a in priced if a.is_of(view.local_now) and a.totals.today_cost_usd is not None]
     if totals:
         return _trend_pct([t.today_cost_usd for t in totals], [t.today_cost_before_usd for t in totals])
     tokens = [dict(a.daily_tokens).get(view.today) for a in accounts]

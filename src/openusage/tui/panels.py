@@ -49,9 +49,9 @@ def chart(
     if stack is None or height < LEAST_CHART:
         return []
     palette = view.palette
-    bars = fitted(stack, width, view.now.astimezone(view.tz).date())
+    bars = fitted(stack, width, view.local_now.date())
     styles = [palette.series[colour] for colour in stack.colours] if len(stack.names) > 1 else [palette.fill]
-    local = view.now.astimezone(view.tz)
+    local = view.local_now
     present = f"{local:%Y-%m-%dT%H}" if "T" in bars.days[-1].date else view.today
     drawn = plot.draw(
         bars.days,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from openusage import format as fmt
 from openusage.settings import Settings
 from openusage.tui import choice
 from openusage.tui.palette import Palette
@@ -62,6 +63,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     hides_empty: bool = True
     """Sections without data are left out."""
 
+    def own_day(self, account: Sections) -> str:
+        """What its today is called: `today`, or of a snapshot of an earlier day `22 Nov`."""
+        made_at = account.timestamp
+        if made_at is None or account.is_of(self.local_now):
+            return "today"
+        return fmt.day_label(made_at.astimezone(self.tz).date().isoformat())
+
     def costs_of(self, account: Sections) -> Costs:
         """What was chosen for this account."""
         return self.own_costs.get(account.account_id, self.costs)
@@ -81,4 +89,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def today(self) -> str:
         """The viewer's local day."""
-        return self.now.astimezone(self.tz).date().isoformat()
+        return self.local_now.date().isoformat()
+
+    @property
+    def local_now(self) -> dt.datetime:
+        """By the viewer's clock and zone."""
+        return self.now.astimezone(self.tz)

@@ -174,3 +174,7 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: dict[str, str] = {}
     others: list[tuple[str, str]] = []
     """Metrics no section claims, ready to print."""
+
+    def is_of(self, now: dt.datetime) -> bool:
+        """Whether it was made on the local day of `now`: one of an earlier day means that day by today."""
+        return self.timestamp is None or self.timestamp.astimezone(now.tzinfo).date() == now.date()

@@ -130,7 +130,7 @@ def _whole(account: Sections, group: By, now: dt.datetime, labels: Sequence[str]
     return PaneRow(
         label=names[group],
         today=Used(
-            cost_usd=totals.today_cost_usd if _is_of(account, now) else None,
+            cost_usd=totals.today_cost_usd if account.is_of(now) else None,
             tokens=tokens.get(today, 0),
             requests=requests.get(today, 0),
         ),
@@ -144,12 +144,6 @@ def _whole(account: Sections, group: By, now: dt.datetime, labels: Sequence[str]
         tokens=[tokens.get(day, 0) for day in labels],
         own_window=own,
     )
-
-
-def _is_of(account: Sections, now: dt.datetime) -> bool:
-    """A snapshot made on an earlier day means that day when it says today."""
-    made_at = account.timestamp
-    return made_at is None or made_at.astimezone(now.tzinfo).date() == now.date()
 
 
 def _row(

@@ -110,6 +110,14 @@ def test_today_as_the_window_is_not_said_twice() -> None:
     assert text(money, account, 80) == "$1.50 today"
 
 
+def test_the_today_of_a_snapshot_of_an_earlier_day_has_its_date() -> None:
+    old = msgspec.structs.replace(CLAUDE, timestamp=later(hours=-72))
+    assert text(money, old, 80).startswith("$18.20 on 19 Nov   ")
+    assert "19 Nov $18.20" in "\n".join(
+        line.text for line in detail.draw(old, 100, VIEW, daily.Measure.COST).lines
+    )
+
+
 @pytest.mark.parametrize(
     ("width", "lines"),
     [

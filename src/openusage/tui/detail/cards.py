@@ -233,8 +233,9 @@ def _spending(account: Sections, width: int, view: View) -> list[Strip]:
         named = {"7d": totals.week_cost_usd, "30d": totals.month_cost_usd, "all": totals.all_time_cost_usd}
         if totals.window and named.get(totals.window) is None and totals.window != "1d":
             named[totals.window] = totals.window_cost_usd
-        costs = [("today", totals.today_cost_usd), *((fmt.window_short(k), v) for k, v in named.items())]
-        for label, value in (*costs, ("5 h block", totals.block_cost_usd)):
+        periods = [(fmt.window_short(key), value) for key, value in named.items()]
+        today = (view.own_day(account), totals.today_cost_usd)
+        for label, value in (today, *periods, ("5 h block", totals.block_cost_usd)):
             if value is not None:
                 pairs.append((label, fmt.money(value)))
         if totals.burn_usd_per_h is not None:

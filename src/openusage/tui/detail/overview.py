@@ -94,7 +94,7 @@ def when(
 ) -> list[Strip]:
     """A calendar by day and a week by hour; beside each other where both have room."""
     palette = view.palette
-    local = view.now.astimezone(view.tz)
+    local = view.local_now
     by_day = {row.key[By.DAY] or "": cuts.value(row, measure) or 0.0 for row in days if row.requests}
     by_hour = heat.by_weekday(
         {row.key[By.HOUR] or "": cuts.value(row, measure) or 0.0 for row in hours if row.requests}

@@ -194,7 +194,7 @@ def _models(row: SessionRow) -> str:
 
 def at(at_us: int, view: View) -> str:
     """`12:41` of today, `Sat 21 Nov 12:41` of this year, else the whole date."""
-    local, now = moment_of(at_us).astimezone(view.tz), view.now.astimezone(view.tz)
+    local, now = moment_of(at_us).astimezone(view.tz), view.local_now
     if local.date() == now.date():
         return f"{local:%H:%M}"
     if local.year == now.year:

@@ -22,7 +22,8 @@ def groups(account: Sections, view: View) -> list[list[Part]]:
 
     if view.shows_cost(account):
         if totals.today_cost_usd is not None:
-            add(fmt.money(totals.today_cost_usd), "today", strong=True)
+            day = view.own_day(account)
+            add(fmt.money(totals.today_cost_usd), day if day == "today" else f"on {day}", strong=True)
         if totals.window_cost_usd is not None and totals.window != "1d":
             add(fmt.money(totals.window_cost_usd), inside, strong=totals.today_cost_usd is None)
         if totals.burn_usd_per_h:
