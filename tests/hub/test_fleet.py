@@ -107,6 +107,24 @@ def test_names_stay_over_a_restart_whoever_comes_first(tmp_path: Path) -> None:
         assert {key.split(":")[0] for key in hub.http.get("/v1/snapshots").json()} == set(before)
 
 
+def test_a_machine_that_was_set_up_anew_has_the_plain_name_after_a_restart_too(tmp_path: Path) -> None:
+    """The one before it, whose identity is lost, sent records only and is not heard of again."""
+    clock = Clock()
+    with fleet(tmp_path / "hub.db", clock) as hub:
+        hub.send([message("a")], LAPTOP)
+        clock.seconds += 30
+        hub.push("laptop", DESKTOP)
+        hub.send([message("b")], DESKTOP)
+        clock.seconds += 400
+        hub.push("laptop", DESKTOP)
+        before = {name: m["id"] for name, m in hub.machines().items()}
+        assert before == {"laptop": DESKTOP, "laptop~2": LAPTOP}
+    with fleet(tmp_path / "hub.db", clock) as hub:
+        assert {name: m["id"] for name, m in hub.machines().items()} == before
+        hub.push("laptop", DESKTOP)
+        assert {name: m["id"] for name, m in hub.machines().items()} == before
+
+
 @pytest.mark.parametrize("name", ["work:mac", "a:b:c~2", "é 🖥 \u202e", "x" * 1024, "name:", "a\x00b", '"\\'])
 def test_any_name_is_kept_as_it_is(tmp_path: Path, name: str) -> None:
     with fleet(tmp_path / "hub.db") as hub:

@@ -126,14 +126,18 @@ class Roll:
 
     def remember(self, kept: Kept) -> None:
         """After a start: the board gives machines the labels back that they had."""
-        machines = [m for m in kept.machines.values() if m.heard_us is not None]
+        heard_us = {m.id: m.heard_us for m in kept.machines.values() if m.heard_us is not None}
+        live_us = max(heard_us.values(), default=0) - self._board.stale_after_s * 1e6
         taken: set[str] = set()
-        for machine in sorted(machines, key=lambda m: (m.first_us, m.id)):
+        # Whoever was live when the hub ended had its label before those that had fallen silent.
+        for machine in sorted(
+            (kept.machines[id_] for id_ in heard_us),
+            key=lambda m: (heard_us[m.id] <= live_us, m.first_us, m.id),
+        ):
             label = free_name(machine.name, taken.__contains__)[0]
             taken.add(label)
-            self._board.remember(
-                _identity(machine), label, from_us(machine.heard_us or 0), version=machine.version
-            )
+            at = from_us(heard_us[machine.id])
+            self._board.remember(_identity(machine), label, at, version=machine.version)
 
     def hear(self, batch: RecordBatch, store: Store) -> None:
         """A batch of records came in. Its machine, and its new name, are told to the store at once.
