@@ -8,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from openusage.service import Keeper
+    from openusage.wire.local import DaemonStatus
 
 DRY_RUN = "Only say what would be written and run."
 
@@ -57,12 +58,7 @@ def install(dry_run: bool, verbose: bool) -> int:
         click.echo(service.end_unkept(here, other))
     written = keeper.install(here.environ, names, {})
     click.echo(service.installed(here, keeper, written))
-    status = service.wait_started(here, keeper)
-    if status is None:
-        click.echo("It does not answer yet. Why: openusage telemetry daemon logs")
-        return 1
-    click.echo(f"The daemon runs (process {status.pid}).")
-    return 0
+    return _say_started(service.wait_started(here, keeper))
 
 
 @click.command(params=[dry_run_option()])
@@ -101,7 +97,10 @@ def restart() -> int:
     here = surroundings()
     keeper = service.daemon_keeper(here.paths, here.environ)
     keeper.restart()
-    status = service.wait_started(here, keeper)
+    return _say_started(service.wait_started(here, keeper))
+
+
+def _say_started(status: DaemonStatus | None) -> int:
     if status is None:
         click.echo("It does not answer yet. Why: openusage telemetry daemon logs")
         return 1
