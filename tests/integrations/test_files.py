@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from openusage import jsonc
 from openusage.errors import IntegrationError
 from openusage.integrations import Integration, State, recipes
-from openusage.integrations import _jsonc as jsonc
 from openusage.paths import Paths
 
 ME = "ann"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from openusage.providers import _roo_places
 from openusage.wire.events import EventKind, Outcome, TokenCounts
 from tests.support import databases
 from tests.support.tools import Json, Machine, us
@@ -73,8 +74,19 @@ def test_tasks_of_both_programs_are_found(home: Path) -> None:
     places = [f".config/Code/{STORAGE}", f".config/Windsurf/{STORAGE}", ".kilocode/cli/global/tasks"]
     for place in places:
         (home / place).mkdir(parents=True)
+    [account] = Machine("kilo_code", home).accounts
+    assert _roo_places.folders(account) == [str((home / p).resolve()) for p in places]
+
+
+def test_tasks_at_a_place_of_ones_own_choice_are_found(home: Path) -> None:
+    """Its setting is called like Roo Code's (`test_roocode`), by the extension's name."""
+    (home / f".config/Code/{STORAGE}").parent.mkdir(parents=True)
+    (home / "mine/tasks").mkdir(parents=True)
     machine = Machine("kilo_code", home)
-    assert [a.flat_roots for a in machine.accounts] == [tuple(str((home / p).resolve()) for p in places)]
+    settings = {"kilo-code.customStoragePath": str(home / "mine")}
+    machine.write(".config/Code/User/settings.json", settings)
+    [account] = machine.accounts
+    assert _roo_places.folders(account) == [str((home / "mine/tasks").resolve())]
 
 
 def test_an_answer_of_the_database_is_a_message_with_its_recorded_cost(machine: Machine) -> None:

@@ -2,7 +2,8 @@
 
 What a row says of the format is from the tool's own source (github.com/RooCodeInc/Roo-Code, 2026-04:
 `packages/types/src/message.ts`, `packages/types/src/history.ts`, `src/core/task/Task.ts`,
-`src/shared/cost.ts`, `src/core/environment/getEnvironmentDetails.ts`,
+`src/shared/cost.ts`, `src/core/environment/getEnvironmentDetails.ts`, `src/utils/storage.ts`,
+`apps/vscode-nightly/package.nightly.json`,
 `packages/core/src/message-utils/consolidateTokenUsage.ts`, `apps/cli/src/lib/task-history/index.ts`).
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from openusage.providers import _roo_tasks, roocode
+from openusage.providers import _roo_places, roocode
 from openusage.providers._roo_tasks import models_in
 from openusage.wire.events import EventKind, TokenCounts, UsageEvent, event_key
 from tests.support.tools import Json, Machine, at, us
@@ -77,21 +78,68 @@ def test_tasks_of_all_editors_and_of_the_terminal_are_found(home: Path) -> None:
         f"Library/Application Support/Cursor/{STORAGE}",
         f".vscode-server/data/{STORAGE}",
         ".vscode-mock/global-storage/tasks",
+        f".config/Code/{STORAGE.replace('roo-cline', 'roo-code-nightly')}",
     ]
     for place in places:
         (home / place).mkdir(parents=True)
-    assert [a.flat_roots for a in Machine("roocode", home).accounts] == [
-        tuple(str((home / place).resolve()) for place in places)
-    ]
-    moved = Machine("roocode", home, {"XDG_CONFIG_HOME": str(home / "elsewhere")})
-    assert [len(a.flat_roots) for a in moved.accounts] == [3]
+    [account] = Machine("roocode", home).accounts
+    assert _roo_places.folders(account) == [str((home / place).resolve()) for place in places]
+    [moved] = Machine("roocode", home, {"XDG_CONFIG_HOME": str(home / "elsewhere")}).accounts
+    assert len(_roo_places.folders(moved)) == 3
+
+
+CHOSEN: dict[str, tuple[str, str, bool]] = {
+    "as the tool's own question writes it": ("User", '{"roo-cline.customStoragePath": %s}', True),
+    "with comments, commas and a mark before it": (
+        "User",
+        '\ufeff{ // mine\n  "editor.tabSize": 2, /* , */\n  "roo-cline.customStoragePath": %s,\n}\n',
+        True,
+    ),
+    "of a profile": ("User/profiles/6f1a", '{"roo-cline.customStoragePath": %s}', True),
+    "of the machine that a remote editor works on": ("Machine", '{"roo-cline.customStoragePath": %s}', True),
+    "of another extension": ("User", '{"kilo-code.customStoragePath": %s}', False),
+    "in a comment": ("User", '{\n// "roo-cline.customStoragePath": %s\n}', False),
+    "half written": ("User", '{"roo-cline.customStoragePath": %s', False),
+    "empty, as it is by default": ("User", '{"roo-cline.customStoragePath": "", "x": %s}', False),
+    "of another type": ("User", '{"roo-cline.customStoragePath": [%s]}', False),
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_tasks_at_a_place_of_ones_own_choice_are_read(machine: Machine, case: str) -> None:
+    """1: `getStorageBasePath`. Tasks from before it was chosen stay where they were, and so does a key."""
+    folder, settings, is_read = CHOSEN[case]
+    data = FOLDER.partition("/User/")[0]
+    chosen = machine.home / "my tasks"
+    written = settings % json.dumps(str(chosen))
+    (machine.home / data / folder).mkdir(parents=True, exist_ok=True)
+    (machine.home / data / folder / "settings.json").write_text(written, "utf-8")
+    write(machine, request(1))
+    write(machine, request(1), folder="my tasks/tasks")
+    write(machine, request(2), task=B, folder="my tasks/tasks")
+    machine.read()
+    told = [(e.session, e.client) for e in machine.events()]
+    assert told == [(A, "IDE"), (B, "IDE")][: 1 + is_read]
+    [account] = machine.accounts
+    watched = [path for path in roocode.watched(account) if path.startswith(str(chosen))]
+    assert watched == [str(chosen / "tasks"), *(str(chosen / "tasks" / t) for t in (A, B))][: 3 * is_read]
+    assert machine.problems == []
+
+
+def test_a_place_that_is_away_says_nothing(machine: Machine) -> None:
+    """The tool then writes where it wrote before."""
+    settings = {"roo-cline.customStoragePath": "/nowhere/at/all"}
+    machine.write(f"{FOLDER.partition('/globalStorage/')[0]}/settings.json", settings)
+    write(machine, request(1))
+    machine.read()
+    assert (len(machine.events()), machine.problems) == (1, [])
 
 
 def test_of_many_tasks_the_last_are_watched_and_none_of_their_checkpoints(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A task keeps a repository of checkpoints beside its files: hundreds of folders that say nothing."""
-    monkeypatch.setattr(_roo_tasks, "WATCHED_TASKS", 2)
+    monkeypatch.setattr(_roo_places, "WATCHED_TASKS", 2)
     for nth, name in enumerate(("c", "a", "b")):
         path = write(machine, request(1), task=name)
         (path.parent / "checkpoints/.git/objects").mkdir(parents=True)

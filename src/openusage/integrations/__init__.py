@@ -1,7 +1,7 @@
 """Integrations: tools that tell us at once what they did, instead of being read a moment later.
 
 A hook, a `notify` program or a plugin leaves one small file a step in the hook spool, which the daemon
-watches (`daemon/spool.py`). This room puts them on a machine and takes them away: `_jsonc` and the recipes
+watches (`daemon/spool.py`). This room puts them on a machine and takes them away: `jsonc` and the recipes
 (one a tool) decide what the tool's own file must say, `_tool_file` and `install` are all that touches files.
 """
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from openusage.integrations import _jsonc as jsonc
+from openusage import jsonc
 from openusage.integrations._files import script
-from openusage.integrations._jsonc import Node
 from openusage.integrations._recipe import Entry
+from openusage.jsonc import Node
 
 NAME = "claude-hook.sh"
 OURS = f"/openusage/hooks/{NAME}"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from openusage.integrations import _jsonc as jsonc
+from openusage import jsonc
 from openusage.integrations._files import script
-from openusage.integrations._jsonc import Node
 from openusage.integrations._recipe import Entry
+from openusage.jsonc import Node
 
 NAME = "openusage-telemetry.ts"
 SCHEMA = "https://opencode.ai/config.json"

@@ -11,7 +11,6 @@ task in two editors is one: a request is its task and time.
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
 from bisect import bisect_left
@@ -29,6 +28,7 @@ from openusage.providers._contract import Chunk, Env
 from openusage.providers._jsonl import FileState
 from openusage.providers._loose import Bytes, Unreadable, array_of, reader
 from openusage.providers._reading import Reading, Remembers
+from openusage.providers._roo_places import folders, is_terminal
 from openusage.providers._single import Files
 from openusage.providers._touched import file_key, language_of
 from openusage.providers._values import (
@@ -51,16 +51,8 @@ from openusage.wire.events import (
     event_key,
 )
 
-TASKS, MESSAGES, HISTORY, ITEM = (
-    "tasks",
-    "ui_messages.json",
-    "api_conversation_history.json",
-    "history_item.json",
-)
+MESSAGES, HISTORY, ITEM = "ui_messages.json", "api_conversation_history.json", "history_item.json"
 SUBTASK = "subtask"
-WATCHED_TASKS = 64
-_EDITORS = ("Code", "Code - Insiders", "VSCodium", "VSCodium - Insiders", "Cursor", "Windsurf", "Kiro")
-_SERVERS = (".vscode-server", ".vscode-server-insiders", ".cursor-server", ".windsurf-server")
 _SENT = re.compile(rb'</name>\\n<model>(?P<model>[^<\\"]{1,200})</model>|(?<!\\)"ts":\s*(?P<ts>\d{13})\b')
 """In a history, whose strings are JSON: the model that a message was for, and when a message was sent."""
 _REQUESTS = ("api_req_started", "api_req_finished")
@@ -103,37 +95,6 @@ _read_entry = reader(Entry)
 _REMEMBERS = Remembers(Memory)
 
 
-def places(env: Env, extension: str) -> list[Path]:
-    """Where editors keep the tasks of an extension."""
-    config = env.environ.get("XDG_CONFIG_HOME", "")
-    bases = [
-        Path(config) if config.startswith("/") else env.home / ".config",
-        env.home / "Library" / "Application Support",
-        env.home / "AppData" / "Roaming",
-    ]
-    users = [base / editor for base in bases for editor in _EDITORS]
-    users += [env.home / server / "data" for server in _SERVERS]
-    return [user / "User" / "globalStorage" / extension / TASKS for user in users]
-
-
-def folders(account: Account) -> list[str]:
-    """The folders of an account that have tasks in them. They are flat: a task may keep a whole repository of
-    checkpoints beside its few files."""
-    return [root for root in account.flat_roots if root.endswith(f"/{TASKS}")]
-
-
-def watched(account: Account) -> Iterator[str]:
-    """The tasks that were written last: who goes on with an older one is seen by the next sweep."""
-    found: list[tuple[int, str]] = []
-    for folder in folders(account):
-        try:
-            with os.scandir(folder) as entries:
-                found += [(entry.stat().st_mtime_ns, entry.path) for entry in entries if entry.is_dir()]
-        except OSError:
-            continue  # away, or being deleted: there is nothing to watch
-    yield from (path for _, path in sorted(found)[-WATCHED_TASKS:])
-
-
 def _is_messages(relative: str) -> bool:
     return relative.count("/") == 1 and relative.endswith(f"/{MESSAGES}")
 
@@ -154,7 +115,7 @@ def task_of(folder: Path) -> Task:
     item = json_object(_content(folder / ITEM))
     return Task(
         id=folder.name,
-        client="IDE" if "globalStorage" in folder.parts else "CLI",
+        client="CLI" if is_terminal(folder) else "IDE",
         workspace=text(item.get("workspace")) or "",
         is_subtask=text(item.get("parentTaskId")) is not None,
         sent=models_in(_content(folder / HISTORY)),

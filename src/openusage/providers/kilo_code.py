@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from openusage.providers import _opencode_database, _roo_tasks, _sqlite, _walk
+from openusage.providers import _opencode_database, _roo_places, _sqlite, _walk
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
-from openusage.providers._roo_tasks import TASK_FILES, watched
+from openusage.providers._roo_places import watched
+from openusage.providers._roo_tasks import TASK_FILES
 from openusage.providers._single import one_account
 from openusage.providers._sqlite import Batch, Database
 from openusage.wire.events import Account, Record
@@ -40,9 +41,8 @@ EXTENSION = "kilocode.kilo-code"
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over both generations and all editors."""
-    terminal = env.home / ".kilocode" / "cli" / "global" / _roo_tasks.TASKS
-    tasks = _walk.real_dirs([*_roo_tasks.places(env, EXTENSION), terminal])
-    return one_account(SPEC, flat_roots=[*(str(Path(path).parent) for path in _databases(env)), *tasks])
+    databases = (str(Path(path).parent) for path in _databases(env))
+    return one_account(SPEC, flat_roots=[*databases, *_roo_places.roots(env, EXTENSION)])
 
 
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:

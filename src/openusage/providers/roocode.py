@@ -1,18 +1,19 @@
 """Roo Code: tasks of its extension in VS Code and its kin, and of its program for the terminal.
 
-Seen: tasks of 2024 to 2026. One event per request, with the cost that Roo recorded. Not covered: the tokens
-of condensing a conversation, of which only the cost is told; tasks at a place of one's own choice
-(`customStoragePath`); requests that somebody took out of a task before they were read.
+Seen: tasks of 2024 to 2026, also at a place of one's own choice (`customStoragePath` in the editor's
+settings). One event per request, with the cost that Roo recorded. Not covered: the tokens of condensing a
+conversation, of which only the cost is told; a place that only a single project's settings name; requests
+that somebody took out of a task before they were read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from openusage.providers import _roo_tasks, _walk
+from openusage.providers import _roo_places
 from openusage.providers._contract import Env, Kind, ProviderSpec
-from openusage.providers._roo_tasks import TASK_FILES, watched
+from openusage.providers._roo_places import watched
+from openusage.providers._roo_tasks import TASK_FILES
 from openusage.providers._single import one_account
 from openusage.wire.events import Account, Record
 
@@ -32,12 +33,12 @@ SPEC = ProviderSpec(
     retention_hint="Roo Code keeps its tasks until they are deleted.",
 )
 
-EXTENSION = "rooveterinaryinc.roo-cline"
+EXTENSIONS = ("rooveterinaryinc.roo-cline", "rooveterinaryinc.roo-code-nightly")
 
 
 def discover(env: Env) -> Iterator[Account]:
     """One account over all editors."""
-    return one_account(SPEC, flat_roots=_walk.real_dirs(_places(env)))
+    return one_account(SPEC, flat_roots=_roo_places.roots(env, *EXTENSIONS))
 
 
 plan, read = TASK_FILES.plan, TASK_FILES.read
@@ -46,8 +47,3 @@ plan, read = TASK_FILES.plan, TASK_FILES.read
 def poll(account: Account, env: Env) -> Iterator[Record]:
     """Nothing: what is left of a plan, the vendors behind it tell."""
     return iter(())
-
-
-def _places(env: Env) -> list[Path]:
-    terminal = env.home / ".vscode-mock" / "global-storage" / _roo_tasks.TASKS
-    return [*_roo_tasks.places(env, EXTENSION), terminal]

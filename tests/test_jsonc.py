@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openusage.integrations import _jsonc as jsonc
-from openusage.integrations._jsonc import Malformed
+from openusage import jsonc
+from openusage.jsonc import Malformed
 
 SPACE = st.sampled_from(["", " ", "\n", "\n  ", "\t", "\r\n    ", " // x\n", "/* , } */", "\n\n"])
 PLAIN = st.recursive(
