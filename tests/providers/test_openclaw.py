@@ -2,12 +2,14 @@
 
 What a row says of the format is from the tool's own source (github.com/openclaw/openclaw, 2026:
 `src/config/sessions/artifacts.ts` and `archive-compression.ts` for the names of files,
-`src/state/openclaw-agent-schema.sql` and `openclaw-agent-db.paths.ts` for the database) and, for what a line
+`src/state/openclaw-agent-schema.sql`, `src/state/openclaw-agent-db.paths.ts`, `transcript-payload.ts` and
+`session-cold-storage.ts` for the database) and, for what a line
 holds, of Pi (github.com/badlogic/pi-mono: `packages/coding-agent/docs/session.md`), whose format it is.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,12 @@ def answer(seconds: float, usage: Any = None, *content: Json, **more: Any) -> Js
 def row(session: str, seq: int, event: Json) -> str:
     text = lines(event).strip().replace("'", "''")
     return f"INSERT INTO transcript_events VALUES ('{session}', {seq}, '{text}', {us(seq) // 1000});"
+
+
+def packed_row(event: Json) -> str:
+    """A row's content as newer versions write it, and its size."""
+    data = lines(event).strip().encode()
+    return f"x'{zstandard.compress(data).hex()}', {len(data)}"
 
 
 @pytest.mark.parametrize(
@@ -307,6 +315,101 @@ def test_a_row_that_is_no_json_is_told_and_the_others_count(machine: Machine) ->
     machine.read()
     assert machine.counts == [COUNTS]
     assert [p.what for p in machine.problems] == ["row 2 of `transcript_events`: not JSON"]
+
+
+def test_a_large_row_is_packed(machine: Machine) -> None:
+    """Since 2026.9.6: `event_json` is NULL then. The session's head never is."""
+    newer = (
+        "CREATE TABLE transcript_events (session_id TEXT NOT NULL, seq INTEGER NOT NULL, event_json TEXT,"
+        " event_zstd BLOB, event_utf8_bytes INTEGER, created_at INTEGER NOT NULL,"
+        " PRIMARY KEY (session_id, seq)) STRICT;"
+    )
+    insert = "INSERT INTO transcript_events VALUES"
+    rows = [f"{insert} ('{A}', 0, '{json.dumps(HEAD)}', NULL, NULL, 1);"]
+    rows += [f"{insert} ('{A}', {n}, NULL, {packed_row(answer(n))}, 1);" for n in (4, 5)]
+    rows.append(f"{insert} ('{A}', 6, NULL, x'00ff', 9, 1);")
+    databases.apply(machine.home / DATABASE, [TABLES[0], newer, *rows])
+    machine.read()
+    assert machine.counts == [COUNTS] * 2
+    assert {(e.session, e.project) for e in machine.events()} == {(A, "shop")}
+    assert [p.what for p in machine.problems] == ["row 4 of `transcript_events`: damaged, as it is packed"]
+    databases.apply(machine.home / DATABASE, [f"{insert} ('{A}', 7, NULL, {packed_row(answer(7))}, 1);"])
+    machine.read()
+    assert machine.counts == [COUNTS] * 3
+    assert len(machine.problems) == 1
+
+
+ARCHIVES = (
+    "CREATE TABLE session_transcript_archives (session_id TEXT NOT NULL, generation TEXT NOT NULL,"
+    " session_key TEXT NOT NULL, encoding TEXT NOT NULL, archive_blob BLOB NOT NULL,"
+    " PRIMARY KEY (session_id, generation)) STRICT;",
+    "CREATE TABLE session_transcript_cold_archives (session_id TEXT NOT NULL PRIMARY KEY,"
+    " generation TEXT NOT NULL, archive_name TEXT NOT NULL UNIQUE, storage TEXT NOT NULL, archive_blob BLOB)"
+    " STRICT;",
+)
+COLD = f"{'0a' * 32}.jsonl.zst"
+
+
+def archived(session: str, encoding: str, data: bytes, key: str = "agent:main:main") -> str:
+    values = f"'{session}', 'g', '{key}', '{encoding}', x'{data.hex()}'"
+    return f"INSERT INTO session_transcript_archives VALUES ({values});"
+
+
+def cold_lines(session: str, *events: Json) -> bytes:
+    head = {"kind": "header", "version": 1, "sessionId": session, "generation": "g"}
+    rows = [{"seq": n, "event_json": json.dumps(e), "created_at": 1} for n, e in enumerate(events)]
+    others = {"kind": "fts", "row": {"text": "x", "message_id": "m4", "role": "user", "timestamp": 1}}
+    return lines(head, *({"kind": "event", "row": one} for one in rows), others).encode()
+
+
+def test_a_session_that_only_the_archive_of_the_database_holds_is_read(machine: Machine) -> None:
+    """2: what was reset or deleted is a log in a row. The file that is made of it adds nothing."""
+    log = lines(HEAD, answer(4))
+    packed = zstandard.compress(lines(HEAD | {"id": B}, answer(5), "half a li").encode())
+    todo = [*TABLES, *ARCHIVES, archived(A, "identity", log.rstrip().encode())]
+    databases.apply(machine.home / DATABASE, [*todo, archived(B, "zstd", packed, "agent:main:subagent:1")])
+    machine.write(f"{FOLDER}/{A}.jsonl.deleted.2026-03-03T00-00-00.000Z", log)
+    machine.read()
+    assert [(e.session, e.agent, e.project) for e in machine.events()] == [
+        (A, None, "shop"),
+        (B, "subagent", "shop"),
+    ]
+    where = "row 2 of `session_transcript_archives`"
+    assert [p.what for p in machine.problems] == [f"{where}: 1 lines cannot be read"]
+    assert machine.read() == []
+
+
+@pytest.mark.parametrize("storage", ["file", "sqlite"])
+def test_a_session_that_was_not_used_for_long_is_read_where_it_was_packed(
+    machine: Machine, storage: str
+) -> None:
+    """`session.maintenance.coldStorage`: beside the logs, in a restored backup in the row."""
+    packed = zstandard.compress(cold_lines(A, HEAD, answer(4), answer(5)))
+    blob = f"x'{packed.hex()}'" if storage == "sqlite" else "NULL"
+    if storage == "file":
+        path = machine.write(f"{FOLDER}/cold/{COLD}", "")
+        path.write_bytes(packed)
+    window = f"INSERT INTO session_windows VALUES ('{A}', 'agent:main:subagent:1');"
+    cold = f"INSERT INTO session_transcript_cold_archives VALUES ('{A}', 'g', '{COLD}', '{storage}', {blob});"
+    databases.apply(machine.home / DATABASE, [*TABLES, *ARCHIVES, window, row(A, 1, answer(4)), cold])
+    machine.read()
+    assert machine.counts == [COUNTS] * 2
+    assert {(e.session, e.agent) for e in machine.events()} == {(A, "subagent")}
+    assert machine.problems == []
+
+
+@pytest.mark.parametrize("name", [COLD, "../../../secret"])
+def test_an_archive_that_is_not_there_is_told_once_and_nothing_else_is_opened(
+    machine: Machine, name: str
+) -> None:
+    machine.write(".openclaw/agents/secret", "x")
+    cold = f"INSERT INTO session_transcript_cold_archives VALUES ('{A}', 'g', '{name}', 'file', NULL);"
+    databases.apply(machine.home / DATABASE, [*TABLES, *ARCHIVES, row(B, 1, answer(4)), cold])
+    machine.read()
+    machine.read()
+    assert machine.counts == [COUNTS]
+    [problem] = machine.problems
+    assert problem.what.startswith("row 1 of `session_transcript_cold_archives`: ")
 
 
 def test_the_home_of_the_fixtures_in_numbers(home: Path) -> None:

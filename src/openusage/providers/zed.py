@@ -11,18 +11,18 @@ zed.dev, which needs the account's session.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import zstandard
 
 from openusage.providers import _walk
 from openusage.providers._calls import is_unique
 from openusage.providers._contract import Env, Kind, ProviderSpec
 from openusage.providers._inputs import touch_of
+from openusage.providers._loose import Unreadable
+from openusage.providers._packed import unpacked
 from openusage.providers._single import one_account
 from openusage.providers._sqlite import Batch, Database, Databases
 from openusage.providers._totals import Totals
@@ -141,9 +141,8 @@ def thread_of(kind: str | None, data: bytes | None) -> Thread | None:
         return None
     if kind == "zstd":
         try:
-            with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)) as unpacked:
-                data = unpacked.read(LARGEST_THREAD_BYTES + 1)
-        except zstandard.ZstdError:
+            data = unpacked(data, LARGEST_THREAD_BYTES)
+        except Unreadable:
             return None
     return decoded(data, _thread) if len(data) <= LARGEST_THREAD_BYTES else None
 

@@ -1,9 +1,9 @@
 """OpenClaw (before: Clawdbot, Moltbot): sessions of its agents, as logs and in a database an agent.
 
 Seen: logs in Pi's format of all three names, those put away by a reset or a deletion (also packed), and the
-databases of 2026. An answer is its time, model and counts, so a forked or moved session counts once. Costs
-are as recorded: list prices, also for logins whose subscription pays. Not covered: traces and checkpoints,
-which repeat a session, and sessions that only the database's own archive holds.
+databases of 2026 with what they packed and put away. An answer is its time, model and counts, so a forked or
+moved session counts once. Costs are as recorded: list prices, also for logins whose subscription pays. Not
+covered: traces and checkpoints, which repeat a session.
 """
 
 from __future__ import annotations
