@@ -85,6 +85,10 @@ def test_a_line_is_a_request_without_a_model_or_counts(machine: Machine) -> None
 REQUESTS: dict[str, tuple[str, int]] = {
     "1: chat": (gin(1, "/api/chat") + gin(2, "/v1/responses") + gin(3, "/v1/messages?beta=true"), 3),
     "1: generate": (gin(1, "/api/generate") + gin(2, "/v1/completions"), 2),
+    "1: speech, which a model that chats writes down (`server/routes.go`)": (
+        gin(1, "/v1/audio/transcriptions"),
+        1,
+    ),
     "1: embeddings": (gin(1, "/api/embed") + gin(2, "/v1/embeddings"), 2),
     "1: what is no request of a model": (gin(1, "/api/show") + gin(2, "/api/me"), 0),
     "1: failed ones": (gin(1, status=404) + gin(2, status=500), 0),

@@ -31,7 +31,7 @@ _LINE = re.compile(
 _PATHS = frozenset(
     (
         *(b"/api/chat", b"/v1/chat/completions", b"/v1/responses", b"/v1/messages"),
-        *(b"/api/generate", b"/v1/completions"),
+        *(b"/api/generate", b"/v1/completions", b"/v1/audio/transcriptions"),
         *(b"/api/embed", b"/api/embeddings", b"/v1/embeddings"),
     )
 )
