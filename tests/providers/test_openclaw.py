@@ -74,7 +74,8 @@ def packed_row(event: Json) -> str:
 @pytest.mark.parametrize(
     ("environ", "roots"),
     [
-        ({}, [".openclaw/agents", ".clawdbot/agents", ".moltbot/agents"]),
+        ({}, [".openclaw/agents", ".openclaw-work/agents", ".clawdbot/agents", ".moltbot/agents"]),
+        ({"OPENCLAW_HOME": "~/c"}, ["c/.openclaw/agents"]),
         ({"OPENCLAW_STATE_DIR": "~/a"}, ["a/agents"]),
         ({"OPENCLAW_DIR": "~/b, ~/a"}, ["b/agents", "a/agents"]),
     ],
@@ -82,8 +83,9 @@ def packed_row(event: Json) -> str:
 def test_all_homes_are_read_and_a_linked_one_once(
     home: Path, environ: dict[str, str], roots: list[str]
 ) -> None:
-    """1: the older names are often links to the new one. The Go program reads the first only."""
-    for name in (".openclaw", ".clawdbot", ".moltbot", "a", "b"):
+    """1: the older names are often links to the new one. The Go program reads the first only. A profile
+    (`--profile work`, `--dev`) has a home of its own (`docs/help/environment.md`)."""
+    for name in (".openclaw", ".openclaw-work", ".clawdbot", ".moltbot", "a", "b", "c/.openclaw"):
         (home / name / "agents").mkdir(parents=True)
     (home / ".moldbot").symlink_to(home / ".openclaw")
     machine = Machine("openclaw", home, environ)

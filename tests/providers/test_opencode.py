@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -297,11 +298,12 @@ class Machine:
         self.root.mkdir(parents=True)
         self.now = NOW
         self.cursors: dict[str, FileCursor] = {}
+        self.environ: dict[str, str] = {}
         self.known: dict[bytes, UsageEvent] = {}
         self.problems: list[Problem] = []
 
     def read(self) -> list[Record]:
-        env = Env(home=self.home, environ=MappingProxyType({}), now=self.now)
+        env = Env(home=self.home, environ=MappingProxyType(self.environ), now=self.now)
         new: list[Record] = []
         for chunk in chunks_of(opencode, env, self.cursors):
             new += chunk.records
@@ -500,6 +502,25 @@ def test_where_it_is_looked_for(home: Path) -> None:
     assert found(XDG_DATA_HOME=str(other)) == [((f"{xdg}/storage/message",), (xdg,))]
     assert found(OPENCODE_DATA_DIR=f"{named},{xdg}") == [((f"{xdg}/storage/message",), (str(named), xdg))]
     assert found(OPENCODE_DATA_DIR=str(named)) == [((), (str(named),))]
+
+
+@pytest.mark.parametrize(
+    ("named", "lies"), [("{home}/a/mine.db", "a/mine.db"), ("mine.db", ".local/share/opencode/mine.db")]
+)
+def test_a_database_that_a_person_named_is_read_beside_the_usual_one(
+    machine: Machine, db: apsw.Connection, named: str, lies: str
+) -> None:
+    """`OPENCODE_DB`, absolute or below the data folder (repo packages/core/src/database/database.ts). What
+    was used before it was named stays in the usual one."""
+    put(db, "msg_1", answer(tokens(1, 0)))
+    (machine.home / lies).parent.mkdir(exist_ok=True)
+    script = FIXTURE / ".local/share/opencode/opencode.db.sql"
+    with contextlib.closing(databases.without_rows(machine.home / lies, script)) as own:
+        put(own, "msg_2", answer(tokens(20, 0), at=T + 1))
+    machine.environ = {"OPENCODE_DB": named.format(home=machine.home)}
+    machine.read()
+    assert machine.total() == 21
+    assert machine.read() == []
 
 
 # The gateway

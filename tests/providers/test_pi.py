@@ -51,6 +51,7 @@ def answer(seconds: float, usage: Any = None, *content: Json, **more: Any) -> Js
     [
         ({}, [".pi/agent/sessions", ".omp/agent/sessions"]),
         ({"PI_CODING_AGENT_DIR": "~/a"}, ["a/sessions", ".omp/agent/sessions"]),
+        ({"PI_CODING_AGENT_SESSION_DIR": "~/b"}, [".pi/agent/sessions", "b", ".omp/agent/sessions"]),
         ({"PI_AGENT_DIR": "~/b, ~/c"}, ["b", "c"]),
     ],
 )

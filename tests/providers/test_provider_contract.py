@@ -98,7 +98,7 @@ def test_spec_is_well_formed(name: str) -> None:
     assert isinstance(spec.kind, Kind)
     assert re.fullmatch(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", spec.default_account)
     assert spec.docs_url.startswith("https://")
-    assert spec.patterns or spec.kind is Kind.REMOTE
+    assert (spec.patterns and spec.binaries) or spec.kind is Kind.REMOTE
 
 
 def test_there_is_a_test_file_and_a_fixture_home_of_the_same_name(name: str) -> None:

@@ -46,6 +46,7 @@ SPEC = ProviderSpec(
     default_account="codebuff",
     docs_url="https://www.codebuff.com/docs",
     patterns=("~/.config/manicode/projects/*/chats/*/chat-messages.json",),
+    binaries=("codebuff",),
     retention_hint="Codebuff keeps its chats until they are deleted.",
 )
 

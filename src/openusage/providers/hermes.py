@@ -51,6 +51,7 @@ SPEC = ProviderSpec(
     default_account="hermes",
     docs_url="https://hermes-agent.nousresearch.com/docs",
     patterns=("~/.hermes/state.db", "~/.hermes/profiles/*/state.db"),
+    binaries=("hermes",),
     retention_hint="Hermes may prune old sessions; what was read stays.",
 )
 

@@ -4,7 +4,8 @@ Seen: versions 1 to 3 of its sessions. A session is a tree whose branches were a
 counts. A forked session is a new file with copies of entries: they keep their time, model and counts, which
 are an answer's identity here; ids are short and only tell entries of one file apart. Costs are as recorded:
 list prices, also for logins whose subscription pays. Not covered: summaries of compactions and branches in
-versions that do not say what these used.
+versions that do not say what these used; sessions at a place that only `sessionDir` in its settings, or
+`--session-dir`, names.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ SPEC = ProviderSpec(
     default_account="pi",
     docs_url="https://github.com/badlogic/pi-mono",
     patterns=("~/.pi/agent/sessions/**/*.jsonl", "~/.omp/agent/sessions/**/*.jsonl"),
+    binaries=("pi", "omp"),
     retention_hint="Pi keeps its sessions until they are deleted.",
 )
 
@@ -53,7 +55,11 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
 
 def _places(env: Env) -> list[Path]:
     own = [agent / "sessions" for agent in _walk.named(env, "PI_CODING_AGENT_DIR")]
-    usual = [*(own or [env.home / ".pi" / "agent" / "sessions"]), env.home / ".omp" / "agent" / "sessions"]
+    usual = [
+        *(own or [env.home / ".pi" / "agent" / "sessions"]),
+        *_walk.named(env, "PI_CODING_AGENT_SESSION_DIR"),
+        env.home / ".omp" / "agent" / "sessions",
+    ]
     return _walk.named(env, "PI_AGENT_DIR") or usual
 
 

@@ -2,8 +2,8 @@
 
 Seen: tasks of 2024 to 2026, also at a place of one's own choice (`customStoragePath` in the editor's
 settings). One event per request, with the cost that Roo recorded. Not covered: the tokens of condensing a
-conversation, of which only the cost is told; a place that only a single project's settings name; requests
-that somebody took out of a task before they were read.
+conversation, of which only the cost is told; a place that only a single project's settings name; editors on
+the Windows side of WSL; requests that somebody took out of a task before they were read.
 """
 
 from __future__ import annotations

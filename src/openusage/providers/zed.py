@@ -54,6 +54,7 @@ SPEC = ProviderSpec(
     default_account="zed",
     docs_url="https://zed.dev/docs/ai/overview",
     patterns=("~/.local/share/zed/threads/threads.db",),
+    binaries=("zed",),
     retention_hint="Zed keeps its threads until they are deleted.",
 )
 

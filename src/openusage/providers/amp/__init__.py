@@ -26,6 +26,7 @@ SPEC = ProviderSpec(
     default_account="amp",
     docs_url="https://ampcode.com/manual",
     patterns=("~/.local/share/amp/threads/T-*.json",),
+    binaries=("amp",),
     retention_hint="A current Amp keeps its threads on its server and writes few or none of these files.",
 )
 

@@ -1,8 +1,8 @@
 """Claude Code: transcripts as JSON lines in `~/.claude/projects`, its account file, its usage API.
 
 Versions seen: 1.0 to 2.1. One event per answer of the API, tool call and prompt, however many lines and
-copies tell of it. Not covered: what was deleted before we first read it (the tool's
-own `stats-cache.json` is not read), and the cost of a subscription, which no file tells.
+copies tell of it. Not covered: what was deleted before we first read it (the tool's own `stats-cache.json` is
+not read), the cost of a subscription, which no file tells, and limits on a Mac, whose keychain has the login.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Seen: the formats of 2025 and 2026, plain and packed (`.zst`), active and archived. A session is its id, not
 its path: moving or packing its file changes nothing. Not covered: `codex exec --json` output saved elsewhere
-(its session has a rollout too) and the app-server RPC, which tells no more than the API.
+(its session has a rollout too), the app-server RPC, which tells no more than the API, and the higher price of
+a faster `service_tier`.
 """
 
 from __future__ import annotations

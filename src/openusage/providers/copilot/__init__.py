@@ -39,6 +39,7 @@ SPEC = ProviderSpec(
         "~/.copilot/otel/*.jsonl",
         "~/.config/Code/User/workspaceStorage/*/chatSessions/*",
     ),
+    binaries=("copilot",),
 )
 
 STILL_US = 24 * 3_600_000_000

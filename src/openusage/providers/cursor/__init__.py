@@ -33,6 +33,7 @@ SPEC = ProviderSpec(
         "~/.config/Cursor/User/workspaceStorage/*/state.vscdb",
         "~/.cursor/ai-tracking/ai-code-tracking.db",
     ),
+    binaries=("cursor", "cursor-agent"),
     retention_hint="Cursor keeps its chats; its dashboard keeps the requests.",
 )
 

@@ -31,6 +31,7 @@ SPEC = ProviderSpec(
     default_account="droid",
     docs_url="https://docs.factory.ai",
     patterns=("~/.factory/sessions/**/*.settings.json", "~/.factory/sessions/**/*.jsonl"),
+    binaries=("droid",),
 )
 
 API_BASE_URL = "https://api.factory.ai"

@@ -28,6 +28,7 @@ SPEC = ProviderSpec(
     default_account="goose",
     docs_url="https://goose-docs.ai",
     patterns=("~/.local/share/goose/sessions/sessions.db", "~/.local/share/goose/sessions/*.jsonl"),
+    binaries=("goose",),
     retention_hint="Goose keeps its sessions until they are deleted, with their ledger.",
 )
 

@@ -34,6 +34,7 @@ SPEC = ProviderSpec(
         "~/.kiro/sessions/*/*/messages.jsonl",
         "~/.local/share/kiro-cli/data.sqlite3",
     ),
+    binaries=("kiro-cli", "kiro"),
     retention_hint="Kiro keeps its sessions; a database of before keeps one conversation a folder.",
 )
 

@@ -1,8 +1,9 @@
 """Mux (now Xum): chats, calls in the background and totals of every workspace in `~/.mux/sessions`.
 
 Seen: chats of 2025 and 2026, archives, deleted sub-agents' transcripts, totals of version 1. What messages
-tell is counted message by message; totals count for workspaces that never had any. Not covered: what a
-history that was cut before it was first read had used.
+tell is counted message by message; totals count for workspaces that never had any. Cached tokens of Anthropic
+stood beside input in older versions, which shows where they are more than it. Not covered: what a history
+that was cut before it was first read had used.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ SPEC = ProviderSpec(
         "~/.mux/sessions/*/headless-usage.jsonl",
         "~/.mux/sessions/*/session-usage.json",
     ),
+    binaries=("mux",),
     retention_hint="Mux keeps a workspace's files until the workspace is deleted.",
 )
 

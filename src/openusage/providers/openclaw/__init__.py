@@ -43,7 +43,8 @@ SPEC = ProviderSpec(
 
 DATABASE = "openclaw-agent.sqlite"
 INDEX = "sessions.json"
-HOMES = (".openclaw", ".clawdbot", ".moltbot", ".moldbot")
+HOMES = (".openclaw", ".openclaw-*", ".clawdbot", ".moltbot", ".moldbot")
+"""Under all its names; a profile has one of its own."""
 
 _LOG = re.compile(r"[^/]+/sessions/(?P<session>[^/]+?)\.jsonl(?:\.(?:reset|deleted)\.[^/]+?)?(?:\.zst)?")
 _SIDE = re.compile(r"\.(?:trajectory|checkpoint\.[0-9a-fA-F-]{36})$")
@@ -54,7 +55,8 @@ _REMEMBERS = Remembers(Memory)
 def discover(env: Env) -> Iterator[Account]:
     """One account over all agents, also those of a home under an older name."""
     named = _walk.named(env, "OPENCLAW_DIR", "OPENCLAW_STATE_DIR")
-    homes = named or [env.home / name for name in HOMES]
+    base = next(iter(_walk.named(env, "OPENCLAW_HOME")), env.home)
+    homes = named or [home for name in HOMES for home in sorted(base.glob(name))]
     return one_account(SPEC, _walk.real_dirs(home / "agents" for home in homes))
 
 

@@ -40,13 +40,21 @@ def discover(env: Env) -> Iterator[Account]:
     found = [root for root in _folders(env) if _databases(root) or (root / "storage" / "message").is_dir()]
     # A database makes the JSON files history: they are read, and not watched.
     watched = [root / "storage" / "message" for root in found if not _databases(root)]
-    return one_account(SPEC, map(str, watched), map(str, found))
+    own = [path.parent for path in _named(env)]
+    return one_account(SPEC, map(str, watched), map(str, [*found, *own]))
 
 
 def _folders(env: Env) -> list[Path]:
     named = [Path(part) for part in env.environ.get("OPENCODE_DATA_DIR", "").split(",") if part.strip()]
     usual = [_walk.data_home(env) / "opencode", env.home / "Library" / "Application Support" / "opencode"]
     return list(dict.fromkeys(named or usual))
+
+
+def _named(env: Env) -> list[Path]:
+    """The database that a person named; a relative path is below the data folder."""
+    name = env.environ.get("OPENCODE_DB", "").strip()
+    paths = [_walk.data_home(env) / "opencode" / name] if name else []
+    return [path for path in paths if path.is_file()]
 
 
 def _databases(root: Path) -> list[str]:
@@ -59,11 +67,16 @@ def _roots(account: Account) -> list[Path]:
     return [Path(root) for root in account.flat_roots]
 
 
+def _paths(account: Account, env: Env) -> list[str]:
+    usual = [path for root in _roots(account) for path in _databases(root)]
+    return list(dict.fromkeys([*usual, *map(str, _named(env))]))
+
+
 def plan(account: Account, cursors: Cursors, env: Env) -> Plan:
     """How much there is to read: of databases, and of the messages among the JSON files."""
-    roots = _roots(account)
-    found = _sqlite.plan([path for root in roots for path in _databases(root)], cursors)
-    return sum((_storage.planned(_storage.due(root, cursors, None)) for root in roots), found)
+    found = _sqlite.plan(_paths(account, env), cursors)
+    due = (_storage.due(root, cursors, None) for root in _roots(account))
+    return sum((_storage.planned(files) for files in due), found)
 
 
 def read(
@@ -75,12 +88,11 @@ def read(
     def reader(db: Database, state: bytes) -> Iterator[Batch]:
         return _opencode_database.batches(db, state, account, now_us)
 
-    roots = _roots(account)
-    for root in roots:
+    for root in _roots(account):
         storage = _storage.Storage(root, account, now_us)
         yield from storage.chunks(_storage.due(root, cursors, changed))
         yield from _gone(root, cursors)
-    yield from _sqlite.read([path for root in roots for path in _databases(root)], cursors, changed, reader)
+    yield from _sqlite.read(_paths(account, env), cursors, changed, reader)
 
 
 def _gone(root: Path, cursors: Cursors) -> Iterator[Chunk]:

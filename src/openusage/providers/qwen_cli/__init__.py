@@ -36,6 +36,7 @@ SPEC = ProviderSpec(
         "~/.qwen/tmp/*/chats/session-*.json",
         "~/.qwen/usage_record.jsonl",
     ),
+    binaries=("qwen",),
 )
 
 STILL_US = 24 * 3_600_000_000
