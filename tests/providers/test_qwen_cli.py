@@ -93,6 +93,12 @@ def response(seconds: float) -> Json:
         ({}, [".qwen/tmp/aa/chats/session-a.json"], [".qwen/tmp"], []),
         ({}, [RECORD], [], [".qwen"]),
         ({"QWEN_HOME": "~/q"}, ["q/projects/p/chats/a.jsonl"], ["q/projects"], []),
+        (  # `packages/core/src/config/storage.ts`: chats go there, settings and the record of usage do not
+            {"QWEN_RUNTIME_DIR": "~/q"},
+            ["q/projects/p/chats/a.jsonl", f"{CHATS}/b.jsonl", RECORD],
+            ["q/projects", ".qwen/projects"],
+            [".qwen"],
+        ),
         (
             {"QWEN_DATA_DIR": "~/q,~/r"},
             ["q/projects/a/x", "r/projects/a/x"],

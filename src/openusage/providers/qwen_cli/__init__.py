@@ -1,7 +1,8 @@
 """Qwen Code: chats in `~/.qwen/projects`, the documents of its first versions, its record of ended sessions.
 
 Seen: documents in Gemini CLI's layout (2025), logs since 0.1, sub-agents' logs, branched sessions. Costs are
-not recorded. Not covered: the daily request limit of the free login, which no file or API tells.
+not recorded. Not covered: the daily request limit of the free login, which no file or API tells, and chats at
+a place that only `advanced.runtimeOutputDir` in its settings names.
 """
 
 from __future__ import annotations
@@ -105,7 +106,10 @@ def settings_facts(found: Mapping[str, object]) -> dict[str, str | None]:
 
 
 def _homes(env: Env) -> list[Path]:
-    return _walk.named(env, "QWEN_DATA_DIR", "QWEN_RUNTIME_DIR", "QWEN_HOME") or [env.home / ".qwen"]
+    """Chats may lie elsewhere than settings and the record of ended sessions, and did not before."""
+    own = _walk.named(env, "QWEN_HOME") or [env.home / ".qwen"]
+    found = _walk.named(env, "QWEN_DATA_DIR") or [*_walk.named(env, "QWEN_RUNTIME_DIR"), *own]
+    return list(dict.fromkeys(found))
 
 
 def _find(account: Account, changed: Collection[str] | None = None) -> _walk.Found:
