@@ -109,6 +109,29 @@ COUNTING: dict[str, tuple[list[Any], list[tuple[int | None, ...]]]] = {
         [answer(6, usage=used(500, 20, None, None), providerMetadata=None)],
         [(500, 20, None, None, None)],
     ),
+    "3: reasoning is beside output where it is more than that (`displayUsage.ts`: older rows of a gateway)": (
+        [answer(6, usage=used(500, 20, 100, None), providerMetadata=None)],
+        [(500, 20, None, None, 100)],
+    ),
+    "3: parts may be told in details (`displayUsage.ts`)": (
+        [
+            answer(
+                6,
+                usage={
+                    "inputTokens": 44200,
+                    "outputTokens": 1000,
+                    "inputTokenDetails": {"cacheReadTokens": 40000, "cacheWriteTokens": 3000},
+                    "outputTokenDetails": {"reasoningTokens": 100},
+                },
+                providerMetadata=None,
+            )
+        ],
+        [COUNTS],
+    ),
+    "3: reasoning that only the vendor's own part tells": (
+        [answer(6, usage=used(500, 120, None, None), providerMetadata={"openai": {"reasoningTokens": 100}})],
+        [(500, 20, None, None, 100)],
+    ),
     "2: the last step alone (contextUsage) is how full the context is": (
         [answer(6, contextUsage=used(9, 9, 9, 9))],
         [COUNTS],
@@ -136,6 +159,19 @@ def test_counting(machine: Machine, rule: str) -> None:
     machine.write(f"{SESSION}/chat.jsonl", lines(*written))
     machine.read()
     assert machine.counts == expected
+
+
+def test_a_cost_that_the_vendor_billed_is_kept_and_no_other_is(machine: Machine) -> None:
+    """4: Mux estimates all others itself (`displayUsage.ts`: `costInUsdTicks` of xAI)."""
+    billed = {"xai": {"costInUsdTicks": 123_000_000}}
+    use = TOOL_USE | {"usage": used(900, 40, 10, 700), "providerMetadata": billed}
+    rows = (answer(6, providerMetadata=billed), answer(7, "m2", toolModelUsages=[use]))
+    background = {"timestamp": ms(8), "source": "status", "model": "xai:grok-4", "usage": used()}
+    machine.write(f"{SESSION}/chat.jsonl", lines(*rows))
+    machine.write(f"{SESSION}/headless-usage.jsonl", lines(background | {"providerMetadata": billed}))
+    machine.read()
+    costs = {e.at_us: e.cost_reported_nano for e in machine.events()}
+    assert costs == {us(5): 12_300_000, us(6): 12_300_000, us(7): None, us(8): 12_300_000}
 
 
 def test_calls_of_tools_say_which_tool_and_model(machine: Machine) -> None:

@@ -15,12 +15,13 @@ import msgspec
 from openusage.providers._calls import is_unique, unchanged
 from openusage.providers._inputs import touch_of
 from openusage.providers._loose import NOTHING, Bytes, reader
-from openusage.providers._values import child, count, disjoint, text, time_us
+from openusage.providers._values import child, count, disjoint, nano_usd, number, text, time_us
 from openusage.wire.events import NO_TOKENS, EventKind, Outcome, Record, TokenCounts, UsageEvent, event_key
 
 PROVIDER = "mux"
 CLIENT = "Desktop"
 AGENT = "agent"
+TICKS_A_DOLLAR = 10_000_000_000
 
 _OUTCOMES = {"output-available": Outcome.OK, "output-error": Outcome.ERROR}
 _FAILED = b'{"success":false'
@@ -28,10 +29,14 @@ _FAILED = b'{"success":false'
 
 
 class Used(msgspec.Struct, gc=False):
+    """Some lines have the parts as the library below Mux tells them: in details."""
+
     inputTokens: Any = None
     outputTokens: Any = None
     reasoningTokens: Any = None
     cachedInputTokens: Any = None
+    inputTokenDetails: Any = None
+    outputTokenDetails: Any = None
 
 
 class ToolUse(msgspec.Struct, gc=False):
@@ -121,8 +126,8 @@ class Parser:
         agent = (text(about.agentId) or AGENT) if self._place.is_agent else None
         tokens = tokens_of(about.usage, about.providerMetadata)
         if tokens.total:
-            model = _model(about.model)
-            yield self._event(EventKind.MESSAGE, at_us, "message", name, tokens=tokens, agent=agent, **model)
+            told = {"cost_reported_nano": billed_of(about.providerMetadata), **_model(about.model)}
+            yield self._event(EventKind.MESSAGE, at_us, "message", name, tokens=tokens, agent=agent, **told)
         for nth, use in enumerate(about.toolModelUsages or ()):
             tokens = tokens_of(use.usage, use.providerMetadata)
             if tokens.total:
@@ -135,6 +140,7 @@ class Parser:
                     use.model,
                     tokens=tokens,
                     agent=text(use.toolName) or AGENT,
+                    cost_reported_nano=billed_of(use.providerMetadata),
                     **_model(use.model),
                 )
         for part in line.parts or ():
@@ -168,10 +174,9 @@ class Parser:
         at_us, tokens = time_us(line.timestamp), tokens_of(line.usage, line.providerMetadata)
         if at_us is not None and tokens.total:
             key = ("background", at_us, line.source, line.model, tokens.prompt, tokens.output)
-            agent = text(line.source) or AGENT
-            yield self._event(
-                EventKind.MESSAGE, at_us, *key, tokens=tokens, agent=agent, **_model(line.model)
-            )
+            about = {"agent": text(line.source) or AGENT, **_model(line.model)}
+            cost = billed_of(line.providerMetadata)
+            yield self._event(EventKind.MESSAGE, at_us, *key, tokens=tokens, cost_reported_nano=cost, **about)
 
     def _event(self, kind: EventKind, at_us: int, *key: object, **more: Any) -> UsageEvent:
         place = self._place
@@ -189,24 +194,42 @@ class Parser:
 
 
 def tokens_of(used: Used | None, vendor: object) -> TokenCounts:
-    """Reasoning is inside output. Caches are inside input, but for Anthropic in older versions: then they
-    are more than all of it."""
+    """Reasoning is inside output, caches are inside input. In older versions they were beside it for some
+    vendors, which shows where they are more than all of it."""
     if used is None:
         return NO_TOKENS
     given, output = count(used.inputTokens), count(used.outputTokens)
     if given is None and output is None:
         return NO_TOKENS
-    read = count(used.cachedInputTokens)
-    written = count(child(vendor, "anthropic").get("cacheCreationInputTokens"))
+    parts = child(used.inputTokenDetails)
+    read = _first(used.cachedInputTokens, parts.get("cacheReadTokens"))
+    written = _first(
+        child(vendor, "anthropic").get("cacheCreationInputTokens"), parts.get("cacheWriteTokens")
+    )
+    reasoning = _first(
+        used.reasoningTokens,
+        child(used.outputTokenDetails).get("reasoningTokens"),
+        child(vendor, "openai").get("reasoningTokens"),
+    )
     return disjoint(
         input=given,
         output=output,
         cache_read=read,
         cache_write=written,
-        reasoning=count(used.reasoningTokens),
+        reasoning=reasoning,
         cache_inside=(read or 0) + (written or 0) <= (given or 0),
-        reasoning_inside=True,
+        reasoning_inside=(reasoning or 0) <= (output or 0),
     )
+
+
+def _first(*told: object) -> int | None:
+    return next((n for value in told if (n := count(value)) is not None), None)
+
+
+def billed_of(vendor: object) -> int | None:
+    """What the vendor billed; xAI alone tells."""
+    ticks = number(child(vendor, "xai").get("costInUsdTicks"))
+    return None if ticks is None else nano_usd(ticks / TICKS_A_DOLLAR)
 
 
 def split_model(name: str) -> tuple[str | None, str]:
@@ -219,7 +242,7 @@ def split_model(name: str) -> tuple[str | None, str]:
     return (vendor, model) if found and vendor and model else (None, name)
 
 
-def _model(name: object) -> dict[str, str | None]:
+def _model(name: object) -> dict[str, Any]:
     full = text(name)
     if full is None:
         return {"model": None, "upstream": None}
