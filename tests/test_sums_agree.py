@@ -74,7 +74,7 @@ def read(home: Path, database: Path, machine: str) -> Store:
     )
     env = Env(home=home, environ={}, now=NOW)
     passed = Collector(store, [load(name) for name in names()], lambda: env).run()
-    assert not [p for p in passed.problems if "Error" in p]
+    assert not [p for p in passed.problems if "Error" in p.what]
     return store
 
 

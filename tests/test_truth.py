@@ -51,7 +51,7 @@ def read(home: Path, database: Path) -> None:
         passed = Collector(
             store, [load(n) for n in names()], lambda: Env(home=home, environ={}, now=NOW)
         ).run()
-        assert not [p for p in passed.problems if "Error" in p]
+        assert not [p for p in passed.problems if "Error" in p.what]
     finally:
         store.close()
 

@@ -10,8 +10,10 @@ import pytest
 
 from openusage.cli.checkup import Checkup, HookCheck, Level, ToolCheck, as_text, findings, needs_somebody
 from openusage.wire.local import DaemonStatus, ExporterStatus
+from openusage.wire.problems import Problem
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+CUT = Problem(what="cut", path="/x", offset=3)
 
 
 def daemon(**more: Any) -> DaemonStatus:
@@ -114,9 +116,8 @@ def test_what_somebody_has_to_do_is_said(changed: dict[str, Any], about: str, sa
         ({"tools": []}, "no coding tool is found on this machine"),
         ({"tools": [tool(requests=0)]}, "2 files, but nothing in them was counted"),
         ({"tools": [tool(requests=0, files=1)]}, "1 file, but nothing in it was counted"),
-        ({"problems": ["/x: line 3"]}, "/x: line 3"),
         ({"tools": [tool(advice=["it deletes"])]}, "it deletes"),
-        ({"daemon": daemon(problems=["/x: line 3"])}, "/x: line 3"),
+        ({"daemon": daemon(problems=[CUT])}, "/x, byte 3: cut"),
         ({"hooks": [hook("ready"), hook("outdated")]}, "it is outdated"),
         ({"daemon": daemon(exporters=hub(records_waiting=1200))}, "http://hub: 1.2k records still wait"),
     ],
@@ -125,6 +126,19 @@ def test_what_is_good_to_know_needs_nobody(changed: dict[str, Any], said: str) -
     found = findings(checkup(**changed))
     assert [f.what for f in found if f.level is Level.NOTE] == [said]
     assert not needs_somebody(found)
+
+
+def test_a_problem_is_judged_the_same_with_and_without_a_daemon() -> None:
+    """What it is that somebody can do makes it one for somebody."""
+    damaged = Problem(what="/x.db is damaged", provider="goose", hint="mend it")
+    without = findings(checkup(daemon=None, problems=[damaged, CUT]))
+    for found in (without, findings(checkup(daemon=daemon(problems=[damaged, CUT])))):
+        told = [f for f in found if f.about != "daemon"]
+        assert [(f.level, f.about, f.what, f.hint) for f in told] == [
+            (Level.ACT, "Goose", "/x.db is damaged", "mend it"),
+            (Level.NOTE, "files", "/x, byte 3: cut", ""),
+        ]
+        assert needs_somebody(told)
 
 
 def test_a_hint_that_several_need_is_said_once_and_lines_end_at_words() -> None:
@@ -139,7 +153,8 @@ def test_a_hint_that_several_need_is_said_once_and_lines_end_at_words() -> None:
 
 
 def test_paths_of_the_home_are_short() -> None:
-    found = checkup(problems=["/home/ann/.claude/x.jsonl, byte 3: not JSON"])
+    problem = Problem(what="not JSON", path="/home/ann/.claude/x.jsonl", offset=3)
+    found = checkup(daemon=daemon(problems=[problem]))
     assert "· files: ~/.claude/x.jsonl, byte 3: not JSON" in as_text(
         found, findings(found), NOW, home="/home/ann"
     )

@@ -14,6 +14,7 @@ from openusage.cli import compose, daemon_status
 from openusage.cli.__main__ import main
 from openusage.errors import PeerUnreachable
 from openusage.wire.local import DaemonStatus, ExporterStatus, SpoolStatus, Unassigned
+from openusage.wire.problems import Problem
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 STATUS = DaemonStatus(
@@ -124,11 +125,15 @@ def test_a_long_read_is_seen() -> None:
     assert "Accounts: none found" in text(accounts=[])
 
 
+CUT = Problem(what="cut", path="a.jsonl", offset=3)
+
+
 def test_notes_and_problems_are_seen() -> None:
     assert "Note:     the disk is full" in text(notes=["the disk is full"])
-    assert "2 places not readable, see --details" in text(problems=["a.jsonl: x", "b.jsonl: y"])
-    detailed = text(details=True, problems=["a.jsonl: x"])
-    assert "a.jsonl: x" in detailed
+    assert "2 places not readable, see --details" in text(problems=[CUT, CUT])
+    detailed = text(details=True, problems=[CUT, msgspec.structs.replace(CUT, hint="mend it")])
+    assert detailed.count("Problem:  a.jsonl, byte 3: cut") == 2
+    assert detailed.count("To do:    mend it") == 1
     assert "claude-code (claude_code)" in detailed
 
 

@@ -14,7 +14,7 @@ from openusage.wire.snapshot import UsageSnapshot
 from tests.support.daemons import DaemonProcess
 from tests.support.homes import claude_line, write_claude, write_settings
 from tests.support.processes import run
-from tests.support.tools import write_all_tools
+from tests.support.tools import Machine, write_all_tools
 from tools.ports import free_port
 
 
@@ -96,7 +96,7 @@ def test_a_broken_home_names_every_place_with_and_without_a_daemon(tmp_path: Pat
     damage(tmp_path)
     broken = ("goose/sessions/sessions.db is damaged", "threads.db is no SQLite database", "no JSON")
     unread = run(tmp_path, "doctor", COLUMNS="1000")
-    places = [line for line in unread.stdout.splitlines() if line.startswith("· files: ")]
+    places = unread.stdout.splitlines()
     assert unread.returncode == 1
     for what in (*broken[:2], "000009.json", "5e551011-0000-4000-8000-000000000001.jsonl"):
         assert sum(what in place for place in places) == 1, what
@@ -106,12 +106,28 @@ def test_a_broken_home_names_every_place_with_and_without_a_daemon(tmp_path: Pat
     with DaemonProcess(tmp_path):
         said = run(tmp_path, "doctor", "--json")
     checked = json.loads(said.stdout)
-    told = [f["what"] for f in checked["findings"] if f["about"] == "files"]
     for what in (*broken[:2], "5e551011-0000-4000-8000-000000000001.jsonl"):
-        assert any(what in place for place in told), what
+        assert any(what in finding["what"] for finding in checked["findings"]), what
     by_tool = {tool["provider"]: tool for tool in checked["tools"]}
     assert by_tool["zed"]["requests"] == 0
     assert by_tool["codex"]["requests"] > 0, "one tool's damage leaves the others alone"
+
+
+@pytest.mark.slow
+def test_a_damaged_database_of_a_tool_needs_somebody_with_and_without_a_daemon(tmp_path: Path) -> None:
+    write_claude(tmp_path, claude_line("a", at="2026-03-02T10:00:00Z"))
+    Machine.of_fixture("goose", tmp_path)
+    database = tmp_path / ".local/share/goose/sessions/sessions.db"
+    database.write_bytes(database.read_bytes()[:6000])
+    alone = run(tmp_path, "doctor", COLUMNS="1000")
+    with DaemonProcess(tmp_path):
+        beside = run(tmp_path, "doctor", COLUMNS="1000")
+    assert beside.returncode == 1
+    for said in (alone, beside):
+        lines = said.stdout.splitlines()
+        (at,) = (n for n, line in enumerate(lines) if "goose/sessions/sessions.db is damaged" in line)
+        assert lines[at].startswith("! Goose: ~/.local/share/")
+        assert lines[at + 1] == "    the tool itself may be able to repair it"
 
 
 def test_a_clock_that_is_or_was_wrong_is_told_by_what_it_did(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from openusage.daemon.collect import KEPT_PROBLEMS, Collector
+from openusage.daemon.collect import KEPT_PROBLEMS, Collector, Pass
 from openusage.daemon.schedule import Progress
 from openusage.errors import AuthRequired, SourceUnavailable, StoreError
 from openusage.machine import Machine
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.store import Store
 from openusage.wire.events import Account, EventKind, Record, TokenCounts, UsageEvent, event_key
+from openusage.wire.problems import Problem
 from openusage.wire.rollups import Window
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
@@ -87,6 +88,10 @@ def collector(store: Store, tmp_path: Path, *providers: Fake, **options: object)
     return Collector(store, list(providers), lambda: env(tmp_path), **options)  # type: ignore[arg-type]
 
 
+def said(passed: Pass) -> list[str]:
+    return [problem.sentence for problem in passed.problems]
+
+
 def count(store: Store) -> int:
     return store.usage(ALL)[0].events
 
@@ -96,7 +101,7 @@ def test_what_was_read_before_a_failure_stays_and_the_others_go_on(store: Store,
     fine = Fake("b", [Chunk(records=[event("1", "b")]), Chunk(records=[event("2", "b")])])
     passed = collector(store, tmp_path, failing, fine).run()
     assert passed.inserted == 3
-    assert passed.problems == ["a is locked"]
+    assert said(passed) == ["a is locked"]
     assert count(store) == 3
 
 
@@ -107,7 +112,7 @@ def test_a_surprise_in_one_provider_stops_no_other(
     fine = Fake("b", [Chunk(records=[event("1", "b")])])
     passed = collector(store, tmp_path, broken, fine).run()
     assert passed.inserted == 1
-    assert passed.problems == ["A: ZeroDivisionError: oops"]
+    assert said(passed) == ["A: ZeroDivisionError: oops"]
     assert "reading failed" in caplog.text
 
 
@@ -134,7 +139,7 @@ def test_a_pass_ends_between_chunks_when_it_is_told_to(
 
 def test_a_problem_names_file_and_place(store: Store, tmp_path: Path) -> None:
     odd = Chunk(problems=[Problem(path="/x.jsonl", offset=17, what="not JSON")])
-    assert collector(store, tmp_path, Fake("a", [odd])).run().problems == ["/x.jsonl, byte 17: not JSON"]
+    assert said(collector(store, tmp_path, Fake("a", [odd])).run()) == ["/x.jsonl, byte 17: not JSON"]
 
 
 def test_small_chunks_are_stored_together(store: Store, tmp_path: Path) -> None:
@@ -231,12 +236,12 @@ def test_impossible_records_are_told_and_the_others_are_stored(store: Store, tmp
     old = msgspec.structs.replace(event("1", "a"), at_us=-1)
     passed = collector(store, tmp_path, Fake("a", [Chunk(records=[old, event("2", "a")])])).run()
     assert passed.inserted == 1
-    assert passed.problems == ["A: 1 record has a time or a count that cannot be, and no place in the sums"]
+    assert said(passed) == ["A: 1 record has a time or a count that cannot be, and no place in the sums"]
 
 
 def test_very_many_problems_are_counted_and_each_is_one_line(store: Store, tmp_path: Path) -> None:
     odd = [Problem(path=f"/{n}\n\udcff", offset=0, what="cut") for n in range(KEPT_PROBLEMS + 3)]
-    problems = collector(store, tmp_path, Fake("a", [Chunk(problems=odd)])).run().problems
+    problems = said(collector(store, tmp_path, Fake("a", [Chunk(problems=odd)])).run())
     assert problems[0] == "/0\\n\\udcff, byte 0: cut"
     assert problems[KEPT_PROBLEMS:] == ["A: 3 more places cannot be read"]
 

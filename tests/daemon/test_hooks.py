@@ -109,7 +109,7 @@ def test_what_cannot_be_understood_is_said_and_no_text_of_payloads_is_kept(
     daemon = start()
     until(lambda: taken(ask) == 1, "what can be understood is taken in")
     status = ask.status()
-    assert [problem for problem in status.problems if "set aside in refused/" in problem]
+    assert [problem for problem in status.problems if "set aside in refused/" in problem.what]
     assert status.hooks is not None
     assert status.hooks.set_aside == 1
     daemon.stop()

@@ -80,7 +80,7 @@ def test_a_vendor_that_asks_to_wait_holds_up_no_other(daemon: Daemon, asked: Cou
 
 def test_what_a_vendor_refused_is_told_until_it_answers(daemon: Daemon, asked: Counter[str]) -> None:
     def told() -> bool:
-        return any("too many requests" in problem for problem in daemon.status().problems)
+        return any("too many requests" in problem.what for problem in daemon.status().problems)
 
     until(lambda: asked["kimi_cli"] >= 2 and told(), "the refusal is told")
     again = asked["kimi_cli"] + 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemons import DaemonProcess, daily, told_status
+from tests.support.daemons import DaemonProcess, daily, told_problems
 from tests.support.homes import claude_line, write_claude
 from tests.support.processes import until
 
@@ -65,7 +65,7 @@ def test_a_log_written_anew_in_any_way_loses_and_doubles_nothing(tmp_path: Path)
         daemon.wait_events(13, "the deleted file is back, and longer")
 
         assert daily(tmp_path)["total"]["requests"] == 13
-        assert told_status(tmp_path)["problems"] == []
+        assert told_problems(tmp_path) == []
         assert daemon.said == ""
 
 
@@ -88,7 +88,7 @@ def test_what_is_no_file_hangs_nobody_and_is_told_once(tmp_path: Path) -> None:
         write_claude(tmp_path, claude_line("after", at=AT))
         daemon.wait_events(6, "the others go on")
         until(lambda: told(daemon, "symbolic links"), "the loop is told")
-        problems = told_status(tmp_path)["problems"]
+        problems = told_problems(tmp_path)
         for name in ("pipe.jsonl", "pipe2.jsonl", "nowhere.jsonl", "loop.jsonl"):
             assert len([text for text in problems if name in text]) == 1, problems
         seen = daemon.status().last_collected_at
@@ -132,7 +132,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         odd.mkdir()
         write(odd / "s.jsonl", "odd folder")
         daemon.wait_events(4, "all are read")
-        problems = told_status(tmp_path)["problems"]
+        problems = told_problems(tmp_path)
         for shown in (r"\udcff\udcfe.jsonl", r"line\nbreak.jsonl", r"\x1b[31mred.jsonl"):
             assert len([text for text in problems if shown in text]) == 1, problems
             assert told(daemon, f"{shown}, byte") == 1
@@ -157,7 +157,7 @@ def test_a_first_read_in_two_processes_takes_any_name_and_no_module_of_the_folde
     with DaemonProcess(tmp_path) as daemon:
         assert daemon.status().events == 2
         (problem,) = daemon.status().problems
-        assert r"\udcff.jsonl" in problem
+        assert r"\udcff.jsonl" in problem.path
     (logs / "big2.jsonl").write_text(big.replace("big", "gib"))
     with DaemonProcess(tmp_path) as daemon:
         assert daemon.status().events == 3

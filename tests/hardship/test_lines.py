@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.daemons import DaemonProcess, daily, told_status
+from tests.support.daemons import DaemonProcess, daily, told_problems
 from tests.support.homes import claude_file, claude_line, write_claude, write_codex
 from tests.support.processes import PATIENCE_S, WATCHED_S, run, until
 
@@ -79,7 +79,7 @@ def test_odd_lines_cost_only_themselves_and_each_is_told_once(tmp_path: Path) ->
         assert found["total"]["output_tokens"] == 7 * 100
         assert found["total"]["total_tokens"] == 7 * 1110 + 3 * 1010
         assert set(found) == {DAY, "total"}
-        problems = told_status(tmp_path)["problems"]
+        problems = told_problems(tmp_path)
         for name, what in {
             "after_huge.jsonl, byte 0": "not JSON",
             "nuls.jsonl, byte 0": "NUL",

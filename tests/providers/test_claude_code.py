@@ -22,7 +22,7 @@ from pytest_httpserver import HTTPServer
 
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable, UsageError
 from openusage.providers import _jsonl, claude_code
-from openusage.providers._contract import Chunk, Env, Problem
+from openusage.providers._contract import Chunk, Env
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import (
     Account,
@@ -38,6 +38,7 @@ from openusage.wire.events import (
     merge,
 )
 from openusage.wire.identity import account_key
+from openusage.wire.problems import Problem
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "claude_code"
 NOW = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -1098,7 +1099,7 @@ def test_without_a_valid_login_or_a_network_nothing_is_asked(home: Path, httpser
     [
         (401, "{}", AuthRequired, "/login"),
         (403, "{}", AuthRequired, "/login"),
-        (429, "{}", SourceUnavailable, "Retry-After: 120"),
+        (429, "{}", SourceUnavailable, ""),
         (500, "{}", SourceUnavailable, ""),
         (302, "{}", SourceUnavailable, ""),
         (200, "<html>", SourceChanged, ""),

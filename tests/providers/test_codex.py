@@ -22,7 +22,7 @@ from pytest_httpserver import HTTPServer
 
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
 from openusage.providers import _jsonl, codex
-from openusage.providers._contract import Env, Problem
+from openusage.providers._contract import Env
 from openusage.providers._patch import patch
 from openusage.providers.codex._log import client_class
 from openusage.providers.codex._quota import window_name
@@ -42,6 +42,7 @@ from openusage.wire.events import (
     event_key,
     merge,
 )
+from openusage.wire.problems import Problem
 
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 DAY = dt.datetime(2026, 3, 2, 10, tzinfo=dt.UTC)
@@ -1670,7 +1671,7 @@ def test_trouble_of_the_vendor_is_no_login_problem(
     )
     with pytest.raises(SourceUnavailable, match=words) as told:
         poll(signed_in, httpserver.url_for("/backend-api"))
-    assert ("30" in told.value.hint) == (status == 429)
+    assert told.value.retry_after_s == (30 if status == 429 else 0)
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '"x"', "null", '{"a":'])

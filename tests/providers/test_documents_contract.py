@@ -10,8 +10,8 @@ import pytest
 
 from openusage import providers
 from openusage.providers import _documents
-from openusage.providers._contract import Problem
 from openusage.wire.cursors import FileCursor
+from openusage.wire.problems import Problem
 from tests.providers.test_provider_contract import (
     FIXTURES,
     NAMES,

@@ -16,11 +16,12 @@ import pytest
 
 from openusage.errors import SourceChanged
 from openusage.providers import goose
-from openusage.providers._contract import Env, Problem
+from openusage.providers._contract import Env
 from openusage.providers._touched import file_key
 from openusage.providers.goose._sessions import counts_of, tool_name
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent
+from openusage.wire.problems import Problem
 from tests.support import databases
 from tests.support.tools import chunks_of, remember
 

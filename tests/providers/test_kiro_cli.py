@@ -18,7 +18,7 @@ import pytest
 
 from openusage.errors import SourceChanged
 from openusage.providers import kiro_cli
-from openusage.providers._contract import Env, Problem
+from openusage.providers._contract import Env
 from openusage.providers.kiro_cli._turns import tool_name
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import (
@@ -30,6 +30,7 @@ from openusage.wire.events import (
     TokenCounts,
     UsageEvent,
 )
+from openusage.wire.problems import Problem
 from tests.support.tools import chunks_of, remember
 
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)

@@ -22,7 +22,7 @@ from pytest_httpserver import HTTPServer
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
 from openusage.providers import _opencode_messages as messages
 from openusage.providers import opencode
-from openusage.providers._contract import Env, Problem
+from openusage.providers._contract import Env
 from openusage.providers._opencode_messages import Session, tool_name
 from openusage.providers._touched import file_key
 from openusage.wire.cursors import FileCursor
@@ -36,6 +36,7 @@ from openusage.wire.events import (
     UsageEvent,
     merge,
 )
+from openusage.wire.problems import Problem
 from tests.support import databases
 from tests.support.tools import chunks_of, remember
 

@@ -17,9 +17,10 @@ import zstandard
 
 from openusage.errors import SourceChanged
 from openusage.providers import zed
-from openusage.providers._contract import Env, Problem
+from openusage.providers._contract import Env
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import EventKind, Outcome, TokenCounts, UsageEvent
+from openusage.wire.problems import Problem
 from tests.support import databases
 from tests.support.tools import chunks_of, remember
 

@@ -8,10 +8,13 @@ import json
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from openusage.client import DaemonClient
 from openusage.errors import PeerError
 from openusage.paths import Paths
 from openusage.wire.local import DaemonStatus, ExporterStatus
+from openusage.wire.problems import Problem
 from tests.support.processes import PATIENCE_S, Process, environment, run, until
 
 
@@ -77,3 +80,9 @@ def told_status(home: Path, **extra: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document
+
+
+def told_problems(home: Path) -> list[str]:
+    """Those of that status, in words."""
+    problems = msgspec.convert(told_status(home)["problems"], list[Problem])
+    return [problem.sentence for problem in problems]

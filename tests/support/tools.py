@@ -12,9 +12,10 @@ from typing import Any
 import httpx
 
 from openusage.providers import load, names
-from openusage.providers._contract import Chunk, Env, Problem, Provider
+from openusage.providers._contract import Chunk, Env, Provider
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, EventKind, QuotaReading, Record, UsageEvent, merge
+from openusage.wire.problems import Problem
 from tests.support import databases
 
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)

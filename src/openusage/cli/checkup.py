@@ -13,6 +13,7 @@ from openusage import format
 from openusage.read_model.assign import advice, by_vendor, sentence
 from openusage.wire.keys import provider_name
 from openusage.wire.local import DaemonStatus, ExporterStatus, Unassigned
+from openusage.wire.problems import Problem
 
 
 class Level(enum.StrEnum):
@@ -34,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     level: Level
     about: str
-    """`daemon`, `store`, `hub`, or the tool's name."""
+    """`daemon`, `store`, `hub`, `files`, or the tool's name."""
     what: str
     hint: str = ""
 
@@ -86,7 +87,7 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     """What vendors answered to tools, while no account is known to pay for it."""
     hooks: list[HookCheck] = []
     """Those that are installed, wholly or in part."""
-    problems: list[str] = []
+    problems: list[Problem] = []
     """Places that cannot be read, found by `doctor` itself; a daemon that runs tells its own."""
 
 
@@ -98,7 +99,7 @@ def findings(checkup: Checkup) -> list[Finding]:
         *(_of_unpriced(tool) for tool in checkup.tools if tool.unpriced),
         *(f for tool in checkup.tools for f in _of_tool(tool, checkup.daemon)),
         *(_of_unassigned(found) for found in by_vendor(checkup.unassigned)),
-        *(_of_problem(problem) for problem in checkup.problems),
+        *(_of_problem(problem) for problem in _problems(checkup)),
         *_of_store(checkup),
         *_of_daemon(checkup.daemon),
         *_of_hooks(checkup.hooks),
@@ -239,8 +240,15 @@ def _of_unassigned(found: Sequence[Unassigned]) -> Finding:
     return Finding(level=Level.NOTE, about=about, what=f"unassigned: {sentence(*found)}", hint=advice(*found))
 
 
-def _of_problem(problem: str) -> Finding:
-    return Finding(level=Level.NOTE, about="files", what=problem)
+def _problems(checkup: Checkup) -> list[Problem]:
+    """The daemon's, or, where none runs, our own."""
+    return checkup.problems if checkup.daemon is None else checkup.daemon.problems
+
+
+def _of_problem(problem: Problem) -> Finding:
+    level = Level.ACT if problem.hint else Level.NOTE
+    about = provider_name(problem.provider) if problem.provider else "files"
+    return Finding(level=level, about=about, what=problem.sentence, hint=problem.hint)
 
 
 def _of_store(checkup: Checkup) -> Iterator[Finding]:
@@ -261,8 +269,6 @@ def _of_daemon(daemon: DaemonStatus | None) -> Iterator[Finding]:
         return
     reading = daemon.collecting or "up to date"
     yield Finding(level=Level.OK, about="daemon", what=f"runs as process {daemon.pid}, {reading}")
-    for problem in daemon.problems:
-        yield _of_problem(problem)
 
 
 def _of_hooks(hooks: Sequence[HookCheck]) -> Iterator[Finding]:

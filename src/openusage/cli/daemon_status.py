@@ -40,7 +40,8 @@ def as_text(
     if details:
         rows += [("Account", f"{account} ({provider})") for provider, account in status.accounts]
         rows += [("To assign", advice(*found)) for found in by_vendor(status.unassigned)]
-        rows += [("Problem", problem) for problem in status.problems]
+        for problem in status.problems:
+            rows += [("Problem", problem.sentence), *([("To do", problem.hint)] if problem.hint else [])]
     elif status.problems:
         count = len(status.problems)
         rows.append(

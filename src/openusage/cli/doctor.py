@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from openusage.store.store import Reader
     from openusage.wire.cursors import FileCursor
     from openusage.wire.local import DaemonStatus, Unassigned
+    from openusage.wire.problems import Problem
 
 SHOWN_PROBLEMS = 50
 
@@ -147,36 +148,43 @@ def _daemon(here: Surroundings) -> DaemonStatus | None:
         return None
 
 
-def _problems(env: Env) -> list[str]:
+def _problems(env: Env) -> list[Problem]:
     """What cannot be read, asked of all files anew, as no daemon has it. As dear as a first read."""
     from openusage.cli.daily import ProgressLine
-    from openusage.errors import SourceError
+    from openusage.daemon.problems import as_shown
     from openusage.providers import load, names
+    from openusage.wire.problems import Problem
 
-    said: dict[str, None] = {}
+    said: dict[Problem, None] = {}
     with ProgressLine() as progress:
         for provider in map(load, names()):
             if progress.show is not None:
                 progress.show(f"Looking through the files of {provider.SPEC.name} …")
             try:
-                for sentence in _unreadable(provider, env):
-                    said[sentence] = None
-            except SourceError as e:
-                said[e.message] = None
+                for problem in _unreadable(provider, env):
+                    said[as_shown(problem, provider.SPEC.id)] = None
             except Exception as e:  # one tool's surprise must not hide what is wrong with the others
-                said[f"{provider.SPEC.name}: {type(e).__name__}: {e}"] = None
+                surprise = Problem(what=f"{provider.SPEC.name}: {type(e).__name__}: {e}")
+                said[as_shown(surprise, provider.SPEC.id)] = None
     more = len(said) - SHOWN_PROBLEMS
-    return [*list(said)[:SHOWN_PROBLEMS], *([f"{more:,} more places cannot be read"] if more > 0 else [])]
+    rest = [Problem(what=f"{more:,} more places cannot be read")] if more > 0 else []
+    return [*list(said)[:SHOWN_PROBLEMS], *rest]
 
 
-def _unreadable(provider: Provider, env: Env) -> Iterator[str]:
+def _unreadable(provider: Provider, env: Env) -> Iterator[Problem]:
     """Reads twice: a document that may be half written is told of at the second look only."""
+    from openusage.errors import SourceError
+    from openusage.wire.problems import Problem
+
     for account in provider.discover(env):
         cursors: dict[str, FileCursor] = {}
-        for _ in range(2):
-            for chunk in provider.read(account, dict(cursors), env):
-                cursors.update((cursor.path, cursor) for cursor in chunk.cursors)
-                yield from (problem.sentence for problem in chunk.problems)
+        try:
+            for _ in range(2):
+                for chunk in provider.read(account, dict(cursors), env):
+                    cursors.update((cursor.path, cursor) for cursor in chunk.cursors)
+                    yield from chunk.problems
+        except SourceError as e:
+            yield Problem.of(e)
 
 
 def _hooks(here: Surroundings) -> list[HookCheck]:

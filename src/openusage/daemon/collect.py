@@ -15,13 +15,14 @@ from pathlib import Path
 import msgspec
 
 from openusage.daemon.ahead import FROM_BYTES, chunks_ahead
+from openusage.daemon.problems import as_shown
 from openusage.daemon.schedule import Progress
 from openusage.errors import SourceError, StoreError
-from openusage.format import printable
 from openusage.providers._contract import Chunk, Env, Provider, Watches
 from openusage.store import AddResult, Store
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
+from openusage.wire.problems import Problem
 
 log = logging.getLogger("openusage.collect")
 
@@ -37,7 +38,7 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     updated: int = 0
     bytes_read: int = 0
     elapsed_s: float = 0.0
-    problems: list[str] = []
+    problems: list[Problem] = []
 
     @property
     def found(self) -> bool:
@@ -167,14 +168,14 @@ class Collector:
     ) -> Pass:
         """One account. A `SourceError` ends it and leaves what was read; the others go on."""
         inserted = updated = bytes_read = 0
-        problems: list[str] = []
+        problems: list[Problem] = []
         try:
             for chunk in _gathered(chunks):
                 added = self._add(provider, account, chunk)
                 inserted += added.inserted
                 updated += added.updated
                 bytes_read += chunk.bytes_read
-                problems += [p.sentence for p in chunk.problems]
+                problems += chunk.problems
                 if added.refused:
                     problems.append(_refused(provider, added.refused))
                 tell(bytes_read)
@@ -183,12 +184,12 @@ class Collector:
             else:
                 self._read_once.add((provider.SPEC.id, account.id))
         except SourceError as e:
-            problems.append(e.message)
+            problems.append(Problem.of(e))
         except StoreError:
             raise
         except Exception as e:  # one tool's surprise must not stop the others; it is logged in full
             log.exception("%s: reading failed", provider.SPEC.id)
-            problems.append(f"{provider.SPEC.name}: {type(e).__name__}: {e}")
+            problems.append(Problem(what=f"{provider.SPEC.name}: {type(e).__name__}: {e}"))
         return Pass(
             inserted=inserted, updated=updated, bytes_read=bytes_read, problems=_said(provider, problems)
         )
@@ -287,16 +288,18 @@ def _joined(chunks: list[Chunk]) -> Chunk:
     )
 
 
-def _refused(provider: Provider, count: int) -> str:
+def _refused(provider: Provider, count: int) -> Problem:
     records = "1 record has" if count == 1 else f"{count} records have"
-    return f"{provider.SPEC.name}: {records} a time or a count that cannot be, and no place in the sums"
+    what = f"{provider.SPEC.name}: {records} a time or a count that cannot be, and no place in the sums"
+    return Problem(what=what)
 
 
-def _said(provider: Provider, problems: list[str]) -> list[str]:
-    """As lines for a log or a screen, the rest of very many only counted."""
-    said = [printable(text) for text in problems[:KEPT_PROBLEMS]]
-    more = len(problems) - len(said)
-    return [*said, f"{provider.SPEC.name}: {more} more places cannot be read"] if more else said
+def _said(provider: Provider, problems: list[Problem]) -> list[Problem]:
+    """As they can be shown, the rest of very many only counted."""
+    said = problems[:KEPT_PROBLEMS]
+    if more := len(problems) - len(said):
+        said.append(Problem(what=f"{provider.SPEC.name}: {more} more places cannot be read"))
+    return [as_shown(problem, provider.SPEC.id) for problem in said]
 
 
 def _sum(a: Pass, b: Pass) -> Pass:

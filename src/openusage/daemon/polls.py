@@ -13,6 +13,7 @@ from openusage.daemon.standing import Standing
 from openusage.daemon.writer import Writer
 from openusage.errors import SourceError, SourceUnavailable
 from openusage.store import Store
+from openusage.wire.problems import Problem
 
 log = logging.getLogger("openusage.daemon")
 
@@ -53,8 +54,10 @@ class Polls:
             schedule.polled(source, began_s, failed=error is not None, retry_after_s=wait_s)
             told = refusals.pop(source, None)
             if error is not None:
-                refusals[source] = error.message
-                if error.message != told:
+                refusals[source] = refusal = Problem(
+                    what=error.message, provider=answer.provider, hint=error.hint
+                )
+                if refusal != told:
                     log.warning("%s", error.message)
         found = self._standing.found
         self._standing.refusals = {source: told for source, told in refusals.items() if source in found}

@@ -24,6 +24,7 @@ from openusage.daemon.standing import Standing
 from openusage.daemon.writer import Writer
 from openusage.format import size_bytes
 from openusage.store import Store
+from openusage.wire.problems import Problem
 
 log = logging.getLogger("openusage.daemon")
 
@@ -149,7 +150,7 @@ class Rounds:
 
     def _take_spooled(self) -> Taken:
         taken = self._spool.step()
-        self._standing.problems.see(taken.problems, time.monotonic())
+        self._standing.problems.see([Problem(what=text) for text in taken.problems], time.monotonic())
         return taken
 
     def hooked(self) -> None:
@@ -179,7 +180,8 @@ class Rounds:
             self._standing.found = [(p.SPEC.id, a.id) for p, a in accounts]
             self.roots = sorted({root for _, a in accounts for root in a.roots})
             self.flat_roots = sorted({root for _, a in accounts for root in a.flat_roots})
-            self._troubles.see(self._standing.health(), time.monotonic())
+            troubles = [Problem(what=text) for text in self._standing.health()]
+            self._troubles.see(troubles, time.monotonic())
         self._standing.problems.see(passed.problems, time.monotonic())
         last = self._standing.last
         if passed.found or passed.problems != (last.problems if last else []):

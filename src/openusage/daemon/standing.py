@@ -22,6 +22,7 @@ from openusage.exporter import Exporter
 from openusage.format import age, printable
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, SpoolStatus, Unassigned
+from openusage.wire.problems import Problem
 
 API_VERSION = "v1"
 
@@ -46,7 +47,7 @@ class Standing:
         """When `last` ended."""
         self.first_done = False
         """The first pass is through."""
-        self.refusals: dict[tuple[str, str], str] = {}
+        self.refusals: dict[tuple[str, str], Problem] = {}
         """What vendors said last who could not be asked, by provider and account."""
         self.problems = Problems()
         """Places in the logs."""
@@ -75,7 +76,7 @@ class Standing:
                 notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
             elif exporter.records_state == "failing":
                 notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
-        return notes + list(self.refusals.values())
+        return notes + [refusal.what for refusal in self.refusals.values()]
 
     def tell_exporters(self) -> None:
         """There are records to send. Not before the first pass is through: sending would slow it down."""

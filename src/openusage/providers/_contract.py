@@ -16,6 +16,7 @@ import msgspec
 
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
+from openusage.wire.problems import Problem
 
 if TYPE_CHECKING:
     import httpx
@@ -69,21 +70,6 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
     def base_url(self, provider: str, usual: str) -> str:
         """Where a vendor's API is asked, without a slash at its end."""
         return (self.base_urls.get(provider) or usual).rstrip("/")
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Something in a source that could not be read; the rest was."""
-
-    path: str
-    offset: int
-    """Byte offset of the line."""
-    what: str
-    """For people, without the line's own text."""
-
-    @property
-    def sentence(self) -> str:
-        """With its place, unless `what` names that itself: then the whole file is meant."""
-        return self.what if self.path in self.what else f"{self.path}, byte {self.offset}: {self.what}"
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True, tag="chunk"):

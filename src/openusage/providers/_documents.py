@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from openusage.errors import SourceUnavailable
-from openusage.providers._contract import Problem
 from openusage.providers._jsonl import FileState
 from openusage.providers._loose import Unreadable
 from openusage.providers._values import json_object
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Record
+from openusage.wire.problems import Problem
 
 MAX_DOCUMENT_BYTES = 64 << 20
 """A document is in memory as a whole, once: larger ones are told, and not read."""

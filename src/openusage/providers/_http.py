@@ -122,11 +122,9 @@ def _check(answer: httpx.Response, who: str, login_hint: str, refusal: str) -> N
         raise AuthRequired(refusal or f"{who} refuses the login ({status})", login_hint)
     if status == 429 or (status == 503 and "Retry-After" in answer.headers):
         wait = answer.headers.get("Retry-After", "")
-        seconds = retry_after_s(wait, dt.datetime.now(dt.UTC))
         raise SourceUnavailable(
             f"{who} asks to wait: too many requests ({status})",
-            f"Retry-After: {wait}" if seconds else "",
-            retry_after_s=seconds,
+            retry_after_s=retry_after_s(wait, dt.datetime.now(dt.UTC)),
         )
     if status != 200:
         raise SourceUnavailable(f"{who} answered {status}")

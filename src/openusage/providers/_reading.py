@@ -15,13 +15,14 @@ import msgspec
 
 from openusage.errors import SourceUnavailable
 from openusage.providers import _documents, _jsonl
-from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._contract import Chunk, Cursors
 from openusage.providers._figures import facts
 from openusage.providers._jsonl import Block, FileState, Mark
 from openusage.providers._loose import Unreadable
 from openusage.providers._values import json_object
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record, UsageEvent
+from openusage.wire.problems import Problem
 
 CHUNK_BYTES = 8 << 20
 CHUNK_RECORDS = 5000
@@ -126,7 +127,7 @@ class Reading:
                     yield self._chunk()
         except SourceUnavailable as e:
             whole = False
-            self._problems.append(Problem(path=state.path, offset=offset, what=e.message))
+            self._problems.append(Problem.of(e, state.path, offset))
         self._problems += told.all()
         self._bytes += state.size if state.is_packed else 0
         if whole or offset > start:
@@ -152,7 +153,7 @@ class Reading:
         try:
             found = _documents.read(state, self._old.get(state.path) or cursor, parse)
         except SourceUnavailable as e:
-            self._problems.append(Problem(path=state.path, offset=0, what=e.message))
+            self._problems.append(Problem.of(e, state.path))
             return
         self.put(found.records)
         self._bytes += found.bytes_read
@@ -207,7 +208,7 @@ class Reading:
         try:
             found = json_object(_documents.content(path))
         except SourceUnavailable as e:
-            self._problems.append(Problem(path=state.path, offset=0, what=e.message))
+            self._problems.append(Problem.of(e, state.path))
             return
         self._set(state.cursor(state.size))
         account, at_us = self._account, state.mtime_ns // 1000
@@ -277,7 +278,7 @@ class _Told:
         if not self._more:
             return self._shown
         more = f"{self._more} more lines cannot be read"
-        return [*self._shown, Problem(path=self._path, offset=0, what=more)]
+        return [*self._shown, Problem(path=self._path, what=more)]
 
 
 def _decoded(cursor: FileCursor) -> _Kept | None:

@@ -24,9 +24,10 @@ import apsw
 import msgspec
 
 from openusage.errors import SourceChanged, SourceError, SourceUnavailable
-from openusage.providers._contract import Chunk, Cursors, Env, Plan, Problem
+from openusage.providers._contract import Chunk, Cursors, Env, Plan
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
+from openusage.wire.problems import Problem
 
 BUSY_TIMEOUT_MS = 500
 """Only where there is no write-ahead log does a reader wait for a commit; what is locked is tried again."""
@@ -233,7 +234,7 @@ def _explained(path: str) -> Iterator[None]:
     try:
         yield
     except (apsw.BusyError, apsw.LockedError) as e:
-        raise SourceUnavailable(f"{path} is locked by another program", "it is tried again") from e
+        raise SourceUnavailable(f"{path} is locked by another program; it is tried again") from e
     except apsw.NotADBError as e:
         raise SourceChanged(f"{path} is no SQLite database, or is encrypted", CHANGED_HINT) from e
     except apsw.CorruptError as e:
@@ -298,7 +299,7 @@ def read(
         return
     told = failures if len(failures) < found else failures[1:]
     if told:
-        yield Chunk(problems=[Problem(path=path, offset=0, what=e.message) for path, e in told])
+        yield Chunk(problems=[Problem.of(e, path) for path, e in told])
     if len(failures) == found:
         raise failures[0][1]
 
@@ -318,7 +319,7 @@ def _read(state: DatabaseState, cursor: FileCursor | None, reader: Reader) -> It
                 held = Chunk(
                     records=batch.records,
                     cursors=[state.cursor(known, whole=False)],
-                    problems=[Problem(path=state.path, offset=0, what=what) for what in batch.problems],
+                    problems=[Problem(path=state.path, what=what) for what in batch.problems],
                     bytes_read=max(0, done - told),
                 )
                 told = max(told, done)

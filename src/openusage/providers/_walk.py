@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from openusage.providers import _jsonl
-from openusage.providers._contract import Cursors, Env, Plan, Problem
+from openusage.providers._contract import Cursors, Env, Plan
 from openusage.providers._jsonl import FileState
+from openusage.wire.problems import Problem
 
 MAX_DEPTH = 8
 
@@ -142,10 +143,10 @@ class _Walker:
             stat = entry.stat()
             yield FileState(_real(entry), stat.st_ino, stat.st_size, stat.st_mtime_ns)
         else:
-            self._problems.append(Problem(path=entry.path, offset=0, what="not a file, or a link to nowhere"))
+            self._problems.append(Problem(path=entry.path, what="not a file, or a link to nowhere"))
 
     def _problem(self, path: str, error: OSError) -> None:
-        self._problems.append(Problem(path=path, offset=0, what=f"cannot be looked at: {error.strerror}"))
+        self._problems.append(Problem(path=path, what=f"cannot be looked at: {error.strerror}"))
 
 
 def _real(entry: os.DirEntry[str]) -> str:

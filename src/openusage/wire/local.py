@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from openusage.wire.problems import Problem
 from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.sessions import PAGE, SessionOrder
 from openusage.wire.snapshot import UsageSnapshot
@@ -86,8 +87,8 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     collecting: str = ""
     """Progress of a read that takes long, in words; empty when idle."""
     last_collected_at: dt.datetime | None = None
-    problems: list[str] = []
-    """What could not be read, in words."""
+    problems: list[Problem] = []
+    """What could not be read or asked."""
     notes: list[str] = []
     exporters: list[ExporterStatus] = []
     hooks: SpoolStatus | None = None

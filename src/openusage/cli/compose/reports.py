@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from openusage.client import UsageSource
     from openusage.paths import Paths
     from openusage.settings import Settings
+    from openusage.wire.problems import Problem
 
 SAID_PROBLEMS = 3
 
@@ -43,11 +44,11 @@ def usage_source(
             yield source
 
 
-def some_of(problems: Sequence[str]) -> list[str]:
+def some_of(problems: Sequence[Problem]) -> list[str]:
     """What a report says of places that it could not read."""
     more = len(problems) - SAID_PROBLEMS
     rest = [f"{more} more places could not be read."] if more > 0 else []
-    return [*problems[:SAID_PROBLEMS], *rest]
+    return [*(problem.sentence for problem in problems[:SAID_PROBLEMS]), *rest]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import msgspec
 
 from openusage.errors import SourceUnavailable
 from openusage.providers import _jsonl, _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._single import one_account
 from openusage.providers.claude_code import _account, _files
 from openusage.providers.claude_code._account import poll
@@ -23,6 +23,7 @@ from openusage.providers.claude_code._parser import FindTask, Memory, Source, Tr
 from openusage.providers.claude_code._tally import PROVIDER, Tally
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account
+from openusage.wire.problems import Problem
 
 __all__ = ["SPEC", "discover", "parse_hook", "plan", "poll", "read"]
 
@@ -134,7 +135,7 @@ class _Pass:
                     yield self._chunk()
         except SourceUnavailable as e:
             whole = False
-            self._tally.problems.append(Problem(path=path, offset=offset, what=e.message))
+            self._tally.problems.append(Problem.of(e, path, offset))
         transcript.close(self._tally)
         if whole or offset > start:
             self._cursors[path] = file.state.cursor(offset, _state(memory), whole=whole)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from openusage.errors import SourceUnavailable
 from openusage.providers import _http, _jsonl
-from openusage.providers._contract import Chunk, Cursors, Env, Problem
+from openusage.providers._contract import Chunk, Cursors, Env
 from openusage.providers._figures import window_used
 from openusage.providers.claude_code._files import account_files, config_dirs, read_whole
 from openusage.providers.claude_code._lines import time_of
@@ -21,6 +21,7 @@ from openusage.providers.claude_code._tally import PROVIDER
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, AccountFact, QuotaReading, Record
 from openusage.wire.identity import account_key
+from openusage.wire.problems import Problem
 
 API_BASE_URL = "https://api.anthropic.com"
 USER_AGENT = "claude-code/2.1.0"
@@ -67,12 +68,12 @@ def read_facts(account: Account, cursors: Cursors, env: Env) -> Chunk:
         try:
             found = _object(read_whole(path) or b"{}")
         except SourceUnavailable as e:
-            problems.append(Problem(path=str(path), offset=0, what=e.message))
+            problems.append(Problem.of(e, str(path)))
             continue
         seen.append(state.cursor(state.size))
         if not found:
             # Caught while it was being rewritten: it will have changed again when it is whole.
-            problems.append(Problem(path=str(path), offset=0, what="not a JSON object (yet)"))
+            problems.append(Problem(path=str(path), what="not a JSON object (yet)"))
         at_us = state.mtime_ns // 1000
         records += [
             AccountFact(provider=PROVIDER, account=account.id, key=key, value=value, at_us=at_us)
@@ -129,7 +130,7 @@ def poll(account: Account, env: Env) -> Iterator[Record]:
 
     Raises:
         AuthRequired: the login is refused.
-        SourceUnavailable: no answer, or too many questions; the hint says when to ask again.
+        SourceUnavailable: no answer, or too many questions.
         SourceChanged: an answer of another form.
     """
     token = _token(env)

@@ -11,8 +11,9 @@ import msgspec
 
 from openusage.errors import SourceUnavailable
 from openusage.providers import _jsonl
-from openusage.providers._contract import Env, Problem
+from openusage.providers._contract import Env
 from openusage.providers._jsonl import FileState
+from openusage.wire.problems import Problem
 
 AGENT_PREFIX = "agent-"
 
@@ -117,7 +118,7 @@ def _walk(
     except FileNotFoundError:
         return
     except OSError as e:
-        problems.append(Problem(path=directory, offset=0, what=f"cannot be looked at: {e.strerror}"))
+        problems.append(Problem(path=directory, what=f"cannot be looked at: {e.strerror}"))
         return
     place = _place(directory, parts)
     for entry in entries:
@@ -129,11 +130,11 @@ def _walk(
                 stat = entry.stat()
                 yield place.transcript(FileState(path, stat.st_ino, stat.st_size, stat.st_mtime_ns))
             elif entry.name.endswith(".jsonl"):
-                problems.append(Problem(path=entry.path, offset=0, what="not a file, or a link to nowhere"))
+                problems.append(Problem(path=entry.path, what="not a file, or a link to nowhere"))
         except FileNotFoundError:
             continue  # deleted meanwhile
         except OSError as e:
-            problems.append(Problem(path=entry.path, offset=0, what=f"cannot be looked at: {e.strerror}"))
+            problems.append(Problem(path=entry.path, what=f"cannot be looked at: {e.strerror}"))
 
 
 class _Place(msgspec.Struct, frozen=True, gc=False):

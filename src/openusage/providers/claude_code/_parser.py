@@ -11,7 +11,6 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from openusage.providers._contract import Problem
 from openusage.providers._jsonl import Block, Mark
 from openusage.providers.claude_code import _lines as lines
 from openusage.providers.claude_code._tally import (
@@ -27,6 +26,7 @@ from openusage.providers.claude_code._tally import (
 )
 from openusage.providers.claude_code._tools import prompt_key, touch_of
 from openusage.wire.events import Outcome
+from openusage.wire.problems import Problem
 
 SYNTHETIC = "<synthetic>"
 """Model of messages that the tool made itself."""
@@ -130,7 +130,7 @@ class Transcript:
         """Say how many problems were not told one by one."""
         if self._problems > SHOWN_PROBLEMS:
             more = f"{self._problems - SHOWN_PROBLEMS} more lines cannot be read"
-            tally.problems.append(Problem(path=self._source.path, offset=0, what=more))
+            tally.problems.append(Problem(path=self._source.path, what=more))
 
     def _salvage(self, view: memoryview, offset: int, tally: Tally) -> lines.Line | None:
         try:

@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from openusage.providers._contract import Problem
 from openusage.providers.claude_code import _lines as lines
 from openusage.providers.claude_code._tools import Touch
 from openusage.wire.events import (
@@ -27,6 +26,7 @@ from openusage.wire.events import (
     larger,
     merge_counts,
 )
+from openusage.wire.problems import Problem
 
 PROVIDER = "claude_code"
 

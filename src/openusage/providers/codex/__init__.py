@@ -17,7 +17,7 @@ import msgspec
 
 from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _jsonl
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._jsonl import FileState
 from openusage.providers._single import one_account
 from openusage.providers.codex import _login as logins
@@ -27,6 +27,7 @@ from openusage.providers.codex._notify import parse_hook
 from openusage.providers.codex._state import PROVIDER, Sink, State
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
+from openusage.wire.problems import Problem
 
 __all__ = ["SPEC", "discover", "parse_hook", "plan", "poll", "read"]
 
@@ -159,9 +160,7 @@ def _walk(folder: Path, problems: list[Problem], depth: int = 6) -> Iterator[tup
                 try:
                     is_file, is_folder = entry.is_file(), entry.is_dir()
                 except OSError as e:  # a link to itself, say: the others of the folder are still read
-                    problems.append(
-                        Problem(path=entry.path, offset=0, what=f"cannot be looked at: {e.strerror}")
-                    )
+                    problems.append(Problem(path=entry.path, what=f"cannot be looked at: {e.strerror}"))
                     continue
                 if is_file:
                     yield entry.name, entry.path
@@ -170,7 +169,7 @@ def _walk(folder: Path, problems: list[Problem], depth: int = 6) -> Iterator[tup
     except FileNotFoundError:
         return
     except OSError as e:
-        problems.append(Problem(path=str(folder), offset=0, what=f"cannot be listed: {e.strerror or e}"))
+        problems.append(Problem(path=str(folder), what=f"cannot be listed: {e.strerror or e}"))
 
 
 def _due(files: dict[str, _File], cursors: Cursors, changed: Collection[str] | None = None) -> Iterator[_Due]:
@@ -230,10 +229,10 @@ class _Reading:
         try:
             known = logins.login(path)
         except SourceUnavailable as e:
-            self.problems.append(Problem(path=state.path, offset=0, what=e.message))
+            self.problems.append(Problem.of(e, state.path))
             return
         except SourceChanged as e:
-            self.problems.append(Problem(path=state.path, offset=0, what=e.message))
+            self.problems.append(Problem.of(e, state.path))
         else:
             self._sink.put(logins.facts(self._account.id, known, state.mtime_ns // 1000))
         self._cursors[state.path] = state.cursor(state.size)
@@ -266,7 +265,7 @@ class _Reading:
                     self._cursors[path] = due.state.cursor(offset, _encode(parser.state), whole=False)
                     yield self._chunk()
         except SourceUnavailable as e:
-            self.problems.append(Problem(path=path, offset=offset, what=e.message))
+            self.problems.append(Problem.of(e, path, offset))
             whole = False
         if due.file.packed:
             self._bytes += due.state.size

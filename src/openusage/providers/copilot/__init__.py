@@ -16,7 +16,7 @@ from pathlib import Path
 
 from openusage.errors import SourceError
 from openusage.providers import _sqlite, _walk
-from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, Problem, ProviderSpec
+from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._jsonl import FileState
 from openusage.providers._reading import Reading, Remembers
 from openusage.providers._single import one_account
@@ -24,6 +24,7 @@ from openusage.providers.copilot import _account, _chats, _places, _session, _st
 from openusage.providers.copilot._account import poll
 from openusage.providers.copilot._places import PROVIDER
 from openusage.wire.events import Account
+from openusage.wire.problems import Problem
 
 __all__ = ["SPEC", "discover", "plan", "poll", "read"]
 
@@ -80,7 +81,7 @@ def read(
             covered.refresh()
     except SourceError as e:
         # What the store has is not known: the sessions wait until it can be read, lest they count twice.
-        problems += [Problem(path=path, offset=0, what=e.message) for path in stores]
+        problems += [Problem.of(e, path) for path in stores]
         due = []
     yield from _cli(account, reading, due, covered, env)
     told = _told(account, reading, env)

@@ -11,11 +11,12 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from openusage.providers import _jsonl, _walk
-from openusage.providers._contract import Env, Problem
+from openusage.providers._contract import Env
 from openusage.providers._documents import object_in
 from openusage.providers._jsonl import FileState
 from openusage.providers._values import project_of, text
 from openusage.wire.events import Account
+from openusage.wire.problems import Problem
 
 PROVIDER = "copilot"
 STORE = "session-store.db"

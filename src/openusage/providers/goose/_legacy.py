@@ -15,13 +15,14 @@ import msgspec
 from openusage.errors import SourceUnavailable
 from openusage.providers import _jsonl
 from openusage.providers._calls import Calls
-from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._contract import Chunk, Cursors
 from openusage.providers._jsonl import FileState
 from openusage.providers._sqlite import is_touched
 from openusage.providers._totals import Totals
 from openusage.providers._values import json_object, nano_usd, text, time_us
 from openusage.providers.goose._sessions import Session, counts_of, is_estimate, message_events, model_of
 from openusage.wire.events import EventKind, Record, UsageEvent
+from openusage.wire.problems import Problem
 
 _FIELDS = ("input_tokens", "output_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens")
 
@@ -66,7 +67,7 @@ def chunk_of(account: str, state: FileState) -> Chunk:
                     problems.append(Problem(path=state.path, offset=offset, what="not a JSON line"))
             end = block.end
     except SourceUnavailable as e:
-        return Chunk(problems=[Problem(path=state.path, offset=0, what=e.message)])
+        return Chunk(problems=[Problem.of(e, state.path)])
     if first_us:
         records += _total(session.about(account, first_us, EventKind.MESSAGE), session, head)
     return Chunk(

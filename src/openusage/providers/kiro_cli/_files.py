@@ -14,7 +14,7 @@ import msgspec
 from openusage.errors import SourceUnavailable
 from openusage.providers import _documents, _jsonl
 from openusage.providers._calls import Calls
-from openusage.providers._contract import Chunk, Cursors, Problem
+from openusage.providers._contract import Chunk, Cursors
 from openusage.providers._documents import object_in
 from openusage.providers._jsonl import FileState, Mark
 from openusage.providers._loose import Unreadable
@@ -32,6 +32,7 @@ from openusage.providers.kiro_cli._turns import (
 )
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Behaviour, QuotaReading, Record, Scope
+from openusage.wire.problems import Problem
 
 HOUR_US = 3_600_000_000
 LOG = "messages.jsonl"
@@ -143,7 +144,7 @@ class Reading:
         try:
             read = _documents.read(file, self._old.get(file.path), parse)
         except SourceUnavailable as e:
-            self._problems.append(Problem(path=file.path, offset=0, what=e.message))
+            self._problems.append(Problem.of(e, file.path))
             return
         self._bytes += read.bytes_read
         self._records += read.records
@@ -200,7 +201,7 @@ class Reading:
                 offset, state.mark = block.end, block.mark
         except SourceUnavailable as e:
             whole = False
-            self._problems.append(Problem(path=file.path, offset=0, what=e.message))
+            self._problems.append(Problem.of(e, file.path))
         self._bytes += file.size - start if whole else 0
         if whole or offset > start:
             self._done.append((file.cursor(offset, whole=whole), state))

@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 
 from openusage.providers import _opencode_messages as messages
-from openusage.providers._contract import Chunk, Cursors, Plan, Problem
+from openusage.providers._contract import Chunk, Cursors, Plan
 from openusage.providers._opencode_messages import Part, Session
 from openusage.providers._values import child, decoded, json_object, text, time_us
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account, Record
+from openusage.wire.problems import Problem
 
 CHUNK_MESSAGES = 200
 SETTLED_US = 2_000_000
@@ -170,14 +171,14 @@ class Storage:
             return
         except OSError as e:
             opened[path.name] = 0
-            self._problems.append(Problem(path=str(path), offset=0, what=f"cannot be read: {e.strerror}"))
+            self._problems.append(Problem(path=str(path), what=f"cannot be read: {e.strerror}"))
             return
         self._bytes += len(data)
         message = messages.message_of(data)
         age_us = self._now_us - written // 1000
         if message is None:
             if age_us > HALF_WRITTEN_US:
-                self._problems.append(Problem(path=str(path), offset=0, what="not a JSON object"))
+                self._problems.append(Problem(path=str(path), what="not a JSON object"))
             return
         parts = self._parts(path.stem) if message.role == "assistant" else []
         is_stale = age_us > messages.STALE_US
