@@ -203,6 +203,7 @@ def test_by_the_hub_that_runs_here_and_by_one_elsewhere(tmp_path: Path) -> None:
         write_settings(home, hub={"listen_addr": f"127.0.0.1:{hub.port}"})
         refused = run(home, "hub", "forget", "laptop", "--yes")
         assert (refused.returncode, "wants a token" in refused.stderr) == (3, True)
+        assert "Set OPENUSAGE_HUB_TOKEN to its shared token." in refused.stderr
         installed = state(home) / "hub.env"
         installed.write_text(f'OPENUSAGE_HUB_TOKEN="{TOKEN}"\n')
         table = run(home, "fleet", "--json")

@@ -229,9 +229,9 @@ def test_a_hub_view_says_what_is_wrong_with_its_token(tmp_path: Path) -> None:
     with headless_hub(tmp_path, port, OPENUSAGE_HUB_TOKEN="s3cret"):
         push(port, captured_push(), "s3cret")
         with Terminal(tmp_path, "hub-view", address) as view:
-            view.shows(f"{address} wants a token. Set OPENUSAGE_HUB_TOKEN or pass --token.")
+            view.shows(f"{address} wants a token. Set OPENUSAGE_HUB_TOKEN.")
         with Terminal(tmp_path, "hub-view", address, "--token", "wrong") as view:
-            view.shows(f"{address} does not accept this token. Set OPENUSAGE_HUB_TOKEN or pass --token.")
+            view.shows(f"{address} does not accept this token. Set OPENUSAGE_HUB_TOKEN.")
             assert "peer-box" not in view.text
         with Terminal(tmp_path, "hub-view", address, OPENUSAGE_HUB_TOKEN="s3cret\n") as view:
             view.shows("2 machine snapshots", "peer-box")

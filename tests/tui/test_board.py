@@ -58,9 +58,9 @@ def test_an_unreachable_hub_keeps_the_data_and_says_their_age_and_the_next_try()
 
 def test_a_missing_token_says_what_to_do() -> None:
     found = Board(label="hub http://hub.lan:9190", is_hub=True, window="30d", empty_text="")
-    error = PeerRefused("hub.lan:9190 wants a token.", "Set OPENUSAGE_HUB_TOKEN or pass --token.", status=401)
+    error = PeerRefused("hub.lan:9190 wants a token.", "Set OPENUSAGE_HUB_TOKEN.", status=401)
     found.take(Outcome(window="30d", error=error, retry_in_s=8), NOW)
-    said = "hub.lan:9190 wants a token. Set OPENUSAGE_HUB_TOKEN or pass --token. Trying again in 8 s."
+    said = "hub.lan:9190 wants a token. Set OPENUSAGE_HUB_TOKEN. Trying again in 8 s."
     assert found.status(NOW, dt.UTC) == said
     assert found.nothing(NOW, dt.UTC) == [said]
 

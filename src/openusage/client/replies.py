@@ -24,7 +24,7 @@ def refuse(answer: httpx.Response, who: str) -> None:
     if status == 401:
         wrong = "invalid_token" in answer.headers.get("WWW-Authenticate", "")
         message = f"{who} does not accept this token." if wrong else f"{who} wants a token."
-        raise PeerRefused(message, "Set OPENUSAGE_HUB_TOKEN or pass --token.", status=status)
+        raise PeerRefused(message, "Set OPENUSAGE_HUB_TOKEN.", status=status)
     if status < 400:
         where = printable(answer.headers.get("Location", "another address")[:200])
         raise PeerRefused(f"{who} sends us to {where}.", "Use that address if you trust it.", status=status)

@@ -15,10 +15,12 @@ from openusage.errors import (
     AlreadyRunning,
     ExitCode,
     OpenUsageError,
+    PeerRefused,
     PeerUnreachable,
     StoreError,
     UsageError,
 )
+from openusage.settings import HUB_TOKEN_ENV
 
 if TYPE_CHECKING:
     from openusage.paths import Paths
@@ -81,6 +83,10 @@ def forget(
             raise PeerUnreachable(
                 e.message, "Say with --url where the hub is, as its certificate has it."
             ) from e
+        except PeerRefused as e:
+            if e.status != 401:
+                raise
+            raise PeerRefused(e.message, f"Set {HUB_TOKEN_ENV} to its shared token.", status=e.status) from e
 
 
 def told(reply: ForgetReply, *, where_tokens: int) -> str:
