@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from openusage.providers import names
+from tests.support.bad_hub import BadHub, says
 from tests.support.daemons import DaemonProcess, told_status
 from tests.support.homes import claude_line, write_claude, write_codex, write_settings
 from tests.support.hubs import TOKEN, Hub, worker
@@ -107,6 +108,25 @@ def test_one_process_is_a_hub_that_collects_its_own_machine(tmp_path: Path) -> N
         code, seconds = hub.process.terminate()
     assert code == 0
     assert seconds < PROMPTLY_S
+
+
+def test_a_hub_that_collects_tells_its_own_token_to_no_other_hub(tmp_path: Path) -> None:
+    """That of `export.target` is the one this machine joined with."""
+    home = tmp_path / "home"
+    home.mkdir()
+    write_claude(home, claude_line("1", at=today()))
+    env_file = home / ".local/state/openusage/daemon.env"
+    with BadHub(says("200 OK")) as other:
+        write_settings(home, export={"machine_name": "solo", "target": other.url})
+        with Hub(home, "--collect") as hub:
+            until(lambda: hub.keys() == ["solo:claude_code:claude-code"], "its own machine is on it")
+            until(lambda: other.requests, "the other hub is pushed to")
+        assert b"authorization" not in b"".join(other.requests).lower()
+        env_file.write_text('OPENUSAGE_HUB_TOKEN="of the other"\n')
+        with Hub(home, "--collect") as hub:
+            until(lambda: hub.keys() == ["solo:claude_code:claude-code"], "its own machine is on it again")
+            until(lambda: b"Bearer of the other" in b"".join(other.requests), "the other gets its own")
+        assert TOKEN.encode() not in b"".join(other.requests)
 
 
 def test_a_hub_beside_a_running_daemon_gets_its_records_too(tmp_path: Path) -> None:

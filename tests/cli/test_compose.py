@@ -106,17 +106,16 @@ def test_without_a_terminal_the_dashboard_names_what_works_without_one() -> None
 
 
 def test_no_hub_in_the_settings_is_no_target(paths: Paths) -> None:
-    assert parts.targets(Settings(), paths) == ()
+    assert parts.targets(Settings(), paths, "s3cret") == ()
 
 
-def test_the_hub_of_the_settings_is_the_target(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Token from the environment, name and interval from the settings, an id that stays."""
-    monkeypatch.setenv("OPENUSAGE_HUB_TOKEN", " s3cret\n")
+def test_the_hub_of_the_settings_is_the_target(paths: Paths) -> None:
+    """Name and interval from the settings, an id that stays."""
     export = {"target": "http://hub.lan:9190", "interval_seconds": 7, "machine_name": "box"}
-    (target,) = parts.targets(settings_of(paths, export=export), paths)
+    (target,) = parts.targets(settings_of(paths, export=export), paths, "s3cret")
     assert (target.url, target.token) == ("http://hub.lan:9190", "s3cret")
     assert (target.machine, target.interval_s, target.include_identity) == ("box", 7, False)
-    again = parts.targets(settings_of(paths, export=export), paths)
+    again = parts.targets(settings_of(paths, export=export), paths, "s3cret")
     assert again[0].machine_id == target.machine_id != ""
 
 

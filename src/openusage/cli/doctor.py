@@ -206,8 +206,9 @@ def _hub_error(here: Surroundings) -> str:
     if not here.settings.export.target:
         return ""
     try:
+        # Needs no token, and that of this shell need not be meant for it.
         with contextlib.closing(
-            HubClient(here.settings.export.target, token=here.token, now=now, timeout_s=5.0)
+            HubClient(here.settings.export.target, token="", now=now, timeout_s=5.0)
         ) as hub:
             hub.check()
     except OpenUsageError as e:

@@ -67,6 +67,19 @@ def installed_token(paths: Paths) -> str:
     return EnvFile(paths.state_dir / HUB_ENV).read().variables.get(HUB_TOKEN_ENV, "")
 
 
+def joined_token(paths: Paths) -> str:
+    """The token that this machine shows to the hub it has joined; empty: there is none.
+
+    For the hub in `export.target`, and for nothing else.
+
+    Raises:
+        ServiceError: its file cannot be read.
+    """
+    from openusage.service import EnvFile
+
+    return EnvFile(paths.state_dir / DAEMON_ENV).read().variables.get(HUB_TOKEN_ENV, "")
+
+
 def _home() -> Path:
     try:
         home = Path.home()

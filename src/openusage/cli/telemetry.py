@@ -103,6 +103,7 @@ def run(
     return compose.run_daemon(
         here.settings,
         here.paths,
+        token=here.token,
         socket_path=socket_path or _of_group(ctx),
         db_path=db_path,
         interval_s=interval or None,

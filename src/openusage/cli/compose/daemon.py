@@ -21,6 +21,7 @@ def run_daemon(
     settings: Settings,
     paths: Paths,
     *,
+    token: str,
     socket_path: Path | None = None,
     db_path: Path | None = None,
     interval_s: float | None = None,
@@ -38,7 +39,7 @@ def run_daemon(
         collect_s=collect_interval_s or interval_s,
         poll_s=poll_interval_s or interval_s,
         on_progress=progress_line() if sys.stderr.isatty() else None,
-        targets=targets(settings, paths),
+        targets=targets(settings, paths, token),
     )
     with on_signals(daemon.stop):
         daemon.run()

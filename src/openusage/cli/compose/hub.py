@@ -9,8 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
 from openusage.cli.compose.beside import forwarding
 from openusage.cli.compose.parts import (
     anything_found,
@@ -29,6 +27,7 @@ from openusage.cli.process import (
     screen_possible,
     wait_for_end,
 )
+from openusage.cli.surroundings import joined_token
 from openusage.errors import AlreadyRunning, ExitCode, UsageError
 from openusage.zone import local_zone_name
 
@@ -196,9 +195,11 @@ def _collecting(settings: Settings, paths: Paths, hub: Own) -> Iterator[Callable
 
     Gives what there is to say about this machine, such as how far the first read has come.
     """
-    own = msgspec.structs.replace(target(settings, paths, hub.url, SELF_EXPORT_S), token=hub.token)
+    own = target(settings, paths, hub.url, hub.token, SELF_EXPORT_S)
     try:
-        daemon = make_daemon(settings, paths, targets=(own, *targets(settings, paths)))
+        # The token in our environment is this hub's secret, and no other hub is told it.
+        joined = targets(settings, paths, joined_token(paths))
+        daemon = make_daemon(settings, paths, targets=(own, *joined))
     except AlreadyRunning:
         with forwarding(settings, paths, own):
             yield _no_notes

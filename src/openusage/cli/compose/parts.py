@@ -114,22 +114,21 @@ def price_book(paths: Paths) -> PriceBook:
     return PriceBook.load(paths.custom_pricing_file)
 
 
-def targets(settings: Settings, paths: Paths) -> tuple[Target, ...]:
-    """The hub of the settings, if there is one."""
+def targets(settings: Settings, paths: Paths, token: str) -> tuple[Target, ...]:
+    """The hub of the settings, if there is one; `token` is good there."""
     if not settings.export.target:
         return ()
-    return (target(settings, paths, settings.export.target, settings.export.interval_seconds),)
+    return (target(settings, paths, settings.export.target, token, settings.export.interval_seconds),)
 
 
-def target(settings: Settings, paths: Paths, url: str, interval_s: float) -> Target:
+def target(settings: Settings, paths: Paths, url: str, token: str, interval_s: float) -> Target:
     from openusage.exporter import Target
     from openusage.machine import identify
-    from openusage.settings import HUB_TOKEN_ENV
 
     machine = identify(paths.machine_id_file, settings.export.machine_name)
     return Target(
         url=url,
-        token=os.environ.get(HUB_TOKEN_ENV, "").strip(),
+        token=token,
         machine=machine.name,
         machine_id=machine.id,
         interval_s=interval_s,
