@@ -156,6 +156,10 @@ def settings_page() -> str:
         "which only a command that changes a setting does.",
         f"Tokens and keys never stand in it: a hub's token comes from `{HUB_TOKEN_ENV}`, a vendor's key from "
         "the variable that `api_key_env` names. A file that holds one is refused.",
+        "A daemon that runs takes a change up by itself, but for `auto_detect`, `accounts`, `export.target` "
+        "and `export.machine_name`: these wait for its next start, and `openusage telemetry daemon status` "
+        "says so. A file that cannot be used changes nothing, and is told there. A hub reads it at its start "
+        "alone.",
         *_tables(Settings, ""),
     ]
     return "\n\n".join(parts) + "\n"

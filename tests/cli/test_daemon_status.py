@@ -125,6 +125,12 @@ def test_a_long_read_is_seen() -> None:
     assert "Accounts: none found" in text(accounts=[])
 
 
+def test_settings_that_wait_for_a_start_are_named() -> None:
+    said = text(restart_for=["accounts", "export.target"])
+    assert "Settings: accounts, export.target changed, in force from the next start on: openusage" in said
+    assert "Settings" not in text()
+
+
 CUT = Problem(what="cut", path="a.jsonl", offset=3)
 
 

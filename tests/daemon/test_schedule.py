@@ -32,6 +32,17 @@ def test_the_watcher_makes_reading_due_at_once() -> None:
     assert Job.COLLECT in schedule.due(5.0)
 
 
+def test_another_pace_holds_at_once_where_it_is_quicker() -> None:
+    schedule = Schedule(0.0, collect_s=30, poll_s=300)
+    schedule.collected(0.0, found=True)
+    schedule.done(Job.POLL, 0.0)
+    schedule.pace(1.0, collect_s=5, poll_s=600)
+    assert (_until(schedule, Job.COLLECT), _until(schedule, Job.POLL)) == (6, 300)
+    schedule.collected(6.0, found=True)
+    schedule.done(Job.POLL, 300.0)
+    assert (_until(schedule, Job.COLLECT), _until(schedule, Job.POLL)) == (11, 900)
+
+
 def test_a_look_that_is_long_is_followed_by_a_long_rest_unless_it_found_something() -> None:
     """A home of very many files must not cost a core."""
     schedule = Schedule(0.0, collect_s=30)

@@ -34,6 +34,7 @@ def as_text(
         ("Reading", _reading(status, now)),
         *[("Hooks", text) for text in _hooks(status.hooks)],
         *[("Hub", text) for text in _hubs(status.exporters, now)],
+        *[("Settings", text) for text in _settings(status.restart_for)],
         *[("Note", note) for note in status.notes],
         *[("Unassigned", sentence(*found)) for found in by_vendor(status.unassigned)],
     ]
@@ -88,6 +89,14 @@ def _reading(status: DaemonStatus, now: dt.datetime) -> str:
         return "not yet"
     rarer = ", more rarely while on battery" if status.on_battery else ""
     return f"up to date, last round {format.age(_since(status.last_collected_at, now))} ago{rarer}"
+
+
+def _settings(waiting: Sequence[str]) -> list[str]:
+    """What has changed and cannot be taken up; nothing where all is."""
+    if not waiting:
+        return []
+    changed = f"{', '.join(waiting)} changed"
+    return [f"{changed}, in force from the next start on: openusage telemetry daemon restart"]
 
 
 def _hooks(hooks: SpoolStatus | None) -> list[str]:

@@ -90,7 +90,7 @@ def remove(keeper: Keeper, *, dry_run: bool) -> int:
 
 @click.command()
 def restart() -> int:
-    """Restart the service, such as after a change of settings.json."""
+    """Restart the service, such as after a change of its variables."""
     from openusage.cli.compose import service
     from openusage.cli.surroundings import surroundings
 

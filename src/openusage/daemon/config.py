@@ -1,4 +1,4 @@
-"""What a daemon is told once, at its start."""
+"""What a daemon is told at its start, and what of it can be told anew while it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openusage.exporter import Target
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """What a daemon is told once, at its start."""
+    """What a daemon is told."""
 
     home: Path
     environ: Mapping[str, str]
@@ -21,6 +21,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Where tools' hooks leave their payloads."""
     machine: str
     tz: str
+    settings_file: Path | None = None
+    """Watched: what it says is taken up while the daemon runs."""
+    tools: tuple[str, ...] = ()
+    """Those that are read."""
     collect_s: float = 30.0
     poll_s: float = 300.0
     retention_days: int = 90
@@ -37,3 +41,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     offline: bool = False
     """Ask no vendor."""
     base_urls: dict[str, str] = {}
+
+    def taking(self, told: Config) -> tuple[Config, list[str]]:
+        """With all of `told` that a running daemon can take up; and the settings that wait for a new start.
+
+        A hub's address waits, because the token that the daemon has was given for the old one.
+        """
+        anew = {target.url: target for target in told.targets}
+        waiting = [
+            name
+            for name, has_changed in (
+                ("accounts", told.tools != self.tools),
+                ("export.machine_name", told.machine != self.machine),
+                ("export.target", set(anew) != {target.url for target in self.targets}),
+            )
+            if has_changed
+        ]
+        targets = tuple(target.taking(anew.get(target.url, target)) for target in self.targets)
+        kept = msgspec.structs.replace(told, tools=self.tools, machine=self.machine, targets=targets)
+        return kept, waiting

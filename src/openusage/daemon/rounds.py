@@ -50,7 +50,9 @@ class Rounds:
         *,
         now: Callable[[], dt.datetime],
         is_ending: Callable[[], bool],
+        follow: Callable[[], None],
     ) -> None:
+        """`follow` is called before each round: it looks whether the settings are others now."""
         self._config = config
         self._store = store
         self._collector = collector
@@ -61,6 +63,8 @@ class Rounds:
         self._now = now
         self._polls = polls
         self._is_ending = is_ending
+        self._follow = follow
+        self._schedule: Schedule | None = None
         self.roots: list[str] = []
         """Folders to watch with all that is below them."""
         self.flat_roots: list[str] = []
@@ -79,7 +83,7 @@ class Rounds:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`."""
         loop = asyncio.get_running_loop()
-        schedule = Schedule(
+        schedule = self._schedule = Schedule(
             loop.time(),
             collect_s=self._config.collect_s,
             poll_s=self._config.poll_s,
@@ -88,6 +92,7 @@ class Rounds:
         polling: asyncio.Future[None] | None = None
         await self._writer.do(self._store.reprice)  # the price table may know more than at the last start
         while not stop.is_set():
+            self._follow()
             if await self._quiet.over(stop):
                 schedule.wake(loop.time())
                 continue
@@ -121,6 +126,15 @@ class Rounds:
                         schedule.collected(loop.time(), found=False, failed=True)
                 else:
                     schedule.wake(loop.time())
+
+    def take(self, config: Config) -> None:
+        """Go on as this says."""
+        before, self._config = self._config, config
+        paces = [(c.collect_s, c.poll_s) for c in (before, config)]
+        if self._schedule is not None and paces[0] != paces[1]:
+            now_s = asyncio.get_running_loop().time()
+            self._schedule.pace(now_s, collect_s=config.collect_s, poll_s=config.poll_s)
+        self.flat_moved.set()  # the folder of the settings may be new
 
     async def _rest(self, seconds: float, stop: asyncio.Event) -> bool:
         """Wait for the clock, the watcher or the end. True when the watcher woke us."""

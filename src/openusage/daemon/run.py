@@ -21,6 +21,7 @@ from openusage.daemon.answers import Answer, Answers
 from openusage.daemon.collect import Collector
 from openusage.daemon.config import Config
 from openusage.daemon.details import Asked, Details, Told, zone_name
+from openusage.daemon.follow import Follower
 from openusage.daemon.hooks import Hooks
 from openusage.daemon.polls import Polls
 from openusage.daemon.quiet import Quiet
@@ -29,7 +30,7 @@ from openusage.daemon.schedule import Progress
 from openusage.daemon.server import HookResult, Server, application, bind
 from openusage.daemon.spool import Spool, keep_taking
 from openusage.daemon.standing import Standing
-from openusage.daemon.watch import watch
+from openusage.daemon.watch import link, watch
 from openusage.daemon.writer import Writer
 from openusage.exporter import Exporter
 from openusage.lineage import Lineages
@@ -60,8 +61,12 @@ class Daemon:
         now: Callable[[], dt.datetime],
         explain: Explain = unexplained,
         on_progress: Callable[[Progress], None] | None = None,
+        configured: Callable[[], Config] | None = None,
     ) -> None:
+        """`configured` reads `config.settings_file` anew; without it the daemon stays as it is."""
         self._config = config
+        self._follower = Follower(config.settings_file, configured or (lambda: config))
+        self._explain = explain
         self._store = store
         self._now = now
         self._on_progress = on_progress
@@ -76,24 +81,14 @@ class Daemon:
         self._hooks = Hooks(providers, store, self._writer, now)
         self._spool = Spool(config.spool, self._hooks.providers, store.add, now_s=lambda: now().timestamp())
         self._quiet = Quiet(now)
-        self._standing = standing = Standing(config, store, now, self._quiet)
-        polls = Polls(self._collector, store, self._writer, standing, on_records=standing.tell_exporters)
+        self._standing = Standing(config, store, now, self._quiet)
         self._lineages = Lineages(config.lineages)
         self._answers = self._make_answers()
-        self._details = self._make_details(explain)
-        self._rounds = Rounds(
-            config,
-            store,
-            self._collector,
-            self._spool,
-            self._writer,
-            standing,
-            self._quiet,
-            polls if self._http is not None else None,
-            now=now,
-            is_ending=self._stopping.is_set,
-        )
-        standing.exporters = [Exporter(t, self._to_export, now=now, records=store) for t in config.targets]
+        self._details = self._make_details()
+        self._rounds = self._make_rounds()
+        self._standing.exporters = self._make_exporters()
+        self._retargeted = asyncio.Event()
+        """There are other exporters now."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._serving = threading.Event()
@@ -109,13 +104,38 @@ class Daemon:
             notes=self._standing.notes,
         )
 
-    def _make_details(self, explain: Explain) -> Details:
+    def _make_rounds(self) -> Rounds:
+        standing = self._standing
+        polls = Polls(
+            self._collector, self._store, self._writer, standing, on_records=standing.tell_exporters
+        )
+        return Rounds(
+            self._config,
+            self._store,
+            self._collector,
+            self._spool,
+            self._writer,
+            standing,
+            self._quiet,
+            polls if self._http is not None else None,
+            now=self._now,
+            is_ending=self._stopping.is_set,
+            follow=self._follow,
+        )
+
+    def _make_exporters(self) -> list[Exporter]:
+        return [
+            Exporter(target, self._to_export, now=self._now, records=self._store)
+            for target in self._config.targets
+        ]
+
+    def _make_details(self) -> Details:
         return Details(
             self._store,
             accounts=self._standing.accounts,
             hidden=self._config.hidden,
             now=self._now,
-            explain=explain,
+            explain=self._explain,
             lineages=self._lineages,
             links=self._config.links,
             notes=self._standing.notes,
@@ -169,7 +189,7 @@ class Daemon:
             asyncio.create_task(watch(lambda: rounds.roots, rounds.saw, stop, rounds.moved)),
             asyncio.create_task(
                 watch(
-                    lambda: [*rounds.flat_roots, str(self._config.spool)],
+                    lambda: [*rounds.flat_roots, str(self._config.spool), *self._settings_folder()],
                     rounds.saw,
                     stop,
                     rounds.flat_moved,
@@ -178,8 +198,8 @@ class Daemon:
             ),
             asyncio.create_task(keep_taking(rounds.take_hooks, rounds.hooked, rounds.spooled, stop)),
             asyncio.create_task(rounds.run(stop)),
+            asyncio.create_task(self._export(stop)),
         ]
-        tasks += [asyncio.create_task(e.run(stop)) for e in self._standing.exporters]
         log.info("version %s, socket %s, machine %s", __version__, self._config.socket, self._config.machine)
         self._serving.set()
         stopped = asyncio.create_task(stop.wait())
@@ -193,6 +213,42 @@ class Daemon:
         stopped.cancel()
         for task in ended - {stopped}:
             task.result()  # one part died by itself: its error is the daemon's
+
+    async def _export(self, stop: asyncio.Event) -> None:
+        """Run the exporters, and others when there are others, until `stop`."""
+        while not stop.is_set():
+            self._retargeted.clear()
+            over = asyncio.Event()
+            waits = [asyncio.create_task(link(e, over)) for e in (stop, self._retargeted)]
+            self._standing.tell_exporters()
+            try:
+                await asyncio.gather(over.wait(), *(e.run(over) for e in self._standing.exporters))
+            finally:
+                for wait in waits:
+                    wait.cancel()
+
+    def _settings_folder(self) -> list[str]:
+        file = self._config.settings_file
+        return [] if file is None else [str(file.parent)]
+
+    def _follow(self) -> None:
+        """Take up what the settings say now, as far as that is possible without a new start."""
+        told = self._follower.look()
+        self._standing.settings_problem = self._follower.problem
+        if told is None:
+            return
+        before = self._config
+        self._config, self._standing.restart_for = before.taking(told)
+        if self._config == before:
+            return
+        log.info("the settings have changed")
+        self._lineages = Lineages(self._config.lineages)
+        self._standing.take(self._config)
+        self._answers, self._details = self._make_answers(), self._make_details()
+        self._rounds.take(self._config)
+        if self._config.targets != before.targets:
+            self._standing.exporters = self._make_exporters()
+            self._retargeted.set()
 
     # -- what the socket asks --------------------------------------------------------------------
 

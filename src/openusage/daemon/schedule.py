@@ -61,6 +61,12 @@ class Schedule:
             Job.PRUNE: now_s + 60.0,
         }
 
+    def pace(self, now_s: float, *, collect_s: float, poll_s: float) -> None:
+        """So often from now on."""
+        self._collect_s, self._poll_s = collect_s, poll_s
+        for job, pause_s in ((Job.COLLECT, collect_s), (Job.POLL, poll_s)):
+            self._due[job] = min(self._due[job], now_s + pause_s)
+
     def due(self, now_s: float) -> list[Job]:
         """Jobs whose time has come, in the order in which they are to be done."""
         return [job for job in Job if self._due[job] <= now_s]

@@ -35,6 +35,10 @@ class Standing:
         self._store = store
         self._now = now
         self._quiet = quiet
+        self.settings_problem: Problem | None = None
+        """Why settings.json cannot be used as it is now."""
+        self.restart_for: list[str] = []
+        """Settings that changed and wait for the next start."""
         self._started_at = now()
         self._database_id = _file_id(config.database)
         self.exporters: Sequence[Exporter] = ()
@@ -51,6 +55,10 @@ class Standing:
         """What vendors said last who could not be asked, by provider and account."""
         self.problems = Problems()
         """Places in the logs."""
+
+    def take(self, config: Config) -> None:
+        """Go on as this says."""
+        self._config = config
 
     def accounts(self) -> list[tuple[str, str]]:
         """Found now, then those that only the store knows: logs go, what was read stays.
@@ -76,6 +84,8 @@ class Standing:
                 notes.append(f"Cannot push to {exporter.target}: {exporter.last_error}{last}")
             elif exporter.records_state == "failing":
                 notes.append(f"Cannot send records to {exporter.target}: {exporter.records_error}")
+        if self.settings_problem is not None:
+            notes.append(self.settings_problem.what)
         return notes + [refusal.what for refusal in self.refusals.values()]
 
     def tell_exporters(self) -> None:
@@ -105,7 +115,7 @@ class Standing:
             events=health.events,
             collecting=self._reading(),
             last_collected_at=self.last_at,
-            problems=self.problems.shown(time.monotonic()) + list(self.refusals.values()),
+            problems=self._all_problems(),
             notes=self.health(),
             exporters=[e.status() for e in self.exporters],
             hooks=hooks,
@@ -114,7 +124,12 @@ class Standing:
             paused_until=self._quiet.until if self._quiet.is_paused else None,
             on_battery=self._quiet.is_on_battery,
             unassigned=unassigned,
+            restart_for=self.restart_for,
         )
+
+    def _all_problems(self) -> list[Problem]:
+        settings = [] if self.settings_problem is None else [self.settings_problem]
+        return [*settings, *self.problems.shown(time.monotonic()), *self.refusals.values()]
 
     def _reading(self) -> str:
         progress = self.progress

@@ -51,7 +51,7 @@ async def watch(
         moved.clear()
         watched = existing(roots(), recursive=recursive)
         again = asyncio.Event()
-        links = [asyncio.create_task(_link(e, again)) for e in (stop, moved)]
+        waits = [asyncio.create_task(link(e, again)) for e in (stop, moved)]
         try:
             if not watched:
                 await asyncio.wait_for(again.wait(), RETRY_S)
@@ -80,11 +80,12 @@ async def watch(
             await _pause(again, pause_s)
             pause_s = min(2 * pause_s, RETRY_S)
         finally:
-            for link in links:
-                link.cancel()
+            for wait in waits:
+                wait.cancel()
 
 
-async def _link(source: asyncio.Event, target: asyncio.Event) -> None:
+async def link(source: asyncio.Event, target: asyncio.Event) -> None:
+    """Set `target` once `source` is set."""
     await source.wait()
     target.set()
 

@@ -51,6 +51,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         """Without the token: a value like this ends in logs and tracebacks."""
         return f"Target({self.url!r}, machine={self.machine!r}, token={'set' if self.token else 'none'})"
 
+    def taking(self, told: Target) -> Target:
+        """The same hub, as often and as private as `told` is."""
+        return msgspec.structs.replace(
+            self,
+            interval_s=told.interval_s,
+            include_identity=told.include_identity,
+            records=told.records,
+        )
+
     @property
     def push_url(self) -> str:
         return self.url.rstrip("/") + "/v1/push"

@@ -101,6 +101,8 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Sweeps and polls are rarer meanwhile."""
     unassigned: list[Unassigned] = []
     """Of all time, the most first."""
+    restart_for: list[str] = []
+    """Settings that have changed and take effect at the daemon's next start; it follows all others."""
 
 
 class ReadModelAccount(msgspec.Struct, frozen=True):

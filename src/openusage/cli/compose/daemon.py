@@ -39,7 +39,7 @@ def run_daemon(
         collect_s=collect_interval_s or interval_s,
         poll_s=poll_interval_s or interval_s,
         on_progress=progress_line() if sys.stderr.isatty() else None,
-        targets=targets(settings, paths, token),
+        targets=lambda settings: targets(settings, paths, token),
     )
     with on_signals(daemon.stop):
         daemon.run()

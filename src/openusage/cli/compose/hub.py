@@ -32,6 +32,7 @@ from openusage.errors import AlreadyRunning, ExitCode, UsageError
 from openusage.zone import local_zone_name
 
 if TYPE_CHECKING:
+    from openusage.exporter import Target
     from openusage.hub import HubServer, Look, Policy, Tls
     from openusage.paths import Paths
     from openusage.settings import Settings
@@ -195,13 +196,16 @@ def _collecting(settings: Settings, paths: Paths, hub: Own) -> Iterator[Callable
 
     Gives what there is to say about this machine, such as how far the first read has come.
     """
-    own = target(settings, paths, hub.url, hub.token, SELF_EXPORT_S)
+    # The token in our environment is this hub's secret, and no other hub is told it.
+    others = joined_token(paths)
+
+    def own(settings: Settings) -> Target:
+        return target(settings, paths, hub.url, hub.token, SELF_EXPORT_S)
+
     try:
-        # The token in our environment is this hub's secret, and no other hub is told it.
-        joined = targets(settings, paths, joined_token(paths))
-        daemon = make_daemon(settings, paths, targets=(own, *joined))
+        daemon = make_daemon(settings, paths, targets=lambda s: (own(s), *targets(s, paths, others)))
     except AlreadyRunning:
-        with forwarding(settings, paths, own):
+        with forwarding(settings, paths, own(settings)):
             yield _no_notes
         return
     thread = daemon_thread(daemon.run)

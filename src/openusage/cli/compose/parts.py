@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from openusage.errors import AlreadyRunning, PeerError
 
 if TYPE_CHECKING:
+    from openusage.daemon.config import Config
     from openusage.daemon.run import Daemon
     from openusage.daemon.schedule import Progress
     from openusage.exporter import Target
@@ -40,15 +41,14 @@ def make_daemon(
     collect_s: float | None = None,
     poll_s: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    targets: tuple[Target, ...] = (),
+    targets: Callable[[Settings], tuple[Target, ...]] = lambda settings: (),
 ) -> Daemon:
-    from openusage.daemon.config import Config
+    """A daemon that follows settings.json, the given ones being what it says now; arguments win over it."""
     from openusage.daemon.run import Daemon
-    from openusage.daemon.schedule import POLL_S
     from openusage.machine import identify
     from openusage.paths import ensure_private_dir
+    from openusage.settings import load
     from openusage.store import Store
-    from openusage.zone import local_zone_name
 
     socket = socket_path or paths.socket
     database = db_path or paths.database
@@ -58,14 +58,45 @@ def make_daemon(
     machine = identify(paths.machine_id_file, settings.export.machine_name)
     book = price_book(paths)
     store = Store.open(database, machine=machine, price=book.price, now=now_us)
-    config = Config(
+
+    def configured(settings: Settings) -> Config:
+        return _config(settings, paths, socket, database, collect_s, poll_s, targets(settings))
+
+    return Daemon(
+        configured(settings),
+        store,
+        providers(settings),
+        now=now,
+        explain=book.note,
+        on_progress=on_progress,
+        configured=lambda: configured(load(paths.settings_file, paths.shown(paths.settings_file))),
+    )
+
+
+def _config(
+    settings: Settings,
+    paths: Paths,
+    socket: Path,
+    database: Path,
+    collect_s: float | None,
+    poll_s: float | None,
+    targets: tuple[Target, ...],
+) -> Config:
+    from openusage.daemon.config import Config
+    from openusage.daemon.schedule import POLL_S
+    from openusage.machine import identify
+    from openusage.zone import local_zone_name
+
+    return Config(
         home=Path.home(),
         environ=os.environ,
         socket=socket,
         database=database,
         spool=paths.hook_spool,
-        machine=machine.name,
+        machine=identify(paths.machine_id_file, settings.export.machine_name).name,
         tz=local_zone_name(os.environ),
+        settings_file=paths.settings_file,
+        tools=tuple(provider.SPEC.id for provider in providers(settings)),
         collect_s=collect_s or settings.ui.refresh_interval_seconds,
         poll_s=poll_s or POLL_S,
         retention_days=settings.data.retention_days,
@@ -77,7 +108,6 @@ def make_daemon(
         hidden=frozenset(p.account_id for p in settings.dashboard.providers if not p.enabled),
         base_urls={a.provider: a.base_url for a in settings.accounts if a.base_url},
     )
-    return Daemon(config, store, providers(settings), now=now, explain=book.note, on_progress=on_progress)
 
 
 def providers(settings: Settings) -> list[Provider]:
