@@ -12,12 +12,15 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 FOLDER = Path(os.environ["FAKE_SYSTEMD"])
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _ENV = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|(.*))')
+CANNOT_START = 203
+"""systemd's EXIT_EXEC."""
 Unit = dict[str, list[str]]
 
 
@@ -137,11 +140,10 @@ def stop() -> None:
 
 def supervise(name: str) -> int:
     unit = read_unit(name)
-    ended = False
+    ended = threading.Event()
 
     def end(*_: object) -> None:
-        nonlocal ended
-        ended = True
+        ended.set()
         if child is not None:
             child.terminate()
 
@@ -149,18 +151,28 @@ def supervise(name: str) -> int:
     signal.signal(signal.SIGTERM, end)
     write("supervisor", os.getpid())
     starts = 0
-    while not ended:
-        child = subprocess.Popen(
-            words_of(unit["ExecStart"][0]), env=environment(unit), cwd=specifiers(unit["WorkingDirectory"][0])
-        )
-        starts += 1
-        write("restarts", starts - 1)
-        write("pid", child.pid)
-        code = child.wait()
-        (FOLDER / "pid").unlink()
-        if unit["Restart"] != ["always"] or str(code) in unit.get("RestartPreventExitStatus", []):
-            break
-    (FOLDER / "supervisor").unlink()
+    try:
+        while not ended.is_set():
+            try:
+                child = subprocess.Popen(
+                    words_of(unit["ExecStart"][0]),
+                    env=environment(unit),
+                    cwd=specifiers(unit["WorkingDirectory"][0]),
+                )
+            except OSError as e:
+                print(f"Failed to execute: {e}", file=sys.stderr)
+                return CANNOT_START
+            if ended.is_set():  # asked to between the start and its note
+                child.terminate()
+            starts += 1
+            write("restarts", starts - 1)
+            write("pid", child.pid)
+            code = child.wait()
+            (FOLDER / "pid").unlink()
+            if unit["Restart"] != ["always"] or str(code) in unit.get("RestartPreventExitStatus", []):
+                break
+    finally:
+        (FOLDER / "supervisor").unlink()
     return 0
 
 
