@@ -56,6 +56,9 @@ VENDORS = (
 """Whose models coding tools use, as genai-prices calls them. Makers first, then those who sell what others
 make. Qwen is sold through many; its list price is OpenRouter's."""
 
+OURS = {"x-ai": "xai"}
+"""Those that tools, and so we, call otherwise."""
+
 KEYS = (
     "input_mtok",
     "output_mtok",
@@ -235,6 +238,11 @@ def model_row(model: gp.ModelInfo, vendor: gp.Provider) -> list[object] | None:
     return row
 
 
+def ours(vendor: str) -> str:
+    """Our name of a vendor of genai-prices."""
+    return OURS.get(vendor, vendor)
+
+
 def build() -> bytes:
     """The whole file."""
     by_id = {p.id: p for p in providers}
@@ -242,7 +250,7 @@ def build() -> bytes:
     for name in VENDORS:
         vendor = by_id[name]
         rows = [model_row(m, vendor) for m in vendor.models if wanted(m, name)]
-        vendors[name] = [row for row in rows if row]
+        vendors[ours(name)] = [row for row in rows if row]
     days = sorted(
         str(entry[0])
         for rows in vendors.values()
@@ -264,7 +272,7 @@ def build() -> bytes:
         "first_change": days[0],
         "last_change": days[-1],
         "models": sum(map(len, vendors.values())),
-        "fallbacks": {v: list(by_id[v].fallback_model_providers or ()) for v in VENDORS},
+        "fallbacks": {ours(v): [*map(ours, by_id[v].fallback_model_providers or ())] for v in VENDORS},
     }
     return _encode(header, vendors)
 

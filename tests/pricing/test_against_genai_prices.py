@@ -16,7 +16,7 @@ from openusage.pricing._table import Table
 from openusage.wire.events import EventKind, TokenCounts, UsageEvent
 from tools import build_prices
 
-BY_ID = {provider.id: provider for provider in providers}
+BY_ID = {build_prices.ours(provider.id): provider for provider in providers}
 TABLE = Table.shipped()
 BOOK = PriceBook.load()
 

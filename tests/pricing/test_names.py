@@ -27,7 +27,7 @@ EXACT = [
     ("gpt-5-2025-08-07", None, "openai", "gpt-5"),
     ("gemini-2.5-pro-preview-05-06", "google", "google", "gemini-2.5-pro"),
     ("gemini-3-pro-preview", None, "google", "gemini-3-pro-preview"),
-    ("grok-code-fast-1", None, "x-ai", "grok-code-fast-1"),
+    ("grok-code-fast-1", None, "xai", "grok-code-fast-1"),
     ("kimi-k2", None, "moonshotai", "kimi-k2"),
     ("glm-4.6", None, "zai", "GLM-4.6"),
     ("glm-4.7", "zhipuai", "zhipuai", "GLM-4.7"),
@@ -80,6 +80,7 @@ LINEAGE = [
     ("claude-opus-4-6", "openai-compatible", "anthropic", "claude-opus-4-6"),
     ("claude-opus-4-6", "cursor", "anthropic", "claude-opus-4-6"),
     ("qwen3-coder-plus", None, "openrouter", "qwen/qwen3-coder-plus"),
+    ("voxtral-small-24b-2507", None, "openrouter", "mistralai/voxtral-small-24b-2507"),
 ]
 FUZZY = [
     ("claude-opus-6", "anthropic", "anthropic", "claude-opus-5-5"),
@@ -87,7 +88,7 @@ FUZZY = [
     ("claude-opus-4-9-20260930", "anthropic", "anthropic", "claude-opus-4-8"),
     ("gpt-5.9-codex", "openai", "openai", "gpt-5.5"),
     ("gemini-3.4-pro", None, "google", "gemini-3.1-pro-preview"),
-    ("grok-code-fast-2", None, "x-ai", "grok-code-fast-1"),
+    ("grok-code-fast-2", None, "xai", "grok-code-fast-1"),
 ]
 CASES = [
     (match, *case)

@@ -113,7 +113,7 @@ def test_a_persons_own_price_is_theirs(tmp_path: Path) -> None:
     assert parts(note) == {Part.INPUT: (7, 200_000_000, 1400), Part.OUTPUT: (3, 600_000_000, 1800)}
 
 
-@pytest.mark.parametrize("vendor", ["anthropic", "openai", "google", "openrouter", "x-ai"])
+@pytest.mark.parametrize("vendor", ["anthropic", "openai", "google", "openrouter", "xai"])
 def test_every_listed_models_note_adds_up(vendor: str) -> None:
     r = random.Random(vendor)
     for model in BOOK._table.vendor(vendor).models:

@@ -33,9 +33,9 @@ _VENDOR_SIGNS: tuple[tuple[str, str], ...] = (
     ("openai", "openai"),
     ("codex", "openai"),
     ("chatgpt", "openai"),
-    ("x-ai", "x-ai"),
-    ("xai", "x-ai"),
-    ("grok", "x-ai"),
+    ("x-ai", "xai"),
+    ("xai", "xai"),
+    ("grok", "xai"),
     ("deepseek", "deepseek"),
     ("moonshot", "moonshotai"),
     ("kimi", "moonshotai"),
@@ -54,7 +54,7 @@ _MAKER_SIGNS: tuple[tuple[str, str], ...] = (
     (r"(?:^|[./])claude", "anthropic"),
     (r"^(?:gpt-|chatgpt|codex|o[1345](?:-|$)|computer-use)", "openai"),
     (r"^(?:gemini|gemma)", "google"),
-    (r"^grok", "x-ai"),
+    (r"^grok", "xai"),
     (r"^deepseek", "deepseek"),
     (r"^(?:kimi|moonshot)", "moonshotai"),
     (
@@ -188,13 +188,7 @@ def upstream_by_name(model: str | None) -> str | None:
         return vendor.lower()
     name = model.lower()
     maker = next((vendor for sign, vendor in _MAKERS if sign.match(name)), None)
-    if maker is None:
-        return "qwen" if QWEN.match(name) else None
-    return _AS_UPSTREAM.get(maker, maker)
-
-
-_AS_UPSTREAM = {"x-ai": "xai"}
-"""Vendor of the table -> the id of its provider, where they differ."""
+    return maker or ("qwen" if QWEN.match(name) else None)
 
 
 BRACKETS = re.compile(r"\[[^\]]*\]$")

@@ -79,7 +79,7 @@ _OF_MAKER: dict[str | None, tuple[re.Pattern[str], ...]] = {
     "openai": (EFFORT, _FAST),
     "cursor": (EFFORT, _FAST),
     "google": (EFFORT, re.compile(r"-(?:customtools|00\d)$")),
-    "x-ai": (EFFORT, re.compile(r"-(?:non-)?reasoning$")),
+    "xai": (EFFORT, re.compile(r"-(?:non-)?reasoning$")),
     "moonshotai": (EFFORT, re.compile(r"(?<=\d)-instruct$")),
     "amazon": (EDITION,),
 }

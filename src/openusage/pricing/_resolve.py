@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from openusage.lineage.names import MAKERS, RESELLING_MAKERS, Asked, asked, forms, nearest
+from openusage.lineage.root import model_maker
 from openusage.pricing._rates import Match, Timeline
 from openusage.pricing._table import Listed, Table, Vendor
 
@@ -59,7 +60,7 @@ def _names_in(vendor: Vendor, query: Asked) -> Iterator[str]:
         parts = query.full.split("/")
         for start in range(max(0, len(parts) - 2), -1, -1):
             yield "/".join(parts[start:])
-        prefix = _CATALOGUE_PREFIXES.get(query.maker or "") or _prefix_by_name(query.name)
+        prefix = _CATALOGUE_PREFIXES.get(model_maker(query.name) or query.maker or "")
         if prefix:
             yield f"{prefix}/{query.name}"
         return
@@ -75,18 +76,15 @@ _CATALOGUE_PREFIXES = {
     "anthropic": "anthropic",
     "openai": "openai",
     "google": "google",
-    "x-ai": "x-ai",
+    "xai": "x-ai",
     "deepseek": "deepseek",
     "moonshotai": "moonshotai",
     "mistral": "mistralai",
     "zai": "z-ai",
     "minimax": "minimax",
+    "qwen": "qwen",
 }
-"""Vendor of the table -> the prefix of its models in the catalogue."""
-
-
-def _prefix_by_name(name: str) -> str | None:
-    return "qwen" if name.startswith(("qwen", "qwq")) else None
+"""Maker -> the prefix of its models in the catalogue."""
 
 
 def _find(vendor: Vendor, name: str) -> tuple[Listed, bool, Match] | None:
