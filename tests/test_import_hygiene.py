@@ -72,3 +72,23 @@ def test_settings_and_reports_load_no_screen_server_or_database(module: str) -> 
 def test_paths_are_known_without_msgspec() -> None:
     """A status line or a hook needs the socket's path and nothing else."""
     assert not modules_after("import openusage.paths") & (HEAVY | {"msgspec", "click", "json"})
+
+
+DAEMON = """
+    import os
+    from pathlib import Path
+    from openusage.cli.compose.parts import make_daemon
+    from openusage.paths import Paths
+    from openusage.settings import Settings
+    daemon = make_daemon(Settings(), Paths.from_env(os.environ, Path.home()))
+    daemon.stop()
+    daemon.run()
+"""
+"""One that starts, serves and ends at once."""
+
+
+def test_a_daemon_without_hub_and_logins_loads_no_http_client() -> None:
+    """Nor the terminal's libraries, which httpx brings along: memory that it would hold for weeks."""
+    loaded = modules_after(DAEMON.strip())
+    assert "uvicorn" in loaded
+    assert not loaded & {"httpx", "httpcore", "rich", "pygments", "textual", "jinja2", "openusage.exporter"}

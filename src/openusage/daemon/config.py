@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from openusage.exporter import Target
+if TYPE_CHECKING:
+    from openusage.exporter import Target
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

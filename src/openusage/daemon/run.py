@@ -12,8 +12,8 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import httpx
 import uvicorn
 
 from openusage import __version__
@@ -30,9 +30,9 @@ from openusage.daemon.schedule import Progress
 from openusage.daemon.server import HookResult, Server, application, bind
 from openusage.daemon.spool import Spool, keep_taking
 from openusage.daemon.standing import Standing
+from openusage.daemon.vendors import Vendors
 from openusage.daemon.watch import link, watch
 from openusage.daemon.writer import Writer
-from openusage.exporter import Exporter
 from openusage.lineage import Lineages
 from openusage.providers._contract import Env, Provider
 from openusage.read_model.windows import bounded
@@ -42,11 +42,13 @@ from openusage.wire.rollups import Rollup
 from openusage.wire.sessions import Explain, unexplained
 from openusage.wire.snapshot import UsageSnapshot
 
+if TYPE_CHECKING:
+    from openusage.exporter import Exporter
+
 log = logging.getLogger("openusage.daemon")
 
 FRESH_S = 1.0
 """A report's question first collects, unless the last pass ended this recently."""
-VENDOR_TIMEOUT_S = 8.0
 
 
 class Daemon:
@@ -70,9 +72,7 @@ class Daemon:
         self._store = store
         self._now = now
         self._on_progress = on_progress
-        self._http = (
-            None if config.offline else httpx.Client(timeout=VENDOR_TIMEOUT_S, follow_redirects=False)
-        )
+        self._http = None if config.offline else Vendors()
         self._stopping = threading.Event()
         self._collector = Collector(
             store, providers, self._env, on_progress=self._progressed, should_stop=self._stopping.is_set
@@ -123,12 +123,6 @@ class Daemon:
             follow=self._follow,
         )
 
-    def _make_exporters(self) -> list[Exporter]:
-        return [
-            Exporter(target, self._to_export, now=self._now, records=self._store)
-            for target in self._config.targets
-        ]
-
     def _make_details(self) -> Details:
         return Details(
             self._store,
@@ -141,6 +135,16 @@ class Daemon:
             notes=self._standing.notes,
             backlog=self._standing.backlog,
         )
+
+    def _make_exporters(self) -> list[Exporter]:
+        if not self._config.targets:
+            return []
+        from openusage.exporter import Exporter  # with an HTTP client: 9 MB that only pushing needs
+
+        return [
+            Exporter(target, self._to_export, now=self._now, records=self._store)
+            for target in self._config.targets
+        ]
 
     # -- life ------------------------------------------------------------------------------------
 

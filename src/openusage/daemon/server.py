@@ -233,7 +233,7 @@ def bind(path: Path) -> socket.socket:
         ListenError: the path cannot be bound (too long, no permission).
     """
     if path.exists() or path.is_symlink():
-        if _answers(path):
+        if is_answered(path):
             raise AlreadyRunning(
                 f"A daemon already runs on {path}.", "See who: openusage telemetry daemon status"
             )
@@ -255,7 +255,8 @@ def bind(path: Path) -> socket.socket:
     return listening
 
 
-def _answers(path: Path) -> bool:
+def is_answered(path: Path) -> bool:
+    """Whether somebody listens there."""
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     probe.settimeout(0.5)
     try:

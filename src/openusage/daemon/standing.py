@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openusage import __version__
 from openusage.daemon.collect import Pass
@@ -18,11 +19,13 @@ from openusage.daemon.config import Config
 from openusage.daemon.problems import Problems
 from openusage.daemon.quiet import Quiet
 from openusage.daemon.schedule import Progress, progress_text
-from openusage.exporter import Exporter
 from openusage.format import age, printable
 from openusage.store import Store
 from openusage.wire.local import DaemonStatus, SpoolStatus, Unassigned
 from openusage.wire.problems import Problem
+
+if TYPE_CHECKING:
+    from openusage.exporter import Exporter
 
 API_VERSION = "v1"
 

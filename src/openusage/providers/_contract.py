@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -49,6 +50,21 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """When the tool deletes its own logs, in a sentence."""
 
 
+class Http(Protocol):
+    """What vendors' APIs are asked with: an `httpx.Client`, or what makes one when it is needed."""
+
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        timeout: float,
+        follow_redirects: bool,
+    ) -> AbstractContextManager[httpx.Response]: ...
+
+
 class Env(msgspec.Struct, frozen=True, kw_only=True):
     """The world as a provider sees it. Everything a provider touches comes from here."""
 
@@ -56,7 +72,7 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     now: dt.datetime
     """Aware, UTC."""
-    http: httpx.Client | None = None
+    http: Http | None = None
     """None: stay off the network."""
     base_urls: Mapping[str, str] = {}
     """Vendor API base by provider id; tests and proxies point it elsewhere."""

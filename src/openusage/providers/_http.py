@@ -16,6 +16,7 @@ import msgspec
 
 from openusage.errors import AuthRequired, SourceChanged, SourceUnavailable
 from openusage.net import reason
+from openusage.providers._contract import Http
 from openusage.providers._loose import REFUSED
 from openusage.providers._values import json_object, time_us
 
@@ -28,7 +29,7 @@ MAX_RETRY_AFTER_S = 86_400.0
 
 
 def ask(
-    http: httpx.Client,
+    http: Http,
     url: str,
     *,
     who: str,
@@ -49,7 +50,7 @@ def ask(
             ask again.
         SourceChanged: an answer of another form.
     """
-    import httpx  # loaded already by whoever made the client; reading logs does without it
+    import httpx  # only here: reading logs does without it
 
     content = None if body is None else msgspec.json.encode(body)
     sent = {**headers, "Accept": "application/json"}

@@ -120,6 +120,10 @@ def providers(settings: Settings) -> list[Provider]:
 
 def refuse_second(socket: Path) -> None:
     """Says who is there before anything is opened. The socket itself and the store's lock decide for good."""
+    from openusage.daemon.server import is_answered
+
+    if not is_answered(socket):
+        return  # without an HTTP client, which a daemon that starts does not need
     from openusage.client import DaemonClient
 
     with contextlib.closing(DaemonClient(socket, now=now, timeout_s=5.0)) as client:

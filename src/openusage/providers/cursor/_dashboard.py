@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _http
+from openusage.providers._contract import Http
 from openusage.providers._figures import facts
 from openusage.providers._values import child, count, number, text, time_us
 from openusage.providers.cursor._chats import PROVIDER, upstream_of
@@ -26,9 +27,6 @@ from openusage.wire.events import (
     UsageEvent,
     event_key,
 )
-
-if TYPE_CHECKING:
-    import httpx
 
 API, SITE = "https://api2.cursor.sh", "https://cursor.com"
 HINT = "sign in to Cursor again"
@@ -48,7 +46,7 @@ _TOKENS = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
 def ask(
     account: str,
     login: Login,
-    http: httpx.Client,
+    http: Http,
     base: str | None,
     now: dt.datetime,
     polled_us: int | None = None,
@@ -74,7 +72,7 @@ def ask(
 
 
 class _Asking:
-    def __init__(self, login: Login, http: httpx.Client, base: str | None) -> None:
+    def __init__(self, login: Login, http: Http, base: str | None) -> None:
         self._http = http
         self._login = login
         self._api, self._site = (base, base) if base else (API, SITE)
