@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.idle import _wait
+from bench.daemons import real_daemon
 from bench.table import Row, render
 from openusage.cli.hook import TIMEOUT_S
 from openusage.integrations import integrations
@@ -35,7 +35,7 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         homes = {state: Path(folder) / state for state in ("up", "none", "hangs")}
         scripts = {state: _installed(home) for state, home in homes.items()}
-        stack.enter_context(_daemon(homes["up"]))
+        stack.enter_context(real_daemon(_environ(homes["up"])))
         stack.enter_context(_hanging(homes["hangs"]))
         commands: dict[str, tuple[tuple[str, ...], Path]] = {
             "sh": (SHELL, homes["none"]),
@@ -78,18 +78,6 @@ def _installed(home: Path) -> Path:
 
 def _environ(home: Path) -> dict[str, str]:
     return {"HOME": str(home), "PATH": os.environ["PATH"]}
-
-
-@contextmanager
-def _daemon(home: Path) -> Iterator[None]:
-    command = [sys.executable, "-m", "openusage.cli", "telemetry", "daemon", "run"]
-    daemon = subprocess.Popen(command, env=_environ(home), stderr=subprocess.DEVNULL)
-    try:
-        _wait(Paths.from_env(_environ(home), home).socket)
-        yield
-    finally:
-        daemon.terminate()
-        daemon.wait(10)
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def serve(kind: str, accounts: int) -> None:
         )
     server = HubServer(board, "127.0.0.1", 0, history=history)
     if kind == "constant":
-        constant = answer(200, board.body()[1])
+        constant = answer(200, b"".join(board.body()[1]))
 
         async def serve_constant(scope: Scope, receive: Receive, send: Send) -> None:
             await reply(send, constant)

@@ -39,7 +39,7 @@ def put(board: Board, machine: str, *accounts: str, **rest: Any) -> None:
 
 
 def held(board: Board) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(board.body()[1])
+    found: dict[str, Any] = json.loads(b"".join(board.body()[1]))
     return found
 
 
@@ -136,7 +136,7 @@ def test_silence_is_measured_by_the_hubs_clock_alone(board: Board, clock: Clock)
     version, _ = board.body()
     clock.seconds += 0.1
     assert board.names() == ()
-    assert board.body() == (version + 1, b"{}")
+    assert board.body() == (version + 1, (b"{}",))
 
 
 def test_an_unchanged_push_keeps_the_version_and_the_machine_alive(board: Board, clock: Clock) -> None:
@@ -152,6 +152,29 @@ def test_an_unchanged_push_keeps_the_version_and_the_machine_alive(board: Board,
 def test_body_is_built_once_for_each_version(board: Board) -> None:
     put(board, "laptop", "a")
     assert board.body()[1] is board.body()[1]
+
+
+@pytest.mark.parametrize("size", [1, 1000, 10**6])
+def test_a_large_body_is_made_in_parts_and_held_once(
+    board: Board, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what a machine pushes after they were made changes its own piece alone."""
+    for machine in "abcdefgh":
+        put(board, machine, "x", "y")
+    whole = board.body()[1]
+    monkeypatch.setattr("openusage.hub.board.PART_BYTES", size)
+    put(board, "i", "x", "y")
+    _, parts = board.body()
+    assert len(parts) == {1: 9, 1000: 3, 10**6: 1}[size]
+    assert b"".join(parts)[: len(whole[0]) - 1] == whole[0][:-1]
+    assert {id(memoryview(m.block).obj) for m in board._live.values()} == set(map(id, parts))
+    before, version = held(board), board.version()
+    put(board, "d", "x", "y")
+    assert board.version() == version
+    put(board, "d", "x", "y", used=2)
+    after = held(board)
+    assert {key for key in before if before[key] != after[key]} == {"d:p:x", "d:p:y"}
+    assert json.loads(board.batches("a")["a"]) == {key: after[key] for key in ("a:p:x", "a:p:y")}
 
 
 def test_changes_are_told_once_each(board: Board, clock: Clock) -> None:
@@ -219,7 +242,7 @@ def test_a_long_name_cannot_multiply_a_body(board: Board) -> None:
     with pytest.raises(PushRefused) as refusal:
         put(board, "x" * 1024, *accounts)
     assert refusal.value.status == 413
-    assert board.body()[1] == b"{}"
+    assert b"".join(board.body()[1]) == b"{}"
     assert 2 * 1024 * len(accounts) > MAX_BLOCK
 
 

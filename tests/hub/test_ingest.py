@@ -45,7 +45,7 @@ def kept(body: bytes) -> list[dict[str, Any]]:
     """What a hub hands on after this push."""
     board = Board()
     board.put(read_push(body))
-    return list(json.loads(board.body()[1]).values())
+    return list(json.loads(b"".join(board.body()[1])).values())
 
 
 def refusal(body: bytes) -> tuple[int, str, str]:
@@ -69,7 +69,7 @@ def test_a_snapshot_is_handed_on_as_it_came() -> None:
 def body_after(body: bytes) -> bytes:
     board = Board()
     board.put(read_push(body))
-    return board.body()[1]
+    return b"".join(board.body()[1])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
@@ -305,7 +305,7 @@ def test_whatever_comes_is_either_read_or_refused(value: Any, name: str) -> None
         return
     board = Board()
     board.put(batch)
-    assert len(msgspec.json.decode(board.body()[1], type=dict[str, UsageSnapshot])) == 1
+    assert len(msgspec.json.decode(b"".join(board.body()[1]), type=dict[str, UsageSnapshot])) == 1
 
 
 @settings(max_examples=60, deadline=None)
@@ -329,7 +329,7 @@ def test_both_ways_to_read_agree(texts: list[str], used: float) -> None:
     boards = Board(), Board()
     for board, batch in zip(boards, (strict, repaired), strict=True):
         board.put(batch)
-    assert json.loads(boards[0].body()[1]) == json.loads(boards[1].body()[1])
+    assert json.loads(b"".join(boards[0].body()[1])) == json.loads(b"".join(boards[1].body()[1]))
 
 
 def test_gzip_is_undone_member_by_member() -> None:

@@ -90,6 +90,21 @@ def test_head_is_get_without_the_body(hub: Hub) -> None:
         assert answer.headers[name] == whole.headers[name]
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_in_parts_is_sent_as_one(hub: Hub, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain and packed; and the connection is good for the next request."""
+    monkeypatch.setattr("openusage.hub.board.PART_BYTES", 1)
+    for machine in "abc":
+        hub.push(body(machine, "x"))
+    plain = hub.http.request(method, "/v1/snapshots", headers=PLAIN)
+    packed = hub.http.request(method, "/v1/snapshots", headers={"Accept-Encoding": "gzip"})
+    whole = get(hub).content
+    assert list(json.loads(whole)) == ["a:p:x", "b:p:x", "c:p:x"]
+    assert int(plain.headers["content-length"]) == len(whole)
+    assert plain.content == packed.content == (whole if method == "GET" else b"")
+    assert packed.headers["content-encoding"] == "gzip"
+
+
 @pytest.mark.parametrize(
     ("value", "yes"),
     [
@@ -139,24 +154,24 @@ async def test_large_bodies_are_compressed_at_most_once_a_second(clock: Clock, b
     board.put(read_push(large(2)))
     between = await view.respond(GZIP)
     assert not is_zipped(between)
-    assert between.body["body"] == board.body()[1]
+    assert between.body["body"] == b"".join(board.body()[1])
     clock.seconds += 1
     later = await view.respond(GZIP)
-    assert gzip.decompress(later.body["body"]) == board.body()[1]
+    assert gzip.decompress(later.body["body"]) == b"".join(board.body()[1])
 
 
 async def test_a_push_during_compression_mixes_nothing_up(clock: Clock, board: Board) -> None:
     """Who asked before the push gets what was true then, under its own tag; who asks later the new body."""
     view = SnapshotsView(board, clock.monotonic)
     board.put(read_push(large(1)))
-    old = board.body()[1]
+    old = b"".join(board.body()[1])
     asked = asyncio.create_task(view.respond(GZIP))
     await asyncio.sleep(0)
     board.put(read_push(large(2)))
     after = await view.respond(GZIP)
     before = await asked
     assert gzip.decompress(before.body["body"]) == old
-    assert json.loads(after.body["body"]) == json.loads(board.body()[1])
+    assert json.loads(after.body["body"]) == json.loads(b"".join(board.body()[1]))
     assert tag_of(before) != tag_of(after)
 
 

@@ -1,4 +1,5 @@
-"""The board: the newest batch of every machine, kept as the bytes that `/v1/snapshots` is joined from.
+"""The board: the newest batch of every machine, kept as the bytes that `/v1/snapshots` is joined from; once
+they are joined, as pieces of the result, so that nothing is held twice.
 
 A machine is known by `(machine_id, name)`. Its label is its name, or `name~2` while another machine of that
 name lives. A snapshot's display key is `label:provider:account`; where two triples join to one key, the later
@@ -14,7 +15,7 @@ import datetime as dt
 import enum
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -26,6 +27,8 @@ MAX_BLOCK = 16 * 1_048_576
 """Bytes that joined names may add to one machine's batch."""
 MAX_TOTAL = 512 * 1_048_576
 """Bytes all machines may take."""
+PART_BYTES = 4 * 1_048_576
+"""A part of the joined body is about so long. While the next body is made, old parts go one by one."""
 _SNAPSHOT_BYTES = 500
 _MACHINE_BYTES = 2_000
 _CHARACTER_BYTES = 4
@@ -80,8 +83,8 @@ class _Machine(msgspec.Struct, gc=False):
     label: str
     received_at: dt.datetime
     keys: dict[Pair, str] = {}
-    block: bytes = b""
-    """`"key":{snapshot},"key":{snapshot}…` without the braces around it."""
+    block: bytes | memoryview = b""
+    """`"key":{snapshot},"key":{snapshot}…` without the braces around it; a view of the body, once joined."""
     size: int = 0
     """Bytes it counts for."""
     heard_s: float = 0.0
@@ -115,7 +118,7 @@ class Board:
         self._total = 0
         self._next_stale_s = float("inf")
         self._version = 0
-        self._body: tuple[int, bytes] = (-1, b"")
+        self._body: tuple[int, tuple[bytes, ...]] = (-1, ())
         self._names: tuple[str, ...] | None = ()
         self.listeners: list[Callable[[Change, str], None]] = []
 
@@ -138,12 +141,12 @@ class Board:
         self._tell(stale)
         return version
 
-    def body(self) -> tuple[int, bytes]:
-        """(version, JSON of display key -> snapshot), joined once for each version."""
+    def body(self) -> tuple[int, tuple[bytes, ...]]:
+        """(version, parts of the JSON of display key -> snapshot), joined once for each version."""
         with self._lock:
             stale = self._evict()
             if self._body[0] != self._version:
-                self._body = -1, b""  # the old one goes before the new one is made: they are large
+                self._body = -1, ()  # the old one goes before the new one is made: they are large
                 self._body = self._version, self._join()
             body = self._body
         self._tell(stale)
@@ -179,7 +182,9 @@ class Board:
     def batches(self, labels: Container[str]) -> dict[str, bytes]:
         """Label -> JSON of display key -> snapshot, of live machines; unchanged ones are equal bytes."""
         with self._lock:
-            return {m.label: b"{%b}" % m.block for m in self._live.values() if m.label in labels}
+            return {
+                m.label: b"".join((b"{", m.block, b"}")) for m in self._live.values() if m.label in labels
+            }
 
     def remember(
         self, identity: Identity, label: str, received_at: dt.datetime, *, version: str = ""
@@ -229,7 +234,7 @@ class Board:
         machine = old if old is not None else self._admit(identity, label)
         if keys is not machine.keys:
             self._own(identity, machine, keys)
-        if block != machine.block:
+        if block != bytes(machine.block):  # a view would be compared byte by byte
             self._version += 1
             machine.block = block
         machine.size = size
@@ -309,13 +314,17 @@ class Board:
         while len(self._gone) > _MAX_GONE:
             del self._gone[next(iter(self._gone))]
 
-    def _join(self) -> bytes:
-        parts = [b"{"]
-        for machine in sorted(self._live.values(), key=lambda m: m.label):
-            if machine.block:
-                parts += (machine.block, b",")
-        parts[-1 if len(parts) > 1 else 1 :] = [b"}"]
-        return b"".join(parts)
+    def _join(self) -> tuple[bytes, ...]:
+        """The parts, at least one. What a machine had until then goes as soon as its part is made."""
+        machines = sorted((m for m in self._live.values() if m.block), key=lambda m: m.label)
+        parts = []
+        first = size = 0
+        for after, machine in enumerate(machines, 1):
+            size += len(machine.block)
+            if size >= PART_BYTES and after < len(machines):
+                parts.append(_part(machines[first:after], b"," if first else b"{"))
+                first, size = after, 0
+        return (*parts, _part(machines[first:], b"," if first else b"{", b"}"))
 
     def _tell(self, labels: list[str], change: Change = Change.WENT_STALE) -> None:
         for label in labels:
@@ -355,6 +364,21 @@ def _block(keys: Mapping[Pair, str], chosen: Mapping[Pair, Fragment]) -> bytes:
             b"}",
         )
     return b"".join(parts)
+
+
+def _part(machines: Sequence[_Machine], begin: bytes, end: bytes = b"") -> bytes:
+    """A part of the body; what the machines have is a piece of it from then on."""
+    pieces: list[bytes | memoryview] = [begin]
+    for machine in machines:
+        pieces += (machine.block, b",")
+    pieces[max(1, len(pieces) - 1) :] = [end]
+    part = b"".join(pieces)
+    view, at = memoryview(part), len(begin)
+    for machine in machines:
+        size = len(machine.block)
+        machine.block = view[at : at + size]
+        at += size + 1
+    return part
 
 
 def _info(identity: Identity, machine: _Machine, now_s: float, *, live: bool) -> MachineInfo:

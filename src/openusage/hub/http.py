@@ -33,25 +33,33 @@ class Answer(msgspec.Struct, frozen=True):
 
     start: dict[str, Any]
     body: dict[str, Any]
+    before: tuple[dict[str, Any], ...] = ()
+    """What is sent of a body in parts, before `body`, which is the last."""
 
     def plus(self, *headers: Header) -> Answer:
         """The same with further headers."""
-        return Answer({**self.start, "headers": [*self.start["headers"], *headers]}, self.body)
+        return Answer({**self.start, "headers": [*self.start["headers"], *headers]}, self.body, self.before)
 
 
 def answer(status: int, body: bytes, headers: Iterable[Header] = ()) -> Answer:
     """`body` as JSON."""
+    return answer_in_parts(status, (body,), headers)
+
+
+def answer_in_parts(status: int, parts: Sequence[bytes], headers: Iterable[Header] = ()) -> Answer:
+    """JSON that is too large to be in one piece; there is at least one part."""
     return Answer(
         {
             "type": "http.response.start",
             "status": status,
             "headers": [
                 (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
+                (b"content-length", str(sum(map(len, parts))).encode()),
                 *headers,
             ],
         },
-        {"type": "http.response.body", "body": body},
+        {"type": "http.response.body", "body": parts[-1]},
+        tuple({"type": "http.response.body", "body": part, "more_body": True} for part in parts[:-1]),
     )
 
 
@@ -120,10 +128,10 @@ def accepts_gzip(value: bytes) -> bool:
     return weights.get(b"gzip", weights.get(b"*", False))
 
 
-def zipped(body: bytes) -> bytes:
-    """`body` as gzip."""
+def zipped(*parts: bytes) -> bytes:
+    """A body as gzip."""
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-    return packer.compress(body) + packer.flush()
+    return b"".join([*map(packer.compress, parts), packer.flush()])
 
 
 async def refuse(what: Answer, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,6 +144,8 @@ async def refuse(what: Answer, scope: Scope, receive: Receive, send: Send) -> No
 
 async def reply(send: Send, what: Answer) -> None:
     await send(what.start)
+    for part in what.before:
+        await send(part)
     await send(what.body)
 
 
@@ -145,6 +155,8 @@ async def reply_unread(receive: Receive, send: Send, what: Answer) -> None:
     Closing at once would reset the connection and could take the answer with it.
     """
     await send(what.plus(CLOSE).start)
+    for part in what.before:
+        await send(part)
     await send({**what.body, "more_body": True})
     try:
         async with asyncio.timeout(_LINGER_S):

@@ -7,7 +7,17 @@ import secrets
 from collections.abc import Callable
 
 from openusage.hub.board import Board
-from openusage.hub.http import Answer, Header, Scope, answer, asked_for, match_tag, not_modified, zipped
+from openusage.hub.http import (
+    Answer,
+    Header,
+    Scope,
+    answer,
+    answer_in_parts,
+    asked_for,
+    match_tag,
+    not_modified,
+    zipped,
+)
 
 _INLINE_BYTES = 65_536
 """Bodies up to here are compressed at once, in under a millisecond; larger ones in a thread."""
@@ -51,31 +61,32 @@ class SnapshotsView:
 
     def _whole(self) -> Answer:
         if self._plain is None:
-            version, body = self._board.body()
+            version, parts = self._board.body()
             self._renew(version)  # a machine may have fallen silent since
-            self._plain = answer(200, body, (*_ALWAYS, (b"etag", self._tag)))
+            self._plain = answer_in_parts(200, parts, (*_ALWAYS, (b"etag", self._tag)))
         return self._plain
 
     async def _gzipped(self) -> Answer | None:
         """The compressed answer; None when it is not its turn yet, then the plain one serves."""
         if self._zipped is not None:
             return self._zipped
-        body = self._whole().body["body"]
-        if len(body) <= _INLINE_BYTES:
-            self._zipped = self._zip_answer(zipped(body), self._zip_tag)
+        plain = self._whole()
+        parts = [message["body"] for message in (*plain.before, plain.body)]
+        if sum(map(len, parts)) <= _INLINE_BYTES:
+            self._zipped = self._zip_answer(zipped(*parts), self._zip_tag)
             return self._zipped
         if self._zipping is None and self._monotonic() - self._zipped_s >= _GZIP_EVERY_S:
             self._zipped_s = self._monotonic()
-            under_way = self._zip_in_thread(body, self._version, self._zip_tag)
+            under_way = self._zip_in_thread(parts, self._version, self._zip_tag)
             self._zipping = self._version, asyncio.ensure_future(under_way)
         if self._zipping is not None and self._zipping[0] == self._version:
             return await asyncio.shield(self._zipping[1])
         return None
 
-    async def _zip_in_thread(self, body: bytes, version: int, tag: bytes) -> Answer:
+    async def _zip_in_thread(self, parts: list[bytes], version: int, tag: bytes) -> Answer:
         """Serves those who asked for this version, even when the board has moved on meanwhile."""
         try:
-            packed = self._zip_answer(await asyncio.to_thread(zipped, body), tag)
+            packed = self._zip_answer(await asyncio.to_thread(zipped, *parts), tag)
         finally:
             self._zipping = None
         if version == self._version:
