@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from openusage import format as fmt
+from openusage import words
 from openusage.client import HistorySource
 from openusage.tui import days, plot
 from openusage.tui.lines import clean
@@ -244,7 +245,7 @@ def caveats(row: Rollup, measure: Measure, since: dt.datetime | None, tz: dt.tzi
         local = since.astimezone(tz)
         found.append(f"partial: our data begin {local.day} {local:%b %Y %H:%M}")
     if row.unpriced_events and measure is Measure.COST:
-        found.append(f"{fmt.count(row.unpriced_events)} requests unpriced, not in any cost")
+        found.append(words.unpriced(row.unpriced_events))
     if row.estimated_events:
         found.append(f"{fmt.count(row.estimated_events)} requests with estimated token counts")
     return found

@@ -19,7 +19,8 @@ from openusage.tui.lines import Part, right, strip
 from openusage.tui.palette import Palette
 
 _LEVELS = " ▁▂▃▄▅▆▇█"
-_ROUND = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_ROUND = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""The half of each, which is marked too, is as round."""
 _WIDEST_STEP = 22
 _FIGURES_FROM = 8
 """Cells a day has when there is room for its figure above the bar."""

@@ -77,3 +77,15 @@ def test_the_pace_of_the_window_is_told_for_a_day_and_for_thirty() -> None:
         window="7d", window_cost_usd=None, window_tokens=7_000_000
     )
     assert said(window="1d") == said(window="all") == said(partial_since=NOW) == ""
+
+
+def test_what_figures_do_not_hold_is_in_the_card_unless_it_is_said_elsewhere() -> None:
+    account = msgspec.structs.replace(CLAUDE, totals=Totals(week_cost_usd=1.0, unpriced_requests=12))
+
+    def said(*, caveats: bool) -> str:
+        sheet = cards.draw(account, 90, VIEW, Measure.COST, only=("spending",), caveats=caveats)
+        return "\n".join(line.text for line in sheet.lines)
+
+    assert "12 requests unpriced" in said(caveats=True)
+    assert "unpriced" not in said(caveats=False)
+    assert "7 d $1.00" in said(caveats=False)

@@ -45,6 +45,7 @@ async def test_the_overview_compares_with_the_window_before_and_says_when(local:
         found = await sees(pilot, "LAST 7 DAYS BY HOUR")
         for words in ("COST BY DAY", "LAST 30 DAYS", "CALENDAR", "cache hit", "Limits", "requests unpriced"):
             assert words in found
+        assert found.count("unpriced, not in any cost") == 1
         cost = next(row for row in found.splitlines() if "cost  " in row)
         assert "$" in cost
         assert "▲" in cost or "▼" in cost

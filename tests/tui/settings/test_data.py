@@ -33,6 +33,11 @@ def test_windows_then_vendors_of_which_nobody_knows_whose_they_are() -> None:
     assert TAB.about(state()) == "The time window."
 
 
+def test_keys_are_those_that_do_something_on_the_row() -> None:
+    assert TAB.keys("window:7d") == (("Space", "choose"),)
+    assert dict(TAB.keys("link:anthropic")) == {"Space": "next account", "x": "no link"}
+
+
 def test_choosing_a_window() -> None:
     assert TAB.act(Deed.PICK, state(), "window:7d") == {"data.time_window": "7d"}
     assert TAB.act(Deed.REMOVE, state(), "window:7d") is None

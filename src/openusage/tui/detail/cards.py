@@ -11,6 +11,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from openusage import format as fmt
+from openusage import words
 from openusage.tui.lines import Part, blank, cells, clean, fit, left, packed, strip, wrapped
 from openusage.tui.palette import Palette
 from openusage.tui.panels import measures_note
@@ -51,11 +52,12 @@ def draw(
     *,
     only: Sequence[str] = (),
     blocks: Mapping[str, Sequence[Strip]] = MappingProxyType({}),
+    caveats: bool = True,
 ) -> Sheet:
     """All sections in the order of the settings; small cards in pairs when there is room.
 
     The `chosen` card is marked. `only`: these sections, whatever the settings say. `blocks`: what is drawn
-    instead of a section's cards.
+    instead of a section's cards. `caveats`: say what the window's figures do not hold.
     """
     half = (width - 1) // 2 if width >= _PAIR_WIDTH else width
     pile = _Pile(width, half, view.palette, chosen)
@@ -64,6 +66,8 @@ def draw(
             pile.add(blocks[id_])
             continue
         pile.small += _small(id_, account, half - 4, view)
+        if id_ == "spending" and (card := _spending(account, width - 4, view, caveats=caveats)):
+            pile.add(card)
         for card in _wide(id_, account, width - 4, view, measure):
             pile.add(card)
     pile.flush()
@@ -148,8 +152,6 @@ def _wide(id_: str, account: Sections, width: int, view: View, measure: Measure)
     """The cards of a section that take the whole width; none, where it has nothing to say."""
     if id_ == "usage" and account.gauges:
         return [Card("Limits", gauges.lines(account.gauges, width, view))]
-    if id_ == "spending" and (spending := _spending(account, width, view)):
-        return [Card("Spending" if view.shows_cost(account) else "Usage", spending)]
     if id_ == "trends" and (possible := daily.measures(account, view)):
         shown = measure if measure in possible else possible[0]
         chart = daily.chart(account, width, _CHART_HEIGHT, view, shown)
@@ -224,8 +226,13 @@ def _calls(account: Sections) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _spending(account: Sections, width: int, view: View) -> list[Strip]:
-    """Figures by period, as many to a line as fit."""
+def _spending(account: Sections, width: int, view: View, *, caveats: bool) -> Card | None:
+    """Figures by period, as many to a line as fit; and what they do not hold."""
+    lines = [*_figures(account, width, view), *(_caveats(account, width, view) if caveats else ())]
+    return Card("Spending" if view.shows_cost(account) else "Usage", lines) if lines else None
+
+
+def _figures(account: Sections, width: int, view: View) -> list[Strip]:
     totals, palette = account.totals, view.palette
     window = fmt.window_short(totals.window) or "window"
     pairs: list[tuple[str, str]] = []
@@ -249,12 +256,15 @@ def _spending(account: Sections, width: int, view: View) -> list[Strip]:
             pairs.append((label, fmt.count(value)))
     if totals.cache_hit_pct is not None:
         pairs.append(("cache hit", fmt.percent(totals.cache_hit_pct, 1)))
-    lines = _flowed(
-        [[(f"{label} ", palette.dim), (figure, palette.strong)] for label, figure in pairs], width
-    )
+    return _flowed([[(f"{label} ", palette.dim), (figure, palette.strong)] for label, figure in pairs], width)
+
+
+def _caveats(account: Sections, width: int, view: View) -> list[Strip]:
+    totals, palette = account.totals, view.palette
+    lines: list[Strip] = []
     if totals.unpriced_requests:
         names = ", ".join(map(clean, totals.unpriced_models))
-        text = f"{fmt.count(totals.unpriced_requests)} requests unpriced, not in any cost"
+        text = words.unpriced(totals.unpriced_requests)
         lines += [
             strip([(row, palette.warn)], width)
             for row in wrapped(f"{text}: {names}" if names else text, width, 3)

@@ -43,8 +43,10 @@ def laid(
         trends = [*indented(chart, width), *indented(figures, width)]
     calendar = indented(when(told.days, told.hours, measure, width - 3, view), width)
     blocks = {"trends": trends, "activity_heatmap": calendar}
-    shown = cards.draw(account, width, view, measure, card, blocks=blocks)
-    return Laid(page=shown.lines, starts=shown.starts, below=said(told, measure, width, view))
+    is_said = span.name == account.totals.window  # below, of the same window
+    shown = cards.draw(account, width, view, measure, card, blocks=blocks, caveats=not is_said)
+    counted = Measure.COST if view.shows_cost(account) else measure  # costs are among the figures
+    return Laid(page=shown.lines, starts=shown.starts, below=said(told, counted, width, view))
 
 
 def _figures(

@@ -46,7 +46,9 @@ class AccountsTab(Plain):
             )
         return rows
 
-    def keys(self) -> Keys:
+    def keys(self, key: str) -> Keys:
+        if key == _ALL:
+            return (("Space", "costs"),)
         return (("Space", "on/off"), ("K J", "up/down"), ("c", "costs"))
 
     def act(self, deed: Deed, state: State, key: str) -> Act:

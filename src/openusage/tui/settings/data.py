@@ -51,8 +51,10 @@ class DataTab(Plain):
             )
         return rows
 
-    def keys(self) -> Keys:
-        return (("Space", "choose, next account"), ("x", "no link"))
+    def keys(self, key: str) -> Keys:
+        if key.startswith(_LINK):
+            return (("Space", "next account"), ("x", "no link"))
+        return (("Space", "choose"),)
 
     def act(self, deed: Deed, state: State, key: str) -> Act:
         if key.startswith(_WINDOW):

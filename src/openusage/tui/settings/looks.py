@@ -23,7 +23,7 @@ class ThemeTab:
     def rows(self, state: State) -> list[Row]:
         return [Row(key=name, name=name, mark=dot(name == state.theme)) for name in state.schemes.names]
 
-    def keys(self) -> Keys:
+    def keys(self, key: str) -> Keys:
         return (("Space", "choose"),)
 
     def act(self, deed: Deed, state: State, key: str) -> Act:
@@ -52,7 +52,7 @@ class ViewTab(Plain):
         chosen = Layout.of(state.settings.dashboard.view)
         return [Row(key=str(one), name=str(one), mark=dot(one is chosen), note=ABOUT[one]) for one in Layout]
 
-    def keys(self) -> Keys:
+    def keys(self, key: str) -> Keys:
         return (("Space", "choose"),)
 
     def act(self, deed: Deed, state: State, key: str) -> Act:

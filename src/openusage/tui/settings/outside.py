@@ -19,7 +19,7 @@ class KeysTab(Plain):
     def rows(self, state: State) -> list[Row]:
         return [_key_row(key) for key in state.keys or ()]
 
-    def keys(self) -> Keys:
+    def keys(self, key: str) -> Keys:
         return ()
 
     def act(self, deed: Deed, state: State, key: str) -> Act:
@@ -58,7 +58,7 @@ class IntegrationsTab(Plain):
             rows.append(Row(key=one.name, name=clean(one.name), value=clean(word), mood=mood))
         return rows
 
-    def keys(self) -> Keys:
+    def keys(self, key: str) -> Keys:
         return (("Space", "install or renew"), ("x", "take away"))
 
     def act(self, deed: Deed, state: State, key: str) -> Act:

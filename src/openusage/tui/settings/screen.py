@@ -180,7 +180,7 @@ class SettingsScreen(ModalScreen[None]):
         page = self.query_one(Page)
         page.show(lines)
         self._keep_in_sight(page, at + self._above, room)
-        hints = [*self._tab.keys(), *_CLOSE]
+        hints = [*self._tab.keys(self._row), *_CLOSE]
         foot = [chrome.keys(hints, inner, palette)]
         if self._said:
             foot = [strip([(line, palette.warn)], inner) for line in wrapped(self._said, inner, _MOST_SAID)]

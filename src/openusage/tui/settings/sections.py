@@ -37,7 +37,7 @@ class SectionsTab:
             for c in self._choices(state)
         ]
 
-    def keys(self) -> Keys:
+    def keys(self, key: str) -> Keys:
         return (("Space", "on/off"), ("K J", "up/down"), ("< >", "tile/page"), ("h", "empty ones"))
 
     def act(self, deed: Deed, state: State, key: str) -> Act:

@@ -135,8 +135,8 @@ class Tab(Protocol):
         """From the top down."""
         ...
 
-    def keys(self) -> Keys:
-        """For the line at the bottom, the most important first."""
+    def keys(self, key: str) -> Keys:
+        """What works on the row of this key, the most important first."""
         ...
 
     def act(self, deed: Deed, state: State, key: str) -> Act:
