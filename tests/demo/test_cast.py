@@ -28,7 +28,7 @@ def test_there_is_one_of_every_state_a_shared_account_and_a_copied_home() -> Non
 
 @pytest.mark.parametrize(
     ("minutes_since", "used_pct", "left_minutes"),
-    [(0, 80.0, 60), (30, 90.0, 30), (60, 0.0, 300), (75, 5.0, 285), (360, 0.0, 300)],
+    [(0, 80.0, 60), (30, 90.0, 30), (60, 0.0, 300), (75, 1.5, 285), (-300, 12.0, 60), (360, 0.0, 300)],
 )
 def test_a_limit_fills_up_at_its_rate_and_starts_anew(
     minutes_since: float, used_pct: float, left_minutes: float

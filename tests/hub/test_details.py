@@ -105,6 +105,9 @@ def test_blocks_are_those_of_real_accounts(hub: Fleet, client: HubClient) -> Non
         (["server"], -1, 1),
     ]
     assert [b.running for b in found.blocks] == [True, True, False]
+    (history,) = found.limits
+    assert history.key == "usage_five_hour"
+    assert [p.used_pct for p in history.points] == [40.0]
 
 
 def test_blocks_add_up_to_the_messages_of_all_machines(union: Store, client: HubClient) -> None:

@@ -107,3 +107,8 @@ def test_the_last_days_end_today_and_name_missing_ones() -> None:
         ("2026-11-21", None),
         ("2026-11-22", 5.0),
     ]
+
+
+def test_an_area_has_a_cell_a_share_of_a_fixed_height() -> None:
+    lines = bars.area([None, 0.0, 0.25, 0.5, 1.0], 2, lambda _: VIEW.palette.fill, VIEW.palette)
+    assert ["".join(text for text, _ in line) for line in lines] == ["    █", " _▄██"]

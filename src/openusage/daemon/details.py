@@ -1,4 +1,4 @@
-"""What a detail asks of this machine beside snapshots: its pane, sessions, turns and 5-hour blocks.
+"""What a detail asks of this machine beside snapshots: its pane, sessions, turns, 5-hour blocks and limits.
 
 The answers of a hub, of a fleet of one. Rolling windows move even when nothing happens, so an answer is good
 for one minute of the clock; within that minute it is made again only when the store's revision rose.
@@ -20,6 +20,7 @@ from openusage.errors import UsageError
 from openusage.lineage import Lineages
 from openusage.read_model.accounts import fold
 from openusage.read_model.block_list import block_list
+from openusage.read_model.limit_history import limit_histories
 from openusage.read_model.pane import Crowd, Wanted, build
 from openusage.read_model.windows import bounded, from_us, whole_minute
 from openusage.store import Machine, Store
@@ -119,7 +120,8 @@ class Details:
             )
         window = bounded(asked.window, now, zone_name(asked.tz))
         where = self._shown(asked.where, accounts)
-        return block_list(ask, window, where, self._crowd(now)[1], whole_minute(now))
+        blocks = block_list(ask, window, where, self._crowd(now)[1], whole_minute(now))
+        return msgspec.structs.replace(blocks, limits=limit_histories(ask, window, where, now))
 
     def _pane(self, asked: PaneRequest, shown: _Accounts, now: dt.datetime) -> Pane:
         for name, value, allowed in (("window", asked.window, WINDOWS), ("group", asked.group, GROUPS)):

@@ -6,9 +6,12 @@ import hashlib
 
 import msgspec
 
+_PACES = (1.0, 0.3, 0.75, 0.0, 0.5, 0.9, 0.15)
+"""Of periods, in turn, beside the present one's."""
+
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan's limit that fills up at a steady rate and starts anew at its reset."""
+    """A plan's limit that fills up at a steady rate, one a period, and starts anew at its reset."""
 
     key: str
     """Metric name as it travels."""
@@ -23,8 +26,9 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     def at(self, minutes_since: float) -> tuple[float, float]:
         """(percent used, minutes to the reset) so long after the demo began."""
         gone = self.minutes - self.left_minutes
-        present = (gone + minutes_since) % self.minutes
-        return min(100.0, self.used_pct / gone * present), self.minutes - present
+        period, present = divmod(gone + minutes_since, self.minutes)
+        pace = _PACES[int(period) % len(_PACES)]
+        return min(100.0, pace * self.used_pct / gone * present), self.minutes - present
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,9 @@ from openusage.wire.events import Account, AccountFact, Behaviour, QuotaReading,
 
 _CHUNK = 5_000
 _MINUTE_US = 60_000_000
+_HOUR_US = 60 * _MINUTE_US
+_PAST_US = 7 * 24 * _HOUR_US
+"""How far back it is known what the vendor said of limits."""
 
 
 class InventedTool:
@@ -60,8 +63,10 @@ class InventedTool:
         self._told_us = max(self._told_us, now_us)
         minute_us = now_us // _MINUTE_US * _MINUTE_US
         if minute_us > self._told_limits_us:
+            past = range(minute_us - _PAST_US, minute_us, _HOUR_US) if not self._told_limits_us else ()
             self._told_limits_us = minute_us
-            found += self._vendor(minute_us)
+            for at_us in (*past, minute_us):
+                found += self._vendor(at_us)
         return found
 
     def is_due(self, now_us: int) -> bool:

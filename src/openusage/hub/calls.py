@@ -314,7 +314,7 @@ CALLS: tuple[Call, ...] = (
     Call(
         "GET",
         "/v1/blocks",
-        f"5-hour blocks of each account, the newest first; at most {MOST_BLOCKS}.",
+        f"5-hour blocks of each account, the newest first, at most {MOST_BLOCKS}; its limits over time.",
         (_found("The blocks.", BlockList), _KNOWN_ALREADY, _BAD_QUERY, _NOT_NOW),
         (*(_USAGE[name] for name in BLOCKS_ALLOWED), _KNOWN),
     ),

@@ -30,6 +30,7 @@ from openusage.hub.usage import (
     zone_name,
 )
 from openusage.read_model.block_list import block_list
+from openusage.read_model.limit_history import limit_histories
 from openusage.read_model.windows import whole_minute
 from openusage.store import Answers
 from openusage.wire.local import BlocksRequest, SessionsRequest, TurnsRequest
@@ -120,7 +121,9 @@ class DetailAnswers:
             question = msgspec.msgpack.encode(asked)
             return _sessions_shown(self._memory.remembered(question, partial(_sessions, ask, asked)), names)
         accounts = self._desk.account_states(ask)
-        return block_list(remembering, asked.window, where, accounts, whole_minute(self._board.now()))
+        now = self._board.now()
+        blocks = block_list(remembering, asked.window, where, accounts, whole_minute(now))
+        return msgspec.structs.replace(blocks, limits=limit_histories(ask, asked.window, where, now))
 
     def _turns(self, ask: Answers, asked: TurnsRequest) -> TurnPage:
         return ask.turns(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from rich.style import Style
 
 from openusage.tui.lines import Part
 from openusage.tui.palette import Palette
@@ -86,6 +88,26 @@ def sparkline(
                 mark = _LEVELS[min(level, 8) - 1]
                 style = palette.text if index == len(values) - 1 else palette.fill
             parts.append((mark * bar + (gap if index < len(values) - 1 else ""), style))
+        lines.append(_merged(parts))
+    return lines
+
+
+def area(
+    shares: Sequence[float | None], rows: int, style: Callable[[float], Style], palette: Palette
+) -> list[list[Part]]:
+    """`▂▅█▁▃`: a cell for each share (0..1) of the whole height, in its own style; `None` is not known.
+
+    `rows` lines, the top one first.
+    """
+    lines: list[list[Part]] = []
+    for row in reversed(range(rows)):
+        parts: list[Part] = []
+        for share in shares:
+            level = _level(min(share, 1.0), 1.0, rows) - 8 * row if share else 0
+            if share is not None and level > 0:
+                parts.append((_LEVELS[min(level, 8) - 1], style(share)))
+            else:
+                parts.append((" " if row or share is None else "_", palette.faint))
         lines.append(_merged(parts))
     return lines
 

@@ -22,6 +22,8 @@ MOST_TURNS = 1000
 MOST_MODELS = 5
 """That a row of a session names."""
 MOST_BLOCKS = 5000
+MOST_POINTS = 500
+"""Of the history of a limit, roughly."""
 PAGE = 100
 """Rows of an answer when it is not said how many."""
 MILLION = 1_000_000
@@ -235,12 +237,32 @@ class BlockRow(msgspec.Struct, frozen=True, kw_only=True):
     projected_nano: int | None = None
 
 
+class LimitPoint(msgspec.Struct, frozen=True, gc=False):
+    """From then on so much of a limit was used, until the next point."""
+
+    at_us: int
+    used_pct: float
+
+
+class LimitHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a limit of an account was used over a window, as far as readings tell."""
+
+    provider: str
+    account: str
+    key: str
+    """Metric name as it travels."""
+    points: list[LimitPoint]
+    """In time order; the first may lie before the window."""
+
+
 class BlockList(msgspec.Struct, frozen=True, kw_only=True):
     """5-hour blocks with a part in a window, the newest first. They share no message."""
 
     blocks: list[BlockRow]
     outside: Rollup = Rollup()
     """Messages without tokens and cost that lie in no block. With the blocks: all of the window."""
+    limits: list[LimitHistory] = []
+    """Of the same accounts, whatever else the filter says."""
 
 
 def price_parts(products: Sequence[tuple[Part, int, int]]) -> list[PricePart]:

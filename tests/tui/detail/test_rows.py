@@ -8,11 +8,11 @@ import pytest
 
 from openusage.tui.detail import limits, sessions, turns
 from openusage.tui.detail.laid import Room
-from openusage.tui.detail.questions import Turned
+from openusage.tui.detail.questions import Limited, Turned
 from openusage.tui.detail.sessions import Sort
 from openusage.tui.spans import us
 from openusage.wire.events import EventKind, Outcome, TokenCounts
-from openusage.wire.rollups import Rollup
+from openusage.wire.rollups import Rollup, Window
 from openusage.wire.sessions import (
     BlockList,
     BlockRow,
@@ -181,7 +181,8 @@ def block(start_h: float, **more: Any) -> BlockRow:
 
 
 def limit_text(blocks: BlockList | None, width: int = 120, said: str = "") -> str:
-    page = limits.laid(CLAUDE, blocks, Room(width, 40), VIEW, said).page
+    told = None if blocks is None else Limited(window=Window("all"), blocks=blocks)
+    page = limits.laid(CLAUDE, told, Room(width, 40), VIEW, said).page
     assert {line.cell_length for line in page} == {width - 1}
     return "\n".join(line.text.rstrip() for line in page)
 

@@ -103,7 +103,7 @@ def of_history(
     if told is account.snapshot:
         return raw.laid(account.snapshot, look.search, room, view)
     if isinstance(told, Limited):
-        return limits.laid(said, told.blocks, room, view, "")
+        return limits.laid(said, told, room, view, "")
     if isinstance(told, Listed):
         return _sessions(told, look, span, room, view, money=view.shows_cost(said))
     if not isinstance(told, Told | Used):

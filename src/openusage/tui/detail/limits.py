@@ -1,4 +1,4 @@
-"""The limits of an account: gauges, credits, and 5-hour blocks, the running one projected. Pure."""
+"""The limits of an account and their history, credits, 5-hour blocks, the running one projected. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from textual.strip import Strip
 from openusage import format as fmt
 from openusage.tui import rank, table
 from openusage.tui.bars import fill
+from openusage.tui.detail import limit_chart
 from openusage.tui.detail.laid import Laid, Room
+from openusage.tui.detail.questions import Limited
 from openusage.tui.detail.sessions import at
 from openusage.tui.lines import Part, blank, packed, strip
 from openusage.tui.sections import credits, gauges
@@ -29,12 +31,16 @@ def has_blocks(account: Sections) -> bool:
     return account.totals.block_cost_usd is not None or any(g.window_s == BLOCK_S for g in account.gauges)
 
 
-def laid(account: Sections, blocks: BlockList | None, room: Room, view: View, said: str) -> Laid:
-    """A page. `said`: why there are no blocks."""
+def laid(account: Sections, told: Limited | None, room: Room, view: View, said: str) -> Laid:
+    """A page. `said`: why there is no history."""
     width = room.width - 4
     page: list[Strip] = []
     if account.gauges:
         page += _titled("LIMITS", gauges.lines(account.gauges, width, view), width, view)
+    blocks = told.blocks if told is not None else None
+    if told is not None:
+        history = limit_chart.draw(account.gauges, told.blocks.limits, told.window, width, view)
+        page += _titled("USED OVER TIME", history, width, view) if history else []
     if account.credits:
         lines = [credits.line(credit, width, view) for credit in account.credits]
         page += _titled("CREDITS", lines, width, view)

@@ -84,8 +84,9 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limited(msgspec.Struct, frozen=True, kw_only=True):
-    """5-hour blocks."""
+    """5-hour blocks, and how far limits were used."""
 
+    window: Window
     blocks: BlockList
 
 
@@ -155,9 +156,8 @@ def limits(source: HistorySource, subject: Subject, span: Span, moment: Moment) 
     if span.first is None:
         least, most = (moment.bounds_us(moment.today - dt.timedelta(days=n))[0] for n in _BLOCK_DAYS)
         from_us = max(min(from_us or 0, least), most)
-    yield Limited(
-        blocks=source.blocks(Window("custom", from_us, asked.to_us), subject.where, tz=moment.tz_name)
-    )
+    wanted = Window("custom", from_us, asked.to_us)
+    yield Limited(window=wanted, blocks=source.blocks(wanted, subject.where, tz=moment.tz_name))
 
 
 def turns(source: HistorySource, session: SessionRow) -> Iterator[Turned]:
