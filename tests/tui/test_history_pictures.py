@@ -25,7 +25,7 @@ TABS = {
     "2": "[2 Models]",
     "3": "[3 Projects]",
     "5": "[5 Tools]",
-    "6": "5-HOUR BLOCKS",
+    "6": "USED OVER TIME",
     "7": "provider_id",
     "4": "LAST▼",
 }
