@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.color import ColorSystem
 
-from openusage.cli.compose.look import is_plain, keep, schemes_of
+from openusage.cli.compose.look import has_few_colours, is_plain, keep, schemes_of
 from openusage.paths import Paths
 
 COLOURS = {name: "#808080" for name in ("text", "accent", "green", "yellow", "red")} | {"base": "#101018"}
@@ -42,6 +43,25 @@ def test_a_file_that_is_none_is_left_out_and_said(tmp_path: Path) -> None:
     assert "Good" in schemes.names
     assert "Bad" not in schemes.names
     assert unusable.startswith('~/.config/openusage/themes/bad.json is no theme: `base` is "midnight"')
+
+
+@pytest.mark.parametrize(
+    ("environ", "few"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, False),
+        ({"TERM": "screen-256color"}, False),
+        ({"TERM": "linux"}, True),
+    ],
+)
+def test_a_terminal_of_16_colours_has_themes_whose_charts_can_be_read(
+    environ: dict[str, str], few: bool, tmp_path: Path
+) -> None:
+    assert has_few_colours(environ) is few
+    schemes, _ = schemes_of(paths(tmp_path), environ)
+    colours = [style.color for style in schemes.get("").palette.series if style.color]
+    seen = [colour.downgrade(ColorSystem.STANDARD) for colour in colours]
+    assert (len(set(seen)) == len(seen)) is few
 
 
 def test_what_is_saved_lies_in_the_working_folder_and_never_over_another_file(

@@ -36,6 +36,10 @@ class Palette(msgspec.Struct, frozen=True):
             return self.crit
         return self.warn if used_pct >= warn_pct else self.fill
 
+    def in_few_colours(self) -> Palette:
+        """For a terminal of 16 colours: there the parts of a chart would mostly become one and the same."""
+        return msgspec.structs.replace(self, series=_FEW)
+
     def brand(self, provider_id: str) -> Style:
         """The small mark of a tool; neutral for tools without a colour."""
         colour = _BRANDS.get(provider_id)
@@ -70,6 +74,9 @@ LIGHT = "openusage-light"
 def _style(colour: str, bold: bool = False) -> Style:
     return Style(color=colour, bold=bold or None)
 
+
+_FEW = tuple(map(_style, ("#00aaaa", "#aa00aa", "#00aa00", "#5555ff", "#aa5500", "#555555")))
+"""Of the 16: cyan, magenta, green, bright blue, yellow; grey for all the others."""
 
 PALETTES = {
     DARK: Palette(

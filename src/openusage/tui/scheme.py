@@ -26,12 +26,16 @@ OWN = tuple(Scheme(theme.name, PALETTES[theme.name], theme) for theme in THEMES)
 
 
 class Schemes:
-    """All schemes: the own ones, the built-in ones, and those of the person. A later one of a name wins."""
+    """All schemes: the own ones, the built-in ones, and those of the person. A later one of a name wins.
 
-    def __init__(self, more: Iterable[Scheme] = ()) -> None:
+    `few_colours`: the terminal has 16.
+    """
+
+    def __init__(self, more: Iterable[Scheme] = (), *, few_colours: bool = False) -> None:
         found: dict[str, Scheme] = {}
         for scheme in (*OWN, *more):
-            found[scheme.name.casefold()] = scheme
+            palette = scheme.palette.in_few_colours() if few_colours else scheme.palette
+            found[scheme.name.casefold()] = msgspec.structs.replace(scheme, palette=palette)
         own = [found.pop(scheme.name.casefold()) for scheme in OWN]
         self._all = (*own, *sorted(found.values(), key=lambda scheme: scheme.name.casefold()))
         self._of = {scheme.name.casefold(): scheme for scheme in self._all}

@@ -27,7 +27,7 @@ def schemes_of(paths: Paths, environ: Mapping[str, str]) -> tuple[Schemes, str]:
             own.append(read_theme(file.read_bytes()))
         except (ThemeFault, OSError) as error:
             unusable = unusable or f"{paths.shown(file)} is no theme: {error}"
-    return Schemes([*built_in(), *own]), unusable
+    return Schemes([*built_in(), *own], few_colours=has_few_colours(environ)), unusable
 
 
 def keep(paths: Paths, name: str, data: bytes) -> str:
@@ -42,6 +42,13 @@ def _written(file: Path, data: bytes) -> Path:
     with file.open("xb") as new:
         new.write(data)
     return file
+
+
+def has_few_colours(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal has 16 colours, as far as its name tells."""
+    from rich.console import Console
+
+    return Console(force_terminal=True, _environ=environ).color_system == "standard"
 
 
 def is_plain(characters: str, environ: Mapping[str, str]) -> bool:
