@@ -51,6 +51,14 @@ def test_the_legend_says_what_the_tiles_say() -> None:
     assert stacked([unknown, *ACCOUNTS[1:]]).totals == [12.0, 3.0]
 
 
+def test_the_legend_is_in_the_order_of_its_figures() -> None:
+    """The window may hold a part of a day that has no bar."""
+    stack = days.ranked(
+        Measure.COST, "account", ["2026-11-22"], {"a": [2.0], "b": [3.0]}, {"a": 4.0, "b": 3.0}
+    )
+    assert (stack.names, stack.totals) == (["a", "b"], [4.0, 3.0])
+
+
 def test_a_name_keeps_its_colour_when_the_order_changes() -> None:
     more = priced("b", "Claude Code", ("2026-11-22", 99.0))
     before, after = stacked(ACCOUNTS), stacked([more, *ACCOUNTS[1:]])

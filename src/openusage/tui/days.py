@@ -82,14 +82,15 @@ def ranked(
     measure: Measure, by: str, dates: list[str], sums: dict[str, list[float]], totals: dict[str, float]
 ) -> Stack:
     """The largest first; when there are too many, the smaller ones as one part."""
-    ranked = sorted(sums, key=lambda name: (-sum(sums[name]), name))
+    said = {name: totals.get(name, sum(values)) for name, values in sums.items()}
+    ranked = sorted(sums, key=lambda name: (-said[name], name))
     many = len(ranked) > _MOST_SERIES
     kept, rest = (ranked[: _MOST_SERIES - 1], ranked[_MOST_SERIES - 1 :]) if many else (ranked, [])
     colour = {name: at for at, name in enumerate(sorted(kept))}
     columns = [sums[name] for name in kept]
-    whole = [totals.get(name, sum(sums[name])) for name in kept]
+    whole = [said[name] for name in kept]
     if rest:
-        whole.append(sum(totals.get(name, sum(sums[name])) for name in rest))
+        whole.append(sum(said[name] for name in rest))
         columns.append([sum(values) for values in zip(*(sums[name] for name in rest), strict=True)])
     return Stack(
         measure=measure,

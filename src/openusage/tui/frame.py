@@ -180,7 +180,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen > Vertical {
         width: auto; height: auto; max-height: 100%; padding: 1 3; border: round $primary;
         background: $background;
-        overflow-y: auto;
+        overflow-y: auto; scrollbar-size-vertical: 1;
     }
     HelpScreen Lines { width: auto; }
     """
@@ -193,7 +193,7 @@ class HelpScreen(ModalScreen[None]):
         app = cast("DashboardApp", self.app)
         page = Lines(id="help")
         page.show(chrome.help_page(self._groups, app.view().palette))
-        page.styles.width = max(line.cell_length for line in page.lines)
+        page.styles.width = max(line.cell_length for line in page.lines) + 1  # apart from a scroll bar
         yield Vertical(page)
 
     def on_key(self, event: events.Key) -> None:

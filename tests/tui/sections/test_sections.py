@@ -326,12 +326,19 @@ def test_a_flat_plan_in_a_narrow_tile_is_said_shortly() -> None:
     assert text(notice, CODEX, 36, 1) == "Costs hidden: flat plan (press c)"
 
 
+@pytest.mark.parametrize(("section", "counted"), [(tools, "CALLS"), (mcp, "CALLS"), (languages, "REQ")])
+def test_a_table_says_what_is_counted(section: ModuleType, counted: str) -> None:
+    shares = [Share(name=name, requests=number) for name, number in (("a", 3), ("b", 2), ("c", 1))]
+    account = msgspec.structs.replace(BARE, tools=shares, mcp=shares, languages=shares)
+    assert section.draw(account, 60, 4, VIEW)[0].text.split()[-1] == counted
+
+
 def test_vendors_that_nobody_is_known_to_pay_are_named_with_the_setting() -> None:
     account = msgspec.structs.replace(BARE, provider_id="opencode", unassigned=["anthropic", "openai"])
     assert text(notice, account, 100, 1) == (
         "Unassigned: anthropic, openai. telemetry.provider_links says whose they are."
     )
-    assert text(notice, account, 50, 1) == "Unassigned: see telemetry.provider_links"
+    assert text(notice, account, 50, 1) == "Unassigned: set provider_links"
 
 
 def test_parts_of_a_server_are_not_added_to_it() -> None:

@@ -207,7 +207,8 @@ def _small(id_: str, account: Sections, width: int, view: View) -> list[Card]:
         title, head = _RANKINGS[id_]
         shares: Sequence[Share] = account.upstreams if id_ == "upstream" else getattr(account, id_)
         note = _calls(account) if id_ == "tools" else ""
-        lines = ranking.rows_table(head, shares, width, view, view.shows_cost(account))
+        counted = "CALLS" if id_ in ("tools", "mcp") else "REQ"
+        lines = ranking.rows_table(head, shares, width, view, view.shows_cost(account), counted=counted)
         return [Card(title, lines, note)] if shares else []
     if id_ == "code_stats" and (figures := code.groups(account, view)):
         return [Card("Code", [strip(packed(figures, width), width)])]

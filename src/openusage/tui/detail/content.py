@@ -132,7 +132,7 @@ def _sessions(
 ) -> Laid | list[str]:
     if not told.page.rows:
         return sentences.nothing(Tab.SESSIONS, span, look.search)
-    sheet = sessions.sheet(told.page, look.sort, room.width - 1, view, money=money)
+    sheet = sessions.sheet(told.page, look.sort, room.width - 2, view, money=money)
     said = sessions.said(told.page, look.search, view, money=money)
     lines = [strip([(f"  {row}", view.palette.dim)], room.width) for row in wrapped(said, room.width - 4, 2)]
     return Laid(rows=sheet, below=lines)

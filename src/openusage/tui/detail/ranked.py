@@ -30,7 +30,7 @@ def laid(tab: Tab, told: Used, measure: Measure, room: Room, view: View, note: s
     stack = cuts.stacked(told.cut, counted)
     ranked = cuts.ranking(told.cut, counted, stack)
     title = str(STACKED_BY[tab]).upper()
-    sheet = rank.sheet(ranked, title, counted, max(room.right - 1, 20), tools=is_tools, money=money)
+    sheet = rank.sheet(ranked, title, counted, max(room.right - 2, 20), tools=is_tools, money=money)
     below = said(told, counted, room.width, view)
     height = _chart_rows(room, len(ranked), len(below))
     noun = "calls" if is_tools else ""

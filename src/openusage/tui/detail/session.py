@@ -102,7 +102,7 @@ class SessionScreen(AskingScreen):
         made_of = (told, self._shows_all, width, self._has_money)
         if self._drawn is None or made_of != self._made_of:
             shown = [t for t in told.turns if self._shows_all or t.kind is EventKind.MESSAGE] or told.turns
-            self._drawn = turns.sheet(shown, width - 1, view, money=self._has_money)
+            self._drawn = turns.sheet(shown, width - 2, view, money=self._has_money)
             self._made_of = made_of
         parts = turns.said(session, told, len(self._drawn), view)
         said = " · ".join([*parts, self.trouble()] if self.trouble() else parts)

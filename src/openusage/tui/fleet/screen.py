@@ -128,7 +128,7 @@ class FleetScreen(Filtered):
             return
         pane, measure = frame.pane, self._measure(frame.pane, view)
         made, stack = self._prepared(pane, measure, width - 1)
-        shared = accounts.sheet(pane.accounts, width - 1)
+        shared = accounts.sheet(pane.accounts, width - 2)
         if not len(shared) and self._on_accounts:
             self.focus_rows()
         said = self._said(pane, room // _A_SENTENCE, view)

@@ -15,7 +15,9 @@ def rows(account: Sections, view: View) -> int:
 
 def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
     cost = view.shows_cost(account)
-    return ranking.in_tile("MCP", account.mcp, ranking.by_requests, width, rows, view, cost=cost)
+    return ranking.in_tile(
+        "MCP", account.mcp, ranking.by_requests, width, rows, view, cost=cost, counted="CALLS"
+    )
 
 
 def most_rows(account: Sections, view: View) -> int:

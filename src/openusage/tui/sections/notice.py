@@ -19,7 +19,7 @@ _VENDORS = {"claude_code": "Claude", "codex": "ChatGPT", "copilot": "Copilot"}
 
 _SHORT = {
     "Costs hidden": "Costs hidden: flat plan (press c)",
-    "Unassigned": "Unassigned: see telemetry.provider_links",
+    "Unassigned": "Unassigned: set provider_links",
 }
 """What is said where there is no room for the sentence."""
 

@@ -98,13 +98,16 @@ def in_tile(
     *,
     cost: bool = False,
     end: str = "",
+    counted: str = "REQ",
 ) -> list[Strip]:
     """One line; with more rows a table of the first ones."""
     if rows < TABLE_ROWS:
         return [one_line(label, shares, figures, width, view, end)][:rows]
     left_out = len(shares) - (rows - 1)
     title = "  ".join(filter(None, (label, f"+{left_out}" if left_out > 0 else "", end)))
-    return rows_table(title, shares[: rows - 1], width, view, cost, whole=shares, parts=False)
+    return rows_table(
+        title, shares[: rows - 1], width, view, cost, whole=shares, parts=False, counted=counted
+    )
 
 
 def rows_table(
@@ -116,10 +119,11 @@ def rows_table(
     *,
     whole: Sequence[Share] = (),
     parts: bool = True,
+    counted: str = "REQ",
 ) -> list[Strip]:
     """Rows with bars and every figure that is reported; parts of a row below it, not added twice.
 
-    `whole`: what the shares are shares of, when not all rows are drawn.
+    `whole`: what the shares are shares of, when not all rows are drawn. `counted`: what their requests are.
     """
     if not shares:
         return []
@@ -130,7 +134,7 @@ def rows_table(
     percents = [fmt.percent(100 * weight / sum_) if sum_ else fmt.MISSING for weight in found]
     columns = [table.Column(title="SHARE", cells=percents, priority=1)]
     for heading, name, priority in (
-        ("REQ", "requests", 2),
+        (counted, "requests", 2),
         ("SESSIONS", "sessions", 4),
         ("TOKENS", "tokens", 3),
     ):

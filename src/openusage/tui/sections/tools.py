@@ -24,7 +24,9 @@ def rows(account: Sections, view: View) -> int:
 def draw(account: Sections, width: int, rows: int, view: View) -> list[Strip]:
     if account.tools:
         end = success(account)
-        return ranking.in_tile("TOOLS", account.tools, ranking.by_requests, width, rows, view, end=end)
+        return ranking.in_tile(
+            "TOOLS", account.tools, ranking.by_requests, width, rows, view, end=end, counted="CALLS"
+        )
     calls = f"{fmt.count(account.tool_totals.calls)} calls  {success(account)}".rstrip()
     label = (left("TOOLS", ranking.LABEL_WIDTH), view.palette.dim)
     return [strip([label, (calls, view.palette.text)], width)][:rows]

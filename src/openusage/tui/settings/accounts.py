@@ -71,7 +71,7 @@ class AccountsTab(Plain):
 _COSTS = {
     Costs.AUTO: "hidden for plans with a flat price",
     Costs.HIDE: "hidden",
-    Costs.SHOW: "shown, for flat plans what the API would charge",
+    Costs.SHOW: "flat plans: what the API would charge",
 }
 
 
