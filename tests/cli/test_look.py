@@ -60,7 +60,7 @@ def test_a_terminal_of_16_colours_has_themes_whose_charts_can_be_read(
     assert has_few_colours(environ) is few
     schemes, _ = schemes_of(paths(tmp_path), environ)
     colours = [style.color for style in schemes.get("").palette.series if style.color]
-    seen = [colour.downgrade(ColorSystem.STANDARD) for colour in colours]
+    seen = [colour.downgrade(ColorSystem.STANDARD).number for colour in colours]
     assert (len(set(seen)) == len(seen)) is few
 
 
