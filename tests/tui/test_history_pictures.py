@@ -32,8 +32,8 @@ TABS = {
 """Key of each tab, and what is on the screen when it is there; the last one is gone on from."""
 
 
-async def settled(pilot: Pilot[None], words: str) -> str:
-    """The screen, once the words are on it, its answer is there, and nothing moves any more."""
+async def answered(pilot: Pilot[None]) -> None:
+    """Wait until the screen has the answer to what it asks."""
 
     def is_there() -> bool:
         screen = pilot.app.screen
@@ -42,8 +42,13 @@ async def settled(pilot: Pilot[None], words: str) -> str:
             return screen._shown_tab is screen._look.tab and (is_raw or screen.answer() is not None)
         return not isinstance(screen, AskingScreen) or screen.answer() is not None
 
-    await sees(pilot, words)
     await wait(pilot, is_there)
+
+
+async def settled(pilot: Pilot[None], words: str) -> str:
+    """The screen, once the words are on it, its answer is there, and nothing moves any more."""
+    await sees(pilot, words)
+    await answered(pilot)
     before: list[str] = []
     while before != (now := picked(pilot.app)):
         before = now

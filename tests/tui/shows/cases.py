@@ -16,7 +16,7 @@ from openusage.tui.settings.screen import Outside
 from openusage.tui.settings.tab import KeyState
 from openusage.tui.theme_file import built_in
 from tests.tui.shows.world import NOW, World
-from tests.tui.test_history_pictures import settled
+from tests.tui.test_history_pictures import answered, settled
 from tests.tui.world import lent
 
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -139,5 +139,6 @@ async def come_to(pilot: Pilot[None], case: Case) -> None:
     while app.board.frame is None and app.board.pane is None:
         await pilot.pause(0.005)
     for key in case.screen.keys:
+        await answered(pilot)  # a key means what is on the screen
         await pilot.press(key)
     await settled(pilot, case.screen.sees)
