@@ -58,6 +58,7 @@ def test_what_is_no_limit_or_of_others_is_left_out() -> None:
 def test_a_window_that_has_ended_holds_nothing_of_later() -> None:
     ended = Window("custom", NOW_US - 24 * HOUR_US, NOW_US - 5 * HOUR_US)
     assert told(at(-6, 40.0), at(-2, 55.0), window=ended) == {"rate_limit_primary": [(-6, 40.0)]}
+    assert told(at(-2, 55.0), window=ended) == {}
 
 
 @pytest.mark.parametrize("count", [MOST_POINTS + 1, 2 * MOST_POINTS, 7 * MOST_POINTS + 3])

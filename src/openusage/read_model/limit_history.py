@@ -45,12 +45,12 @@ def limit_histories(ask: Readings, window: Window, where: Filter, now: dt.dateti
 
 def _points(told: Sequence[QuotaReading], until_us: int) -> Iterator[LimitPoint]:
     """Each reading, and a reset that no reading came before."""
-    for reading, after in zip(told, [*told[1:], None], strict=True):
+    ends = [*(reading.at_us for reading in told[1:]), until_us]
+    for reading, ends_us in zip(told, ends, strict=False):  # there may be no reading
         share = used_pct(reading.key, metric(reading, 0))
         if share is None:
             continue
         yield LimitPoint(at_us=reading.at_us, used_pct=share)
-        ends_us = until_us if after is None else after.at_us
         if reading.resets_at_us is not None and has_reset(reading, ends_us):
             yield LimitPoint(at_us=max(reading.resets_at_us, reading.at_us), used_pct=0.0)
 
