@@ -124,6 +124,13 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         ensure_private_dir(tmp_path / "openusage")
 
 
+def test_a_folder_that_cannot_be_made_is_told_with_what_to_do() -> None:
+    """/proc is a file system in which nobody, root included, makes a folder."""
+    with pytest.raises(OpenUsageError, match="Cannot use the folder /proc/openusage") as caught:
+        ensure_private_dir(Path("/proc/openusage"))
+    assert caught.value.hint.startswith("Make it writable for you")
+
+
 def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else may have made /tmp/openusage-<uid> before us."""
     (tmp_path / "openusage-7").mkdir()

@@ -121,7 +121,10 @@ def ensure_private_dir(path: Path) -> Path:
     except FileExistsError as e:
         raise OpenUsageError(f"{path} is needed as a folder but is a file.", "Move it away.") from e
     except OSError as e:
-        raise OpenUsageError(f"Cannot use the folder {path}: {e.strerror or e}.") from e
+        raise OpenUsageError(
+            f"Cannot use the folder {path}: {e.strerror or e}.",
+            "Make it writable for you, or name other folders: XDG_STATE_HOME, XDG_CONFIG_HOME.",
+        ) from e
     return path
 
 

@@ -105,6 +105,17 @@ def test_what_would_keep_it_from_serving_is_found_before_anything_is_changed(
     assert not any((server.home / name).exists() for name in (UNIT, ENV, SETTINGS))
 
 
+def test_without_a_service_the_hubs_own_command_is_named(server: FakeSystemd) -> None:
+    for verb in ("restart", "logs"):
+        assert server.run("hub", verb).stderr == (
+            "openusage: openusage-hub is not installed.\nInstall it: openusage hub install\n"
+        )
+    (server.folder / "no-bus").touch()
+    done = server.run("hub", "install", "--listen", "127.0.0.1:9190")
+    assert (done.returncode, done.stderr.endswith("or without a service: openusage hub\n")) == (1, True), done
+    (server.folder / "no-bus").unlink()
+
+
 def test_a_dry_run_shows_everything_but_values(server: FakeSystemd) -> None:
     done = server.run("hub", "install", "--listen", ":9190", "--dry-run", OPENUSAGE_HUB_TOKEN="s3cret-x")
     assert done.returncode == 0

@@ -232,6 +232,7 @@ def test_without_a_manager_nothing_is_changed(machine: FakeSystemd, hub: TlsHub)
     done = machine.run("join", hub.url)
     assert (done.returncode, done.stdout) == (1, "")
     assert "systemd does not answer here (Failed to connect to bus" in done.stderr
+    assert f"without a service: openusage join {hub.url} --no-service\n" in done.stderr
     (machine.folder / "no-bus").unlink()
     (machine.folder / "calls").unlink(missing_ok=True)
     assert is_untouched(machine)

@@ -32,6 +32,7 @@ def made(folder: Path, program: tuple[str, ...]) -> Keeper:
         label="com.openusage.telemetryd",
         about="openusage",
         command=(*program, "telemetry", "daemon", "run"),
+        typed="openusage telemetry daemon",
         env_file=folder / "state" / "daemon.env",
         log_dir=folder / "state",
     )

@@ -93,19 +93,23 @@ def test_installed_it_runs_killed_it_runs_again_and_uninstalled_only_data_are_le
 
 def test_details_of_the_status_and_the_log(manager: FakeSystemd) -> None:
     """Names of variables, and never a value."""
-    assert manager.run("telemetry", "daemon", "restart").stderr.startswith(
-        "openusage: openusage-telemetry is not installed."
-    )
     manager.program("journalctl", 'echo "journalctl $*"')
+    for verb in ("restart", "logs"):
+        done = manager.run("telemetry", "daemon", verb)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            "openusage: openusage-telemetry is not installed.\n"
+            "Install it: openusage telemetry daemon install\n"
+        )
+    unit, env = manager.home / UNIT, manager.home / ENV
+    for file, text in ((unit, ""), (env, 'OPENUSAGE_HUB_TOKEN="s3cret"\nPATH=/bin\n')):
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
     done = manager.run("telemetry", "daemon", "logs", "-n", "7", "-f")
     assert (done.returncode, done.stdout) == (
         0,
         "journalctl --user --unit=openusage-telemetry.service --lines=7 --follow\n",
     )
-    unit, env = manager.home / UNIT, manager.home / ENV
-    for file, text in ((unit, ""), (env, 'OPENUSAGE_HUB_TOKEN="s3cret"\nPATH=/bin\n')):
-        file.parent.mkdir(parents=True)
-        file.write_text(text)
     done = manager.run("telemetry", "daemon", "status", "--details")
     assert done.returncode == 3
     assert done.stdout.splitlines()[2:5] == [

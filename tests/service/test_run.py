@@ -43,7 +43,13 @@ def runner(bin_dir: Path, pauses: list[float] | None = None) -> Runner:
 
 def service(folder: Path) -> Service:
     return Service(
-        name="n", label="com.n", about="a", command=("/p",), env_file=folder / "n.env", log_dir=folder
+        name="n",
+        label="com.n",
+        about="a",
+        typed="openusage telemetry daemon",
+        command=("/p",),
+        env_file=folder / "n.env",
+        log_dir=folder,
     )
 
 
@@ -88,11 +94,13 @@ def test_a_manager_that_is_not_there_or_does_not_answer(
 ) -> None:
     manager = Systemd(tmp_path, 1)
     empty = Runner({"PATH": str(tmp_path)}, 4_000_000)
-    with pytest.raises(ServiceError, match="systemctl is not on this machine"):
-        empty.require(manager)
+    with pytest.raises(ServiceError, match="systemctl is not on this machine") as caught:
+        empty.require(manager, "openusage hub")
+    assert caught.value.hint == "Without a service: openusage hub"
     program("systemctl", "echo 'Failed to connect to bus: No medium found' >&2; exit 1")
-    with pytest.raises(ServiceError, match="Failed to connect to bus: No medium found"):
-        runner(bin_dir).require(manager)
+    with pytest.raises(ServiceError, match="Failed to connect to bus: No medium found") as caught:
+        runner(bin_dir).require(manager, "openusage hub")
+    assert caught.value.hint.endswith("or without a service: openusage hub")
     assert runner(bin_dir).state(manager, service(tmp_path)) == State(installed=False)
     manager.file(service(tmp_path)).write_text("")
     assert "No medium found" in runner(bin_dir).state(manager, service(tmp_path)).detail

@@ -17,6 +17,7 @@ SERVICE = Service(
     name="openusage-telemetry",
     label="com.openusage.telemetryd",
     about="openusage: 100 % of it",
+    typed="openusage telemetry daemon",
     command=("/opt/my venv/bin/python", "-P", "-m", "openusage.cli", "say", 'a "b" 100% $HOME \\'),
     env_file=Path("/home/ann/.local/state/open usage/daemon.env"),
     log_dir=Path("/home/ann/.local/state/open usage"),
@@ -38,7 +39,13 @@ def test_words_are_quoted_and_nothing_in_them_is_taken_for_more() -> None:
 
 def test_a_program_with_a_dollar_in_its_path_is_started_by_env() -> None:
     service = Service(
-        name="n", label="l", about="a", command=("/a$b/python", "x"), env_file=Path("/e%"), log_dir=Path("/")
+        name="n",
+        label="l",
+        about="a",
+        typed="openusage telemetry daemon",
+        command=("/a$b/python", "x"),
+        env_file=Path("/e%"),
+        log_dir=Path("/"),
     )
     assert line("ExecStart", service) == '"/usr/bin/env" "/a$$b/python" "x"'
     assert line("EnvironmentFile", service) == "-/e%%"
@@ -46,7 +53,15 @@ def test_a_program_with_a_dollar_in_its_path_is_started_by_env() -> None:
 
 def test_no_file_can_hold_a_path_of_two_lines() -> None:
     with pytest.raises(ServiceError, match="control character"):
-        Service(name="n", label="l", about="a", command=("/a\nb",), env_file=Path("/e"), log_dir=Path("/"))
+        Service(
+            name="n",
+            label="l",
+            about="a",
+            typed="openusage telemetry daemon",
+            command=("/a\nb",),
+            env_file=Path("/e"),
+            log_dir=Path("/"),
+        )
 
 
 def test_it_comes_back_after_any_end_but_a_wrong_command_line() -> None:
@@ -68,6 +83,7 @@ def test_systemd_takes_the_unit(user: str, tmp_path: Path) -> None:
         name="n",
         label="l",
         about=SERVICE.about,
+        typed="openusage telemetry daemon",
         command=command,
         env_file=SERVICE.env_file,
         log_dir=Path("/var/lib/openusage"),
@@ -137,6 +153,7 @@ def test_a_service_of_the_system_is_locked_in_and_asks_no_user() -> None:
         name="n",
         label="l",
         about="a",
+        typed="openusage telemetry daemon",
         command=("/p",),
         env_file=Path("/etc/openusage/hub.env"),
         log_dir=Path("/var/lib/openusage"),

@@ -16,6 +16,7 @@ SERVICE = Service(
     name="openusage-telemetry",
     label="com.openusage.telemetryd",
     about="openusage <daemon>",
+    typed="openusage telemetry daemon",
     command=("C:\\a & b\\python.exe", "-P", "-m", "openusage.cli", "telemetry", "daemon", "run"),
     env_file=Path("C:/my state/daemon.env"),
     log_dir=Path("C:/my state"),

@@ -138,8 +138,7 @@ def logs(system: bool, lines: int, follow: bool) -> int:
     """Show what the service has logged."""
     from openusage.cli.compose import service
 
-    keeper = _place(system).keeper
-    return service.run_shown(keeper.manager.logs(keeper.service, lines, follow))
+    return service.run_shown(_place(system).keeper.logs(lines, follow))
 
 
 def _place(system: bool, *, allow_public: bool = False, changes: bool = False) -> Place:

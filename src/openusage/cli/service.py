@@ -115,5 +115,4 @@ def logs(lines: int, follow: bool) -> int:
     from openusage.cli.surroundings import surroundings
 
     here = surroundings()
-    keeper = service.daemon_keeper(here.paths, here.environ)
-    return service.run_shown(keeper.manager.logs(keeper.service, lines, follow))
+    return service.run_shown(service.daemon_keeper(here.paths, here.environ).logs(lines, follow))

@@ -21,6 +21,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """One line for people."""
     command: tuple[str, ...]
     """The program, by its whole path, and its arguments."""
+    typed: str
+    """What a person types to have it without a manager; `install`, `logs` and the others are below that."""
     env_file: Path
     """Variables for it, secrets among them. The manager reads it, or the program itself (`--env-file`)."""
     log_dir: Path

@@ -53,10 +53,13 @@ class Keeper:
         self._runner.apply(self.manager.install(self.service))
         return sorted(written)
 
-    def refuse_unfit(self, environ: Mapping[str, str]) -> None:
-        """Raises `ServiceError` when the program will not stay, or the manager does not answer."""
+    def refuse_unfit(self, environ: Mapping[str, str], *, instead: str = "") -> None:
+        """Raises `ServiceError` when the program will not stay, or the manager does not answer.
+
+        `instead`: what to type to go without a service, where it is not the program alone.
+        """
         self.refuse_vanishing(environ)
-        self._runner.require(self.manager)
+        self._runner.require(self.manager, instead or self.service.typed)
 
     def refuse_vanishing(self, environ: Mapping[str, str]) -> None:
         """Raises `ServiceError` when the program will not be there for long."""
@@ -100,9 +103,20 @@ class Keeper:
 
     def restart(self) -> None:
         """Raises `ServiceError` when it is not installed, or does not start."""
-        if not self.is_installed:
-            raise ServiceError(f"{self.service.name} is not installed.", "Install it first.")
+        self._refuse_absent()
         self._runner.apply(self.manager.restart(self.service))
+
+    def logs(self, lines: int, follow: bool) -> tuple[str, ...]:
+        """A command that shows what it said last. Raises `ServiceError` when it is not installed."""
+        self._refuse_absent()
+        return self.manager.logs(self.service, lines, follow)
+
+    def _refuse_absent(self) -> None:
+        if not self.is_installed:
+            system = " --system" if self.service.user else ""
+            raise ServiceError(
+                f"{self.service.name} is not installed.", f"Install it: {self.service.typed} install{system}"
+            )
 
     @property
     def is_installed(self) -> bool:

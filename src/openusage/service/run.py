@@ -39,14 +39,20 @@ class Runner:
         if not environ.get("XDG_RUNTIME_DIR") and runtime.is_dir():  # of `su`, `sudo -u` and cron
             self._environ["XDG_RUNTIME_DIR"] = str(runtime)
 
-    def require(self, manager: Manager) -> None:
-        """Raises `ServiceError` when the manager does not answer. Changes nothing."""
-        done = self.command(manager.check())
+    def require(self, manager: Manager, instead: str) -> None:
+        """Raises `ServiceError` when the manager does not answer. Changes nothing.
+
+        `instead`: what to type to go without it.
+        """
+        try:
+            done = self.command(manager.check())
+        except ServiceError as e:
+            raise ServiceError(e.message, f"Without a service: {instead}") from e
         if done.code != 0:
             raise ServiceError(
                 f"{manager.name} does not answer here ({_last_line(done)}).",
                 "Log in as the user whose service it is (not by su or sudo), or without a service: "
-                "openusage telemetry daemon",
+                f"{instead}",
             )
 
     def apply(self, plan: Plan) -> None:
@@ -84,9 +90,7 @@ class Runner:
                 check=False,
             )
         except FileNotFoundError as e:
-            raise ServiceError(
-                f"{argv[0]} is not on this machine.", "Without a service: openusage telemetry daemon"
-            ) from e
+            raise ServiceError(f"{argv[0]} is not on this machine.") from e
         except subprocess.TimeoutExpired as e:
             raise ServiceError(f"{' '.join(argv)} did not end within {COMMAND_S:.0f} s.") from e
         except OSError as e:

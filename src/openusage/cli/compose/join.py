@@ -66,7 +66,7 @@ def join(
     keeper = service.daemon_keeper(here.paths, here.environ)
     other: int | None = None
     if wanted.with_service:
-        keeper.refuse_unfit(here.environ)
+        keeper.refuse_unfit(here.environ, instead=f"openusage join {wanted.url} --no-service")
         other = service.unkept(here, keeper)
     machine = _machine(here, wanted.name)
     url, token = _admitted(wanted.url, machine, ask_token, say, now)

@@ -32,6 +32,7 @@ SYSTEM_USER = "openusage"
 SYSTEM_UNITS = Path("/etc/systemd/system")
 _PROGRAM = (sys.executable, "-P", "-m", "openusage.cli")
 _HUB = "openusage hub: gathers the usage of many machines"
+_HUB_TYPED = "openusage hub"
 
 
 def daemon_keeper(paths: Paths, environ: Mapping[str, str], *, verbose: bool = False) -> Keeper:
@@ -44,6 +45,7 @@ def daemon_keeper(paths: Paths, environ: Mapping[str, str], *, verbose: bool = F
         label="com.openusage.telemetryd",
         about="openusage: reads what this machine's coding tools used",
         command=("telemetry", "daemon", "run", *more),
+        typed="openusage telemetry daemon",
         stem="daemon",
     )
 
@@ -58,6 +60,7 @@ def hub_keeper(paths: Paths, environ: Mapping[str, str], *, allow_public: bool =
         label="com.openusage.hub",
         about=_HUB,
         command=("hub", "--headless", *more),
+        typed=_HUB_TYPED,
         stem="hub",
     )
 
@@ -73,6 +76,7 @@ def system_hub_keeper(
         label="com.openusage.hub",
         about=_HUB,
         command=(*_PROGRAM, "hub", "--headless", *(("--allow-public",) if allow_public else ())),
+        typed=_HUB_TYPED,
         env_file=paths.config_dir / "hub.env",
         log_dir=paths.state_dir,
         environ={
@@ -93,6 +97,7 @@ def _keeper(
     label: str,
     about: str,
     command: tuple[str, ...],
+    typed: str,
     stem: str,
 ) -> Keeper:
     from openusage.service import Keeper, Runner, Service, manager_of, own_uid
@@ -102,6 +107,7 @@ def _keeper(
         label=label,
         about=about,
         command=(*_PROGRAM, *command),
+        typed=typed,
         env_file=paths.state_dir / f"{stem}.env",
         log_dir=paths.state_dir,
         environ={n: environ[n] for n in ("XDG_CONFIG_HOME", "XDG_STATE_HOME") if environ.get(n)},
