@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openusage.errors import ExitCode, SettingsError
-from openusage.settings import Dashboard, Settings, Updated, applied, hub_url, load, update
+from openusage.settings import Dashboard, Settings, Updated, applied, hub_url, load, misspelt, update
 
 GO_FILE = Path(__file__).parent / "fixtures" / "settings" / "go_0_24_4.json"
 NAME = "~/.config/openusage/settings.json"
@@ -473,3 +473,23 @@ def test_a_file_of_this_form_is_read_and_kept(file: Path) -> None:
     assert load(written(file, {"settings_version": 1})).settings_version == 1
     assert load(written(file, {"settings_version": None})).settings_version == 1
     assert "settings_version must be a whole number" in refusal(file, {"settings_version": "1"}).message
+
+
+def test_keys_that_are_nearly_ours_are_found_with_the_one_that_is_meant() -> None:
+    tree = {
+        "exporter": {"target": "http://hub"},
+        "ui": {"refresh_interval": 5, "Warn-Threshold": 0.1, "crit_threshold": 0.1},
+        "dashboard": {"providers": [{"account_id": "a"}, {"acount_id": "b"}], "hide_costs": None},
+        "telemetry": {"provider_links": {"anthropc": "claude_code"}},
+    }
+    assert misspelt(tree) == [
+        ("exporter", "export"),
+        ("ui.refresh_interval", "ui.refresh_interval_seconds"),
+        ("ui.Warn-Threshold", "ui.warn_threshold"),
+        ("dashboard.providers[1].acount_id", "dashboard.providers[1].account_id"),
+    ]
+
+
+def test_keys_of_others_are_no_typos() -> None:
+    assert misspelt(json.loads(GO_FILE.read_text())) == []
+    assert misspelt({"ui": {"warn_threshold": 0.1, "warn_thresholds": 3}, "mine": {"export": 1}}) == []

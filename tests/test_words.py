@@ -127,3 +127,17 @@ def test_what_is_unassigned_names_tools_and_vendors_once() -> None:
     assert words.unassigned(found) == (
         "2.4k requests unassigned (OpenCode: anthropic, openai, Pi: openai), see telemetry.provider_links"
     )
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "said"),
+    [
+        (None, ""),
+        (59.0, ""),
+        (-59.0, ""),
+        (299.6, "this machine's clock is 5 m ahead of the hub's"),
+        (-3601.0, "this machine's clock is 1 h behind the hub's"),
+    ],
+)
+def test_this_machines_clock_is_told_to_the_minute(ahead_s: float | None, said: str) -> None:
+    assert words.own_clock(ahead_s) == said

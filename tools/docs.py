@@ -153,7 +153,8 @@ def settings_page() -> str:
         "`$XDG_CONFIG_HOME/openusage/settings.json`, by default `~/.config/openusage/settings.json`. "
         'A file that is not there means all defaults. `null`, and `""` or 0 where they are not allowed, '
         "mean the default. Keys not listed here are ignored, and kept when the program writes the file, "
-        "which only a command that changes a setting does.",
+        "which only a command that changes a setting does; `openusage doctor` names those "
+        "that are nearly one of these.",
         f"Tokens and keys never stand in it: a hub's token comes from `{HUB_TOKEN_ENV}`, a vendor's key from "
         "the variable that `api_key_env` names. A file that holds one is refused.",
         "A daemon that runs takes a change up by itself, but for `auto_detect`, `accounts`, `export.target` "

@@ -23,6 +23,7 @@ STATES = {State.FRESH: ("●", "live"), State.STALE: ("◐", "stale"), State.GON
 """Sign and word of a machine: a state survives without colour."""
 SKEW_S = 60.0
 """A clock that is off by less needs no word."""
+SKEW_HINT = "Days and ages are off by that until one of them is set right."
 _MOST_SKEWS = 2
 _STATUS = {
     "NEAR_LIMIT": "near limit",
@@ -111,6 +112,13 @@ def skews(clocks: Iterable[tuple[str, float | None]]) -> list[str]:
     if len(found) > _MOST_SKEWS + 1:
         return [*found[:_MOST_SKEWS], f"The clocks of {len(found) - _MOST_SKEWS} more machines are off."]
     return found
+
+
+def own_clock(ahead_s: float | None) -> str:
+    """`this machine's clock is 6 m ahead of the hub's`, as far as its `Date` tells; empty: it is right."""
+    if ahead_s is None or abs(ahead_s) < SKEW_S:
+        return ""
+    return skews([("this machine", 60 * round(ahead_s / 60))])[0].removesuffix(".")
 
 
 def flat_plans(names: Sequence[str]) -> str:

@@ -94,6 +94,11 @@ def test_all_well_is_said_and_needs_nobody() -> None:
         ({"store_error": "the store is newer"}, "store", "the store is newer"),
         ({"daemon": daemon(notes=["No space left."])}, "store", "No space left."),
         ({"hub": "http://hub", "hub_error": "hub does not answer"}, "hub", "hub does not answer"),
+        (
+            {"hub": "http://hub", "hub_clock": "this machine's clock is 6 m ahead"},
+            "hub",
+            "this machine's clock",
+        ),
         ({"daemon": daemon(exporters=hub(state="failing", last_error="401"))}, "hub", "http://hub: 401"),
         (
             {"daemon": daemon(exporters=hub(records_state="failing", records_error="full"))},
@@ -117,6 +122,10 @@ def test_what_somebody_has_to_do_is_said(changed: dict[str, Any], about: str, sa
         ({"tools": [tool(requests=0)]}, "2 files, but nothing in them was counted"),
         ({"tools": [tool(requests=0, files=1)]}, "1 file, but nothing in it was counted"),
         ({"tools": [tool(advice=["it deletes"])]}, "it deletes"),
+        (
+            {"misspelt": [("export.targets", "export.target")]},
+            "nobody reads export.targets of settings.json: is export.target meant?",
+        ),
         ({"daemon": daemon(problems=[CUT])}, "/x, byte 3: cut"),
         ({"hooks": [hook("ready"), hook("outdated")]}, "it is outdated"),
         ({"daemon": daemon(exporters=hub(records_waiting=1200))}, "http://hub: 1.2k records still wait"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -136,6 +139,31 @@ def test_a_clock_that_is_or_was_wrong_is_told_by_what_it_did(tmp_path: Path) -> 
     said = run(tmp_path, "doctor")
     assert said.returncode == 1
     assert "! Claude Code: its newest record is of the future, 2099-03-02" in said.stdout
+
+
+class LateHub(BaseHTTPRequestHandler):
+    """Says that it is a hub, and that it is six minutes ago."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"status":"ok"}')
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() - 360)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+def test_a_key_that_nobody_reads_and_a_clock_that_is_not_the_hubs_are_told(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), LateHub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        target = f"http://127.0.0.1:{server.server_port}"
+        write_settings(tmp_path, export={"target": target, "machine_nam": "laptop"})
+        said = run(tmp_path, "doctor").stdout
+        server.shutdown()
+    assert "· settings: nobody reads export.machine_nam of settings.json" in said
+    assert "! hub: this machine's clock is 6 m ahead of the hub's\n    Days and ages" in said
 
 
 def read_model(daemon: DaemonProcess) -> dict[str, UsageSnapshot]:

@@ -14,6 +14,8 @@ from openusage.cli.__main__ import main
 from tests.hub.conftest import TOKEN
 from tests.hub.fleet import DESKTOP, LAPTOP, Fleet, fleet
 from tests.store.samples import DAY_US, HOUR_US, message
+from tests.support.homes import write_settings
+from tools.ports import free_port
 
 Output = pytest.CaptureFixture[str]
 
@@ -114,3 +116,22 @@ def test_csv_has_a_line_a_machine(hub: Fleet, capsys: Output) -> None:
 def test_contradictions_are_refused(args: list[str], said: str, capsys: Output) -> None:
     assert main(["fleet", "127.0.0.1:1", *args]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["http://127.0.0.1:{port}"], "Does the hub run, and can this machine reach it?"),
+        ([], "Say which: openusage fleet URL"),
+    ],
+)
+def test_a_hub_that_does_not_answer_is_told_with_what_to_do(
+    args: list[str], hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_settings(tmp_path, hub={"listen_addr": f"127.0.0.1:{port}"})
+    assert main(["fleet", *(arg.format(port=port) for arg in args)]) == 3
+    assert capsys.readouterr().err == (
+        f"openusage: 127.0.0.1:{port} does not answer (connection refused).\n{hint}\n"
+    )

@@ -254,14 +254,6 @@ def test_a_clock_five_minutes_off_is_warned_of(
     assert "takes pushes of late" in said[1]
 
 
-@pytest.mark.parametrize(
-    ("ahead_s", "told"), [(None, None), (59.0, None), (-60.0, None), (300.0, "5 m ahead of")]
-)
-def test_a_clock_off_by_less_than_a_minute_is_not(ahead_s: float | None, told: str | None) -> None:
-    said = join.skew_told(ahead_s)
-    assert said is None if told is None else told in str(said)
-
-
 URL = "https://hub:9190"
 
 

@@ -83,6 +83,14 @@ def test_each_odd_answer_is_a_sentence(
         hub(httpserver.url_for("/")).fetch("7d")
 
 
+def test_a_token_that_only_pushes_is_told_with_one_that_reads(httpserver: HTTPServer) -> None:
+    body = '{"error":"forbidden","detail":"this token pushes for its machine; it reads nothing"}'
+    httpserver.expect_request("/v1/snapshots").respond_with_response(Response(body, 403))
+    with pytest.raises(PeerRefused, match="it reads nothing") as caught:
+        hub(httpserver.url_for("/")).fetch("7d")
+    assert caught.value.hint.endswith("openusage hub token create --machine NAME --role view")
+
+
 def test_a_redirect_is_not_followed(httpserver: HTTPServer) -> None:
     with HTTPServer(host="127.0.0.1", port=0) as elsewhere:
         elsewhere.expect_request("/").respond_with_json(BODY)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from openusage import format
+from openusage import format, words
 from openusage.read_model.assign import advice, by_vendor, sentence
 from openusage.wire.keys import provider_name
 from openusage.wire.local import DaemonStatus, ExporterStatus, Unassigned
@@ -35,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     level: Level
     about: str
-    """`daemon`, `store`, `hub`, `files`, or the tool's name."""
+    """`settings`, `daemon`, `store`, `hub`, `files`, or the tool's name."""
     what: str
     hint: str = ""
 
@@ -83,6 +83,10 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
     hub_error: str = ""
     """Why the hub of the settings does not answer; empty: it does, or there is none."""
     hub: str = ""
+    hub_clock: str = ""
+    """How far this machine's clock is from the hub's; empty: not far, or it cannot be told."""
+    misspelt: list[tuple[str, str]] = []
+    """Keys of settings.json that nobody reads, each with the one that is likely meant."""
     unassigned: list[Unassigned] = []
     """What vendors answered to tools, while no account is known to pay for it."""
     hooks: list[HookCheck] = []
@@ -92,8 +96,9 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def findings(checkup: Checkup) -> list[Finding]:
-    """In the order of a record's way: tools, store, daemon, hub."""
+    """In the order of a record's way, after the settings: tools, store, daemon, hub."""
     return [
+        *(_of_typo(key, meant) for key, meant in checkup.misspelt),
         *_of_tools(checkup.tools),
         *(_of_clock(tool) for tool in checkup.tools if tool.is_ahead),
         *(_of_unpriced(tool) for tool in checkup.tools if tool.unpriced),
@@ -185,6 +190,12 @@ def _of_tools(tools: Sequence[ToolCheck]) -> Iterator[Finding]:
         )
 
 
+def _of_typo(key: str, meant: str) -> Finding:
+    """Not for somebody to act on at once: the key may be another program's."""
+    what = f"nobody reads {key} of settings.json: is {meant} meant?"
+    return Finding(level=Level.NOTE, about="settings", what=what)
+
+
 def _of_clock(tool: ToolCheck) -> Finding:
     day = "" if tool.last_used is None else f", {tool.last_used:%Y-%m-%d}"
     return Finding(
@@ -220,8 +231,8 @@ def _of_tool(tool: ToolCheck, daemon: DaemonStatus | None) -> Iterator[Finding]:
         yield Finding(level=Level.NOTE, about=tool.name, what=f"{files} was counted")
     if tool.repeated:
         yield Finding(level=Level.NOTE, about=tool.name, what=_repeated(tool.repeated))
-    for words in tool.advice:
-        yield Finding(level=Level.NOTE, about=tool.name, what=words)
+    for told in tool.advice:
+        yield Finding(level=Level.NOTE, about=tool.name, what=told)
 
 
 def _repeated(count: int) -> str:
@@ -285,6 +296,8 @@ def _of_hub(checkup: Checkup) -> Iterator[Finding]:
         yield Finding(level=Level.ACT, about="hub", what=checkup.hub_error)
     elif checkup.hub:
         yield Finding(level=Level.OK, about="hub", what=f"{checkup.hub} answers")
+    if checkup.hub_clock:
+        yield Finding(level=Level.ACT, about="hub", what=checkup.hub_clock, hint=words.SKEW_HINT)
     for exporter in checkup.daemon.exporters if checkup.daemon is not None else ():
         yield from _of_exporter(exporter)
 

@@ -38,6 +38,7 @@ def command(as_json: bool) -> int:
     from openusage.cli.daily import terminal_width
     from openusage.cli.surroundings import surroundings
     from openusage.providers._contract import Env
+    from openusage.settings import load_tree, misspelt
 
     here = surroundings()
     env = Env(home=Path.home(), environ=os.environ, now=now())
@@ -45,13 +46,16 @@ def command(as_json: bool) -> int:
         tools = list(_tools(env, store))
         unassigned = _unassigned(here.settings, tools, store)
     daemon = _daemon(here)
+    hub_error, hub_clock = _hub(here)
     found = checkup.Checkup(
         version=__version__,
         daemon=daemon,
         tools=tools,
         store_error=error,
         hub=here.settings.export.target,
-        hub_error=_hub_error(here),
+        hub_error=hub_error,
+        hub_clock=hub_clock,
+        misspelt=misspelt(load_tree(here.paths.settings_file, str(here.paths.settings_file))),
         unassigned=unassigned,
         hooks=_hooks(here),
         problems=_problems(env) if daemon is None else [],
@@ -197,20 +201,20 @@ def _hooks(here: Surroundings) -> list[HookCheck]:
     return [HookCheck(name=s.name, state=s.state, summary=s.summary) for s in installed]
 
 
-def _hub_error(here: Surroundings) -> str:
-    """Why the hub of the settings does not answer."""
+def _hub(here: Surroundings) -> tuple[str, str]:
+    """Why the hub of the settings does not answer, and how far its clock is from ours."""
     from openusage.cli.compose.parts import now
     from openusage.client import HubClient
     from openusage.errors import OpenUsageError
+    from openusage.words import own_clock
 
     if not here.settings.export.target:
-        return ""
+        return "", ""
     try:
         # Needs no token, and that of this shell need not be meant for it.
         with contextlib.closing(
             HubClient(here.settings.export.target, token="", now=now, timeout_s=5.0)
         ) as hub:
-            hub.check()
+            return "", own_clock(hub.check())
     except OpenUsageError as e:
-        return f"{e.message} {e.hint}".strip()
-    return ""
+        return f"{e.message} {e.hint}".strip(), ""

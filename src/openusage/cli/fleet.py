@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -61,8 +62,6 @@ def command(
     A lineage is the model that several names mean, whatever gateway, date or effort they carry; `--by model`
     has the names as the tools say them.
     """
-    import contextlib
-
     from msgspec import structs
 
     from openusage.cli.compose.parts import now
@@ -84,7 +83,7 @@ def command(
     hub, token = _hub(url, token, here)
     where = Filter(kinds=(EventKind.MESSAGE,), machines=machines, providers=providers, projects=projects)
     lineages = Lineages(here.settings.models.lineages)
-    with contextlib.closing(HubClient(hub, token=token, now=now)) as client:
+    with _told_where(url, here), contextlib.closing(HubClient(hub, token=token, now=now)) as client:
         reply = client.fleet(asked, lineages.asked(grouped.asked_by(By(by))), where, zone)
         rows = lineages.grouped(rollups(reply), grouped.asked_by(By(by)))
         borrows = any(row.key[By.PROVIDER] in BORROWERS for row in rows)
@@ -96,6 +95,20 @@ def command(
     for remark in _remarks(reply.copies, nobodys):
         say(remark)
     return 0
+
+
+@contextlib.contextmanager
+def _told_where(url: str | None, here: Surroundings) -> Iterator[None]:
+    """A hub that does not answer may not be the one that is meant."""
+    from openusage.client import UNREACHABLE
+    from openusage.errors import PeerUnreachable
+
+    try:
+        yield
+    except PeerUnreachable as e:
+        is_guess = not (url or here.settings.export.target)
+        hint = "Say which: openusage fleet URL" if is_guess else UNREACHABLE
+        raise PeerUnreachable(e.message, e.hint or hint) from e
 
 
 def _hub(url: str | None, token: str | None, here: Surroundings) -> tuple[str, str]:

@@ -6,12 +6,13 @@ a screen calls them from a worker thread. `HubStream` wakes it when a hub has so
 
 from openusage.client.daemon import DaemonClient
 from openusage.client.hub import MAX_ANSWER_BYTES, HubClient, rollups
-from openusage.client.probe import Admission, Greeting, HubProbe
+from openusage.client.probe import UNREACHABLE, Admission, Greeting, HubProbe
 from openusage.client.source import Frame, HistorySource, PaneFrame, PaneSource, SnapshotSource, UsageSource
 from openusage.client.stream import HubStream
 
 __all__ = [
     "MAX_ANSWER_BYTES",
+    "UNREACHABLE",
     "Admission",
     "DaemonClient",
     "Frame",

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from openusage import __version__
-from openusage.client.replies import decoded, refuse
+from openusage.client.replies import ahead_s, decoded, refuse
 from openusage.client.source import Frame, PaneFrame
 from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
 from openusage.net import reason
@@ -113,12 +113,17 @@ class HubClient:
         refuse(answer, self._host)
         return decoded(answer, ForgetReply, self._host)
 
-    def check(self) -> None:
-        """Raises `PeerError` when nothing there answers like a hub. Needs no token, asks for no data."""
+    def check(self) -> float | None:
+        """By how much this machine's clock is ahead of the hub's; `None`: it does not tell the time.
+
+        Raises `PeerError` when nothing there answers like a hub. Needs no token, asks for no data.
+        """
+        began = self._now()
         answer = self._ask("/healthz")
         refuse(answer, self._host)
         if b'"status":"ok"' not in answer.content:
             raise PeerConfused(f"{self._host} does not answer like a hub.")
+        return ahead_s(answer.headers.get("Date", ""), began, self._now())
 
     def pane(self, window: str, group: By, tz: str, where: Filter = ANY) -> PaneFrame:
         """The fleet at a glance; of a hub that keeps no history, what its snapshots say, without a filter."""

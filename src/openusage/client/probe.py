@@ -7,7 +7,6 @@ only be told by a batch, and one without records is sent.
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ import httpx
 import msgspec
 
 from openusage import __version__
+from openusage.client.replies import ahead_s
 from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
 from openusage.format import printable
 from openusage.net import reason
@@ -77,7 +77,7 @@ class HubProbe:
             raise self._stranger()
         return Greeting(
             needs_token=pushed.status_code == 401,
-            clock_ahead_s=_ahead_s(answer.headers.get("Date", ""), began, ended),
+            clock_ahead_s=ahead_s(answer.headers.get("Date", ""), began, ended),
         )
 
     def admit(self, token: str, machine: str, machine_id: str) -> Admission:
@@ -192,7 +192,7 @@ class HubProbe:
                     if time.monotonic() > deadline:
                         raise httpx.ReadTimeout("the answer does not end")
         except httpx.TimeoutException as e:
-            raise PeerUnreachable(f"{self.host} does not answer in time.", _UNREACHABLE) from e
+            raise PeerUnreachable(f"{self.host} does not answer in time.", UNREACHABLE) from e
         except httpx.TransportError as e:
             raise self._unreachable(e) from e
         except httpx.DecodingError as e:
@@ -205,7 +205,7 @@ class HubProbe:
         for sign, what, hint in _TLS_FAULTS:
             if sign in str(error):
                 return PeerUnreachable(f"{self.host} {what}.", hint)
-        why, hint = reason(error), _UNREACHABLE
+        why, hint = reason(error), UNREACHABLE
         if self.url.startswith("http://") and "without an answer" in why:
             hint = f"If it speaks TLS: https://{self.host}"
         elif "no TLS" in why:
@@ -213,7 +213,7 @@ class HubProbe:
         return PeerUnreachable(f"{self.host} does not answer ({why}).", hint)
 
 
-_UNREACHABLE = "Does the hub run, and can this machine reach it?"
+UNREACHABLE = "Does the hub run, and can this machine reach it?"
 _TRUST = "Name the authority that signed it: SSL_CERT_FILE=/path/to/authority.pem openusage join …"
 _TLS_FAULTS = (
     ("certificate has expired", "shows a TLS certificate that has expired", "Renew it on the hub."),
@@ -240,15 +240,3 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def _ahead_s(date: str, began: dt.datetime, ended: dt.datetime) -> float | None:
-    """This machine's clock against the `Date` of an answer, which is cut to its second."""
-    try:
-        at = email.utils.parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=dt.UTC)
-    middle = began + (ended - began) / 2
-    return (middle - at).total_seconds() - 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 from typing import Any, TypeVar
 
 import httpx
@@ -14,6 +16,7 @@ T = TypeVar("T")
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a hostile body raises; `RecursionError`: thousands of brackets."""
+_READS = "To read, make a token on the hub: openusage hub token create --machine NAME --role view"
 
 
 def refuse(answer: httpx.Response, who: str) -> None:
@@ -28,7 +31,8 @@ def refuse(answer: httpx.Response, who: str) -> None:
     if status < 400:
         where = printable(answer.headers.get("Location", "another address")[:200])
         raise PeerRefused(f"{who} sends us to {where}.", "Use that address if you trust it.", status=status)
-    raise PeerRefused(f"{who} answers {status}: {_error_text(answer)}", status=status)
+    hint = _READS if status == 403 else ""
+    raise PeerRefused(f"{who} answers {status}: {_error_text(answer)}", hint, status=status)
 
 
 def _error_text(answer: httpx.Response) -> str:
@@ -46,3 +50,15 @@ def decoded(answer: httpx.Response, as_type: type[T], who: str) -> T:
         return msgspec.json.decode(answer.content, type=as_type)
     except _UNREADABLE as e:
         raise PeerConfused(f"{who} does not answer like a daemon of ours: {e}") from e
+
+
+def ahead_s(date: str, began: dt.datetime, ended: dt.datetime) -> float | None:
+    """This machine's clock against the `Date` of an answer, which is cut to its second."""
+    try:
+        at = email.utils.parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=dt.UTC)
+    middle = began + (ended - began) / 2
+    return (middle - at).total_seconds() - 0.5

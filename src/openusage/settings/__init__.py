@@ -9,7 +9,7 @@ Tokens and keys never stand in the file. What looks like one is refused, and its
 
 from __future__ import annotations
 
-from openusage.settings._read import describe, hub_url, load
+from openusage.settings._read import describe, hub_url, load, load_tree
 from openusage.settings._tree import (
     DEFAULT_LISTEN_ADDR,
     HUB_TOKEN_ENV,
@@ -28,6 +28,7 @@ from openusage.settings._tree import (
     Ui,
     View,
 )
+from openusage.settings._typos import misspelt
 from openusage.settings._write import Change, Updated, applied, update
 
 __all__ = [
@@ -53,5 +54,7 @@ __all__ = [
     "describe",
     "hub_url",
     "load",
+    "load_tree",
+    "misspelt",
     "update",
 ]

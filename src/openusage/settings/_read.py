@@ -31,8 +31,13 @@ def load(path: Path, shown_as: str = "") -> Settings:
             not allowed; the message names file, field, what was found and what is allowed.
     """
     name = shown_as or str(path)
+    return checked(load_tree(path, name), name)
+
+
+def load_tree(path: Path, name: str) -> dict[str, Any]:
+    """The file as it stands, nothing in it judged; empty when there is none. Raises `SettingsError`."""
     text = read_text(path, name)
-    return Settings() if text is None else checked(parse(text, name), name)
+    return {} if text is None else parse(text, name)
 
 
 def hub_url(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from openusage import format
+from openusage import words
 from openusage.cli.compose import joined as undo
 from openusage.cli.compose import service
 from openusage.cli.compose.parts import now as real_now
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from openusage.service import Keeper
     from openusage.wire.local import DaemonStatus
 
-SKEW_S = 60.0
-"""A clock off by more is told: days and ages would be wrong by as much."""
 POLL_S = 0.2
 NOT_YET = "The daemon does not push to the hub yet. Why: openusage telemetry daemon logs"
 NOTHING = (
@@ -127,8 +125,8 @@ def _admitted(
 
     with contextlib.closing(HubProbe(url, now=now)) as hub:
         greeting = hub.greet()
-        if (skew := skew_told(greeting.clock_ahead_s)) is not None:
-            say(skew)
+        if skew := words.own_clock(greeting.clock_ahead_s):
+            say(f"Warning: {skew}. {words.SKEW_HINT}")
         token = service.checked_token(ask_token()) if greeting.needs_token else ""
         if greeting.needs_token and not token:
             raise UsageError(
@@ -141,18 +139,6 @@ def _admitted(
         if not admission.keeps_records:
             say("It keeps no history: it gets the newest state alone.")
         return hub.url, token
-
-
-def skew_told(ahead_s: float | None) -> str | None:
-    """What to say of this machine's clock; `None`: it is right, or not known."""
-    if ahead_s is None or abs(ahead_s) <= SKEW_S:
-        return None
-    way = "ahead of" if ahead_s > 0 else "behind"
-    off = format.duration(60 * round(abs(ahead_s) / 60))
-    return (
-        f"Warning: this machine's clock is {off} {way} the hub's. Days and ages "
-        "will be off by that until one of them is set right."
-    )
 
 
 def _write_down(here: Surroundings, wanted: Wanted, url: str, token: str, keeper: Keeper) -> None:
