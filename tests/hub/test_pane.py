@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,20 @@ def test_a_go_worker_stands_beside_machines_with_records(hub: Fleet) -> None:
     # By models or projects its snapshots do not say all that it used: the sums do not depend on that.
     for group in GROUPS:
         assert hub.get("/v1/fleet", window="30d", group=str(group))["totals"] == pane["totals"]
+
+
+def test_of_a_machine_whose_records_all_count_elsewhere_no_snapshot_is_added(hub: Fleet) -> None:
+    """A copied home: what the one has counts for the other, though its snapshots tell it again."""
+    common = message("a", hub.now_us - HOUR_US)
+    for machine, name in ((LAPTOP, "laptop"), (DESKTOP, "desktop")):
+        hub.send([common], machine, machine=name)
+        told = json.loads(GO_PUSH.read_bytes()) | {"machine": name, "machine_id": machine}
+        assert hub.http.post("/v1/push", json=told).status_code == 200
+    assert sorted((m["records"], m["copies"]) for m in hub.machines().values()) == [(0, 1), (1, 0)]
+    for group in (By.MACHINE, By.MODEL):
+        pane = hub.get("/v1/fleet", window="30d", group=str(group))
+        assert sum(row["window"]["tokens"] for row in pane["rows"]) == 110
+        assert pane["totals"]["window"]["tokens"] == 110
 
 
 def test_a_model_is_one_row_with_all_its_names_and_can_be_asked_for_by_either(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ class PaneAnswers:
         where = wanted.where
         if where.models or where.projects or where.clients or where.sessions:
             return []
-        labels = {m.name for m in machines if not m.records}
+        labels = {m.name for m in machines if not m.sends_records}
         decoded: dict[str, tuple[bytes, list[Sections]]] = {}
         for label, body in self._board.batches(labels).items():
             known = self._decoded.get(label)

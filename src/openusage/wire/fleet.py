@@ -54,6 +54,11 @@ class MachineState(msgspec.Struct, frozen=True, kw_only=True):
     """Those that it has too, but that count for another machine."""
     accounts: list[AccountName]
 
+    @property
+    def sends_records(self) -> bool:
+        """Its records tell what it used, also when all of them are copies of what counts for another one."""
+        return bool(self.records or self.copies)
+
 
 def store_id(machine_id: str, name: str) -> str:
     """How a store knows a machine: by its id, else by its name."""

@@ -67,6 +67,7 @@ def test_machines_that_send_snapshots_only_are_named() -> None:
     assert of(*same[:1], known=silent) == ["a sends snapshots only"]
     assert of(*same[:3], known=silent) == ["a, b and c send snapshots only"]
     assert of(*same, known=silent) == ["a, b and 3 others send snapshots only"]
+    assert of(*same[:1], known={"a": machine("a", records=0, copies=7)}) == []
     own = [row("a", 1.0, 2.0, own_window="30d"), row("b", 1.0, 2.0, own_window="7d")]
     assert of(*own, known=silent) == ["* of their own windows: a and b send snapshots only"]
 

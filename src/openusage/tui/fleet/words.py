@@ -49,7 +49,7 @@ def key_of(row: PaneRow) -> str:
 def sends_snapshots_only(row: PaneRow) -> bool:
     """A machine whose figures come from its snapshots: it sends no records."""
     used = row.window.tokens or row.own_window
-    return row.machine is not None and not row.machine.records and bool(used)
+    return row.machine is not None and not row.machine.sends_records and bool(used)
 
 
 def note(row: PaneRow) -> str:
