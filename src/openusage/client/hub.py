@@ -13,7 +13,7 @@ from openusage import __version__
 from openusage.client.replies import ahead_s, decoded, refuse
 from openusage.client.source import Frame, PaneFrame
 from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
-from openusage.net import reason
+from openusage.net import reason, trusted
 from openusage.settings import hub_url
 from openusage.wire.decode import decode
 from openusage.wire.envelope import decode_snapshots
@@ -54,6 +54,7 @@ class HubClient:
             headers=headers | {"User-Agent": f"openusage/{__version__}"},
             timeout=timeout_s,
             follow_redirects=False,
+            verify=trusted(),
         )
 
     def fetch(self, window: str) -> Frame:

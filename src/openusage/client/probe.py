@@ -19,7 +19,7 @@ from openusage import __version__
 from openusage.client.replies import ahead_s
 from openusage.errors import PeerConfused, PeerRefused, PeerUnreachable, UsageError
 from openusage.format import printable
-from openusage.net import reason
+from openusage.net import reason, trusted
 from openusage.settings import HUB_TOKEN_ENV, hub_url
 from openusage.wire.fleet import Capabilities
 from openusage.wire.records import RecordBatch
@@ -60,7 +60,10 @@ class HubProbe:
         self._now = now
         self._timeout_s = timeout_s
         self._http = httpx.Client(
-            headers={"User-Agent": f"openusage/{__version__}"}, timeout=timeout_s, follow_redirects=False
+            headers={"User-Agent": f"openusage/{__version__}"},
+            timeout=timeout_s,
+            follow_redirects=False,
+            verify=trusted(),
         )
 
     def greet(self) -> Greeting:

@@ -17,6 +17,7 @@ import httpx
 
 from openusage import __version__
 from openusage.errors import UsageError
+from openusage.net import trusted
 from openusage.settings import hub_url
 from openusage.wire.stream import CONTENT_TYPE, EventReader, StreamEvent, TooLong, understand
 
@@ -74,7 +75,11 @@ class HubStream:
         # to another host.
         limits = httpx.Limits(max_keepalive_connections=0)
         with httpx.Client(
-            headers=self._headers, timeout=timeout, limits=limits, follow_redirects=False
+            headers=self._headers,
+            timeout=timeout,
+            limits=limits,
+            follow_redirects=False,
+            verify=trusted(),
         ) as http:
             while not self._closed.is_set():
                 pause_s = 0.0

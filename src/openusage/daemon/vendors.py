@@ -26,7 +26,9 @@ class Vendors:
         if self._client is None:
             import httpx  # only here: a daemon without logins never comes by
 
-            self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False)
+            from openusage.net import trusted_anyway
+
+            self._client = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, verify=trusted_anyway())
         return self._client.stream(method, url, **request)
 
     def close(self) -> None:

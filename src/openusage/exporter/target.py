@@ -16,7 +16,7 @@ import msgspec
 
 from openusage import __version__
 from openusage.format import printable
-from openusage.net import reason
+from openusage.net import reason, trusted_anyway
 
 T = TypeVar("T")
 
@@ -91,7 +91,9 @@ def client(target: Target) -> httpx.AsyncClient:
     headers = {"Content-Type": "application/json", "User-Agent": f"openusage/{__version__}"}
     if target.token:
         headers["Authorization"] = f"Bearer {target.token}"
-    return httpx.AsyncClient(headers=headers, timeout=TIMEOUT_S, follow_redirects=False)
+    return httpx.AsyncClient(
+        headers=headers, timeout=TIMEOUT_S, follow_redirects=False, verify=trusted_anyway()
+    )
 
 
 async def post(http: httpx.AsyncClient, url: str, body: bytes, *, packed: bool) -> httpx.Response:
