@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from openusage.errors import ListenError
 from openusage.hub import DEFAULT_LISTEN, HubServer, guard, is_loopback, parse_listen
 from openusage.hub.board import Board
 from openusage.hub.listen import bind
+from tests.support.processes import PATIENCE_S
 
 MISSION = """\
 hub: refusing to listen on ":9190" without auth_token.
@@ -115,6 +117,22 @@ def test_a_port_that_a_hub_holds_is_said_to_be_a_hubs() -> None:
             second.start()
     assert f'"127.0.0.1:{first.port}"' in refused.value.message
     assert "--listen" in refused.value.hint
+
+
+def test_a_hub_whose_answer_comes_in_pieces_is_one() -> None:
+    head = b"HTTP/1.0 200 OK\r\nX-Long: " + b"x" * 1000 + b"\r\n\r\n"
+
+    def answer(taken: socket.socket) -> None:
+        connection, _ = taken.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(head + b'{"status":"ok"')  # all of it is read before either end closes
+
+    with socket.create_server(("127.0.0.1", 0)) as other, ThreadPoolExecutor(1) as pool:
+        answered = pool.submit(answer, other)
+        with pytest.raises(ListenError, match="in use, another hub answers there"):
+            bind("127.0.0.1", other.getsockname()[1])
+        answered.result(PATIENCE_S)
 
 
 def test_a_port_that_something_else_holds_is_said_to_be_in_use() -> None:

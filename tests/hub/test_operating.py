@@ -155,6 +155,14 @@ def served(
         yield hub, proxy
 
 
+def test_the_cookie_of_the_page_is_for_tls_alone(served: tuple[Fleet, Proxy]) -> None:
+    _, proxy = served
+    with proxy.client() as client:
+        signed_in = client.post("/signin", data={"token": TOKEN})
+    assert signed_in.status_code == 303
+    assert "; Secure" in signed_in.headers["set-cookie"]
+
+
 def test_everything_of_the_contract_goes_through(served: tuple[Fleet, Proxy]) -> None:
     _, proxy = served
     with proxy.client() as client:

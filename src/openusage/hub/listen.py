@@ -15,8 +15,9 @@ DEFAULT_LISTEN = ":9190"
 BACKLOG = 2048
 _UNHEARD_MS = 40_000
 """What was sent and is not received by then ends the connection: the other end is gone without a word."""
-_PROBE_S = 0.3
+_PROBE_S = 1.0
 _PROBE_BYTES = 4096
+_PIECE_BYTES = 256
 
 _REFUSAL = """\
 hub: refusing to listen on {listen} without auth_token.
@@ -139,13 +140,18 @@ def _cannot(host: str, port: int, error: OSError) -> ListenError:
 def _hub_answers(host: str, port: int) -> bool:
     """Whether what holds the port answers `/healthz` as a hub does."""
     target = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    heard = b""
     try:
         with socket.create_connection((target, port), timeout=_PROBE_S) as probe:
-            probe.settimeout(_PROBE_S)
             probe.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return b'"status":"ok"' in probe.recv(_PROBE_BYTES)
+            while b'"status":"ok"' not in heard and len(heard) < _PROBE_BYTES:
+                part = probe.recv(_PIECE_BYTES)  # a head comes by itself as often as with its body
+                if not part:
+                    return False
+                heard += part
     except OSError:
         return False
+    return b'"status":"ok"' in heard
 
 
 def _is_ipv6(host: str) -> bool:
