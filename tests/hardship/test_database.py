@@ -107,7 +107,7 @@ def test_a_newer_programs_database_is_refused_and_not_touched(tmp_path: Path) ->
         refused = run(tmp_path, *command)
         assert refused.returncode == 1
         assert "written by a newer openusage" in refused.stderr
-        assert "update openusage" in refused.stderr
+        assert "Update openusage" in refused.stderr
         assert refused.stdout == ""
     assert database(tmp_path).read_bytes() == before
     assert not list(database(tmp_path).parent.glob("*.corrupt.*"))

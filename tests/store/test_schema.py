@@ -89,7 +89,7 @@ def test_a_newer_file_is_refused_and_not_touched(tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(StoreError, match=f"version {schema.VERSION + 6}") as caught:
         open_store(path)
-    assert "update openusage" in caught.value.hint
+    assert "Update openusage" in caught.value.hint
     assert path.read_bytes() == before
     assert not list(tmp_path.glob("*.corrupt*"))
 

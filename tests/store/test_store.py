@@ -156,7 +156,7 @@ store.close()
     output, _ = child(path, code).communicate(timeout=60)
     refused, reading_on, again = output.splitlines()
     assert refused.startswith("refused:")
-    assert "free some space" in refused
+    assert "Free some space" in refused
     assert reading_on == "1 1"
     assert again == "20000 []"
     store = open_store(path)

@@ -28,7 +28,7 @@ def backup(source: Path, target: Path, *, on_progress: Callable[[float], None] |
         StoreError: there is no such store, it cannot be read, or `target` is there or cannot be written.
     """
     if not source.exists():
-        raise StoreError(f"there is no database at {source}", "a hub makes it when it first starts")
+        raise StoreError(f"there is no database at {source}", "A hub makes it when it first starts.")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         _refuse_taken(target)
@@ -49,7 +49,7 @@ def backup(source: Path, target: Path, *, on_progress: Callable[[float], None] |
         sync_dir(target.parent)
         return target.stat().st_size
     except OSError as e:
-        raise StoreError(f"{target} cannot be written: {e.strerror or e}", "name another file") from e
+        raise StoreError(f"{target} cannot be written: {e.strerror or e}", "Name another file.") from e
     finally:
         for end in ("", "-journal", "-wal", "-shm"):
             with contextlib.suppress(OSError):
@@ -69,11 +69,11 @@ def _copy(db: apsw.Connection, part: Path, on_progress: Callable[[float], None])
         finally:
             copy.close()
     if found != "ok":
-        raise StoreError(f"the copy is damaged, as its source must be: {found}", "restart the hub")
+        raise StoreError(f"the copy is damaged, as its source must be: {found}", "Restart the hub.")
     with part.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def _refuse_taken(target: Path) -> None:
     if target.exists() or target.is_symlink():
-        raise StoreError(f"{target} is there already", "nothing is written over: name another file")
+        raise StoreError(f"{target} is there already", "Nothing is written over: name another file.")

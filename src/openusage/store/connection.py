@@ -181,7 +181,7 @@ class ReaderPool:
         db.close()
 
 
-_ROOM_HINT = "free some space or make it writable; reading goes on, writing is tried again"
+_ROOM_HINT = "Free some space or make it writable; reading goes on, writing is tried again."
 
 
 @contextlib.contextmanager
@@ -203,9 +203,9 @@ def explained(path: Path | None) -> Iterator[None]:
     except (apsw.CorruptError, apsw.NotADBError) as e:
         raise StoreError(
             f"{name} is damaged: {e}",
-            "restart openusage: it keeps the damaged file and saves what can be read",
+            "Restart openusage: it keeps the damaged file and saves what can be read.",
         ) from e
     except (apsw.BusyError, apsw.LockedError) as e:
-        raise StoreError(f"{name} is locked by another program", "it is tried again") from e
+        raise StoreError(f"{name} is locked by another program", "It is tried again.") from e
     except apsw.Error as e:
         raise StoreError(f"{name}: {e}") from e

@@ -39,9 +39,9 @@ def restore(backup: Path, database: Path) -> Path | None:
         StoreError: the backup cannot be used, or the database's place cannot be written.
     """
     if not backup.is_file():
-        raise StoreError(f"there is no backup at {backup}", "name the file that the backup was written to")
+        raise StoreError(f"there is no backup at {backup}", "Name the file that the backup was written to.")
     if database.exists() and backup.samefile(database):
-        raise StoreError(f"{backup} is the database itself", "name a backup")
+        raise StoreError(f"{backup} is the database itself", "Name a backup.")
     _check(backup)
     make_private(database)
     lock = WriterLock(database)
@@ -50,7 +50,7 @@ def restore(backup: Path, database: Path) -> Path | None:
     try:
         return _exchange(backup, database, part)
     except OSError as e:
-        raise StoreError(f"{database} cannot be written: {e.strerror or e}", "free some space") from e
+        raise StoreError(f"{database} cannot be written: {e.strerror or e}", "Free some space.") from e
     finally:
         part.unlink(missing_ok=True)
         lock.release()
@@ -59,10 +59,12 @@ def restore(backup: Path, database: Path) -> Path | None:
 def _check(backup: Path) -> None:
     with explained(backup), contextlib.closing(open_reader(backup)) as db:
         if version_of(db, str(backup)) == 0:
-            raise StoreError(f"{backup} is empty", "name a backup")
+            raise StoreError(f"{backup} is empty", "Name a backup.")
         found = db.pragma("integrity_check", 1)
     if found != "ok":
-        raise StoreError(f"{backup} is damaged: {' '.join(str(found).split())[:200]}", "take an older backup")
+        raise StoreError(
+            f"{backup} is damaged: {' '.join(str(found).split())[:200]}", "Take an older backup."
+        )
 
 
 def _exchange(backup: Path, database: Path, part: Path) -> Path | None:
@@ -112,7 +114,7 @@ def compact(database: Path) -> Compacted:
         StoreError: there is none, it is of another program, or the disk has no room for a copy of it.
     """
     if not database.exists():
-        raise StoreError(f"there is no database at {database}", "a daemon makes it when it first reads")
+        raise StoreError(f"there is no database at {database}", "A daemon makes it when it first reads.")
     before = _size(database)
     with explained(database), contextlib.closing(apsw.Connection(str(database))) as db:
         db.set_busy_timeout(_WAIT_MS)

@@ -300,11 +300,11 @@ def version_of(db: apsw.Connection, name: str) -> int:
     ours = db.pragma("application_id") == APPLICATION_ID
     empty = version == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchall()
     if not ours and not empty:
-        raise StoreError(f"{name} is a database of another program", "name another file")
+        raise StoreError(f"{name} is a database of another program", "Name another file.")
     if version > VERSION:
         raise StoreError(
             f"{name} was written by a newer openusage (version {version}, this one knows {VERSION})",
-            "update openusage on this machine",
+            "Update openusage on this machine.",
         )
     return version
 

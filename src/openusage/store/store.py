@@ -119,16 +119,18 @@ class Store(Answers):
             StoreError: there is no such store, or it is a newer program's.
         """
         if not path.exists():
-            raise StoreError(f"there is no store at {path}", "a daemon makes it when it first reads")
+            raise StoreError(f"there is no store at {path}", "A daemon makes it when it first reads.")
         with explained(path):
             db = open_reader(path)
             try:
                 version = version_of(db, str(path))
                 if version == 0:
-                    raise StoreError(f"the store at {path} is empty", "a daemon fills it when it first reads")
+                    raise StoreError(
+                        f"the store at {path} is empty", "A daemon fills it when it first reads."
+                    )
                 if version < VERSION:
                     raise StoreError(
-                        f"the store at {path} is of an older openusage", "a daemon brings it up to date"
+                        f"the store at {path} is of an older openusage", "A daemon brings it up to date."
                     )
             finally:
                 db.close()
@@ -306,7 +308,7 @@ class Store(Answers):
             StoreError: this step changed nothing; or it is the machine whose store this is.
         """
         if machine == self._machine:
-            raise StoreError("a store cannot forget the machine that it belongs to", "remove its file")
+            raise StoreError("a store cannot forget the machine that it belongs to", "Remove its file.")
         with self._writing():
             with self._transaction():
                 raw_from_us = meta(self._db, "raw_from_us")

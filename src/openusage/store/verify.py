@@ -69,7 +69,9 @@ def repair(path: Path) -> None:
     """
     with _opened(path) as db:
         if faults := _damage(db):
-            raise StoreError(f"{path} is damaged: {faults[0]}", "start the daemon: it saves what can be read")
+            raise StoreError(
+                f"{path} is damaged: {faults[0]}", "Start the daemon: it saves what can be read."
+            )
     lock = WriterLock(path)
     lock.take()
     try:
@@ -90,10 +92,10 @@ def repair(path: Path) -> None:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[apsw.Connection]:
     if not path.exists():
-        raise StoreError(f"there is no database at {path}", "a daemon makes it when it first reads")
+        raise StoreError(f"there is no database at {path}", "A daemon makes it when it first reads.")
     with explained(path), contextlib.closing(open_reader(path)) as db:
         if version_of(db, str(path)) != VERSION:
-            raise StoreError(f"{path} is of an older openusage", "start the daemon: it brings it up to date")
+            raise StoreError(f"{path} is of an older openusage", "Start the daemon: it brings it up to date.")
         db.execute("BEGIN")
         yield db
 

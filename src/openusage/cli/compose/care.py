@@ -44,7 +44,7 @@ def back_up(paths: Paths, file: Path, database: str) -> int:
     tokens = tokens_path(source, paths)
     beside = file.with_name(f"{file.name}-tokens.json")
     if tokens.exists() and beside.exists():
-        raise StoreError(f"{beside} is there already", "nothing is written over: name another file")
+        raise StoreError(f"{beside} is there already", "Nothing is written over: name another file.")
     size = backup(source, file)
     say(f"{file}: {format.size_bytes(size)}, the history of {source}.")
     if tokens.exists():
@@ -123,7 +123,7 @@ def _forget_in_file(paths: Paths, path: Path, machine: str) -> ForgetReply:
     from openusage.store import Store
 
     if not path.exists():
-        raise StoreError(f"there is no database at {path}", "say --database, or --url for a hub elsewhere")
+        raise StoreError(f"there is no database at {path}", "Say --database, or --url for a hub elsewhere.")
     store = Store.open(path, machine=OWN, price=prices(paths), now=now_us)
     try:
         return forget_offline(store, machine)
@@ -139,4 +139,4 @@ def _copy_private(source: Path, target: Path) -> None:
             new.flush()
             os.fsync(new.fileno())
     except OSError as e:
-        raise StoreError(f"{target} cannot be written: {e.strerror or e}", "name another file") from e
+        raise StoreError(f"{target} cannot be written: {e.strerror or e}", "Name another file.") from e

@@ -50,7 +50,7 @@ def ask(account: str, key: str, env: Env) -> Iterator[Record]:
         return
     url = env.base_url(PROVIDER, DEFAULT_BASE) + "/models"
     headers = {"Authorization": f"Bearer {key}"}
-    answer = _http.ask(env.http, url, who=_WHO, headers=headers, login_hint="check OPENCODE_API_KEY")
+    answer = _http.ask(env.http, url, who=_WHO, headers=headers, login_hint="Check OPENCODE_API_KEY.")
     models = answer.get("data")
     if not isinstance(models, list):
         raise SourceChanged(f"{_WHO}: the answer is not the list of models that it was")
