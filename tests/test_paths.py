@@ -23,7 +23,6 @@ def test_defaults_are_below_the_home_folder() -> None:
     assert paths.custom_pricing_file == HOME / ".config/openusage/custom-pricing.json"
     assert paths.database == HOME / ".local/state/openusage/openusage.db"
     assert paths.socket == HOME / ".local/state/openusage/telemetry.sock"
-    assert paths.cache_dir == HOME / ".cache/openusage"
 
 
 def test_the_go_programs_database_is_not_ours() -> None:
@@ -32,12 +31,11 @@ def test_the_go_programs_database_is_not_ours() -> None:
 
 
 def test_xdg_variables_move_everything() -> None:
-    environ = {"XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s", "XDG_CACHE_HOME": "/k"}
+    environ = {"XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}
     paths = Paths.from_env(environ, HOME)
     assert paths.settings_file == Path("/c/openusage/settings.json")
     assert paths.socket == Path("/s/openusage/telemetry.sock")
     assert paths.hook_spool == Path("/s/openusage/hook-spool")
-    assert paths.cache_dir == Path("/k/openusage")
 
 
 @pytest.mark.parametrize("value", ["", "relative/config", "."])

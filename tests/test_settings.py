@@ -116,7 +116,8 @@ def test_accounts_are_read(file: Path) -> None:
     }
     (account,) = load(written(file, tree)).accounts
     assert (account.id, account.provider, account.api_key_env) == ("work", "codex", "WORK_KEY")
-    assert account.all_paths == {"home": "/w", "log": "/l"}
+    assert account.paths == {"home": "/w"}
+    assert account.provider_paths == {"home": "/g", "log": "/l"}
     assert account.hide_costs is None
 
 

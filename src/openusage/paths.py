@@ -38,7 +38,6 @@ class Paths(NamedTuple):
     machine_id_file: Path
     hook_spool: Path
     """Where tools' hooks leave payloads for the daemon. Hooks hear of another place by the same variable."""
-    cache_dir: Path
     log_file: Path
 
     @classmethod
@@ -64,7 +63,6 @@ class Paths(NamedTuple):
             socket=socket_path(expand(socket, home) if socket else state / "telemetry.sock", environ),
             machine_id_file=state / "machine-id",
             hook_spool=expand(hook_spool, home) if hook_spool else state / "hook-spool",
-            cache_dir=_xdg(environ, "XDG_CACHE_HOME", home / ".cache") / "openusage",
             log_file=state / "daemon.log",
         )
 

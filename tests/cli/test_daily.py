@@ -56,9 +56,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Source:
     source = Source(ROWS)
 
     @contextlib.contextmanager
-    def usage_source(
-        *_: object, progress: Callable[[str], None] | None, socket_path: object = None
-    ) -> Iterator[Source]:
+    def usage_source(*_: object, progress: Callable[[str], None] | None) -> Iterator[Source]:
         source.open = True
         if progress is not None:
             progress("Reading history: 612 MB of 1.0 GB, Claude Code, 2 s left")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from openusage.wire.events import AccountFact, EventKind, QuotaReading, UsageEvent
-from openusage.wire.rollups import ANY, By, Filter, Moment, Rollup, Window, add
+from openusage.wire.rollups import ANY, By, Filter, Rollup, Window, add
 
 NO_PRICE = "no-price"
 """Models that begin so have no price; every other token costs 1000 nano-dollars."""
@@ -59,24 +59,6 @@ class FakeStore:
                 if e.file_key is not None and (e.lines_added is not None or e.lines_removed is not None)
             }
         )
-
-    def moments(self, since_us: int, where: Filter = ANY) -> list[Moment]:
-        self.asked += 1
-        found = []
-        for e in sorted(self._messages(Window("x", since_us), where), key=lambda e: e.at_us):
-            row = one_row(e)
-            found.append(
-                Moment(
-                    e.at_us,
-                    row.total_tokens,
-                    row.input,
-                    row.output,
-                    row.cache_read,
-                    row.cache_write,
-                    row.cost_nano,
-                )
-            )
-        return found
 
     def readings(self, where: Filter = ANY) -> list[QuotaReading]:
         self.asked += 1

@@ -162,7 +162,7 @@ def everything(store: Answers, zones: Iterable[str] = ("UTC", "Asia/Kathmandu"))
         for tz in zones
         for by in ((), (By.DAY, By.MODEL), (By.HOUR,), (By.SESSION, By.MACHINE), tuple(By)[:13])
     ]
-    found += [store.sessions(ALL), store.sessions(cut), store.files_changed(ALL), store.moments(0)]
+    found += [store.sessions(ALL), store.sessions(cut), store.files_changed(ALL)]
     found += [store.readings(), store.facts(), store.accounts(), store.oldest_us()]
     found += [store.reading_history(p, a, r.key, 0) for p, a in store.accounts() for r in store.readings()]
     found += [[(m.id, m.copies) for m in store.machines()]]

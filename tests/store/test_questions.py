@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from openusage.store import Store
-from openusage.wire.events import EventKind, Outcome, Scope, TokenCounts
-from openusage.wire.rollups import By, Filter, Moment, Questions, Rollup, Window
+from openusage.wire.events import EventKind, Outcome, Scope
+from openusage.wire.rollups import By, Filter, Questions, Rollup, Window
 from tests.store.samples import ALL, DAY_US, HOUR_US, NOW_US, fact, message, open_store, reading, tool
 
 MIDNIGHT_US = NOW_US // DAY_US * DAY_US
@@ -28,7 +28,6 @@ def test_an_empty_store_answers_with_nothing(store: Store) -> None:
     assert store.usage(ALL) == [Rollup()]
     assert store.usage(ALL, [By.MODEL]) == []
     assert (store.sessions(ALL), store.files_changed(ALL), store.oldest_us()) == (0, 0, None)
-    assert store.moments(0) == []
     assert store.readings() == []
     assert store.facts() == []
 
@@ -125,21 +124,6 @@ def test_files_are_changed_when_lines_are(store: Store) -> None:
         ]
     )
     assert store.files_changed(ALL) == 2
-
-
-def test_moments_are_messages_in_time_order(store: Store) -> None:
-    store.add(
-        [
-            message("b", NOW_US, tokens=TokenCounts(1, 2, 3, 4, 5, 6), cost_reported_nano=9),
-            message("a", NOW_US - 1, tokens=TokenCounts()),
-            tool("t"),
-            message("old", NOW_US - DAY_US),
-        ]
-    )
-    assert store.moments(NOW_US - 1) == [
-        Moment(NOW_US - 1, 0, 0, 0, 0, 0, 0),
-        Moment(NOW_US, 21, 1, 2, 3, 9, 9),
-    ]
 
 
 def test_the_newest_reading_of_an_account_is_shared_by_its_machines(store: Store) -> None:

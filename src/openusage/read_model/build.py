@@ -38,13 +38,11 @@ def build_all(
     now: dt.datetime,
     tz: str,
     links: Mapping[str, str] | None = None,
-    names: Mapping[str, str] | None = None,
     lineages: Lineages | None = None,
 ) -> dict[str, UsageSnapshot]:
     """Account id -> snapshot, in the order of `accounts`, which are (provider, account id).
 
-    `names` are display names by provider, where the built-in ones are not wanted. Of two accounts with one
-    id the later one is found under `provider/id`.
+    Of two accounts with one id the later one is found under `provider/id`.
     """
     found: dict[str, UsageSnapshot] = {}
     tiles = list(dict.fromkeys(accounts))
@@ -59,7 +57,6 @@ def build_all(
             tz=tz,
             links=assigned,
             lineages=lineages,
-            provider_name=(names or {}).get(provider, ""),
         )
         found[account if account not in found else f"{provider}/{account}"] = snapshot
     return found
@@ -75,7 +72,6 @@ def build(
     tz: str,
     links: Links | None = None,
     lineages: Lineages | None = None,
-    provider_name: str = "",
 ) -> UsageSnapshot:
     """The state of one account at `now`, with `window` shown.
 
@@ -109,7 +105,7 @@ def build(
         snapshot = msgspec.structs.replace(snapshot, metrics=snapshot.metrics | aliases)
     has_data = usage.last_us is not None or bool(readings)
     caps = [r.key for r in readings if r.behaviour is Behaviour.CAP]
-    message = _message(provider, provider_name or keys.provider_name(provider), facts, usage, readings)
+    message = _message(provider, keys.provider_name(provider), facts, usage, readings)
     if not has_data and links.may_leave((provider, account)):
         has_data = any(row.events for row in ask.usage(Window("all"), (), where))
         message = ELSEWHERE if has_data else message

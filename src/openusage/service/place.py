@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from openusage.errors import ServiceError
@@ -46,11 +46,10 @@ def hidden(program: Path) -> str:
     return ""
 
 
-def vanishing(program: Path, environ: Mapping[str, str], temporary: Iterable[Path] = ()) -> str:
+def vanishing(program: Path, environ: Mapping[str, str]) -> str:
     """Why a program will not be there for long, in a few words; empty: it stays.
 
-    `temporary` are folders that this machine empties, beside those that all do. A program that another tool
-    unpacked into a cache to run it once (`uvx`, `pipx run`) is one of them.
+    One is a program that another tool unpacked into a cache to run it once (`uvx`, `pipx run`).
     """
     for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR", "PIP_CACHE_DIR"):
         folder = environ.get(name, "")
@@ -58,7 +57,7 @@ def vanishing(program: Path, environ: Mapping[str, str], temporary: Iterable[Pat
             return f"{folder} is a cache"
     if cached := next((part for part in program.parts if part.lower() in _CACHES), ""):
         return f"{program.as_posix().partition(f'/{cached}/')[0]}/{cached} is a cache"
-    for emptied in (*map(Path, _EMPTIED), *temporary):
+    for emptied in _EMPTIED:
         if program.is_relative_to(emptied):
             return f"{emptied} is emptied now and then"
     return ""

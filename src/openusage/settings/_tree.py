@@ -59,14 +59,9 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     paths: dict[str, str] = {}
     """Folders and files to read, by role. Kept, not used yet: CLAUDE_CONFIG_DIR and CODEX_HOME name them."""
     provider_paths: dict[str, str] = {}
-    """The same under the name the Go program gives it; `paths` wins."""
+    """The same under the name the Go program gives it."""
     hide_costs: bool | None = None
     """Hide this account's costs; `null`: as the dashboard does. `dashboard.providers[]` wins."""
-
-    @property
-    def all_paths(self) -> dict[str, str]:
-        """Both spellings of the paths in one."""
-        return self.provider_paths | self.paths
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,10 +17,9 @@ from openusage.store.readings import VALUES, reading_of
 from openusage.store.results import Machine, Told
 from openusage.store.rows import Group, fold, rollups
 from openusage.store.slots import BASE, DAY_US, Grain, Piece, Unit, pieces
-from openusage.store.sums import TOKENS_SQL
 from openusage.wire.events import AccountFact, QuotaReading, Scope
 from openusage.wire.records import Outbox
-from openusage.wire.rollups import ANY, By, Filter, Moment, Rollup, Window
+from openusage.wire.rollups import ANY, By, Filter, Rollup, Window
 from openusage.wire.sessions import PAGE, Explain, SessionOrder, SessionPage, TurnPage, unexplained
 
 Borrow: TypeAlias = Callable[[], AbstractContextManager[apsw.Connection]]
@@ -122,19 +121,6 @@ class Answers:
             """
         with self._borrow() as db:
             return int(db.execute(sql, (from_us, to_us, *values)).get)
-
-    def moments(self, since_us: int, where: Filter = ANY) -> list[Moment]:
-        """Messages from `since_us` on, in time order. O(events since then)."""
-        condition, values = plan.condition_of(where)
-        sql = f"""
-            SELECT at_us, {TOKENS_SQL}, ifnull(input, 0), ifnull(output, 0), ifnull(cache_read, 0),
-                ifnull(cache_write_5m, 0) + ifnull(cache_write_1h, 0),
-                coalesce(cost_reported_nano, cost_computed_nano, 0)
-            FROM event r INDEXED BY event_time CROSS JOIN series s ON s.id = r.series_id
-            WHERE at_us >= ? AND kind_number = 0 {condition} ORDER BY at_us, event_key
-            """
-        with self._borrow() as db:
-            return [Moment(*row) for row in db.execute(sql, (since_us, *values))]
 
     def readings(self, where: Filter = ANY) -> list[QuotaReading]:
         """The newest reading per provider, account and key; of machine-scope ones per machine. O(keys)."""

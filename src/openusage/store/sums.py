@@ -16,19 +16,18 @@ from openusage.store.schema import COUNTS, SUMS
 from openusage.store.slots import SLOT_US, SLOTS_A_DAY
 
 _UNPRICED = "kind_number = 0 AND cost_reported_nano IS NULL AND cost_computed_nano IS NULL"
-_TOKENS = " + ".join(f"ifnull({name}, 0)" for name in COUNTS[:6])
+TOKENS_SQL = " + ".join(f"ifnull({name}, 0)" for name in COUNTS[:6])
 
 OF_EVENTS = {
     "events": "count(*)",
     **{name: f"ifnull(sum({name}), 0)" for name in COUNTS},
     "cost_nano": "ifnull(sum(ifnull(cost_reported_nano, cost_computed_nano)), 0)",
     "unpriced_events": f"ifnull(sum({_UNPRICED}), 0)",
-    "unpriced_tokens": f"ifnull(sum(CASE WHEN {_UNPRICED} THEN {_TOKENS} END), 0)",
+    "unpriced_tokens": f"ifnull(sum(CASE WHEN {_UNPRICED} THEN {TOKENS_SQL} END), 0)",
     "estimated_events": "ifnull(sum(estimated), 0)",
 }
 """Column of `SUMS` -> how it follows from events."""
 
-TOKENS_SQL = _TOKENS
 _EVENT_SUMS = ", ".join(OF_EVENTS[name] for name in SUMS) + ", min(at_us), max(at_us)"
 _ROLLUP_SUMS = ", ".join(f"sum({name})" for name in SUMS) + ", min(first_us), max(last_us)"
 

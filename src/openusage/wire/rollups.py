@@ -111,18 +111,6 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
         return self.input + self.output + self.cache_read + self.cache_write + self.reasoning
 
 
-class Moment(msgspec.Struct, frozen=True):
-    """One message in time order: what 5-hour blocks and burn rates are made of."""
-
-    at_us: int
-    tokens: int
-    input: int
-    output: int
-    cache_read: int
-    cache_write: int
-    cost_nano: int
-
-
 class Questions(Protocol):
     """What can be asked of a store; a daemon's store is a fleet of one machine."""
 
@@ -142,10 +130,6 @@ class Questions(Protocol):
 
     def files_changed(self, window: Window, where: Filter = ANY) -> int:
         """How many different files tool calls changed in the window (as far as raw events are kept)."""
-        ...
-
-    def moments(self, since_us: int, where: Filter = ANY) -> list[Moment]:
-        """Messages from `since_us` on, in time order (as far as raw events are kept)."""
         ...
 
     def readings(self, where: Filter = ANY) -> list[QuotaReading]:

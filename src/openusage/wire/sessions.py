@@ -26,7 +26,6 @@ MOST_POINTS = 500
 """Of the history of a limit, roughly."""
 PAGE = 100
 """Rows of an answer when it is not said how many."""
-MILLION = 1_000_000
 
 
 class SessionOrder(enum.StrEnum):

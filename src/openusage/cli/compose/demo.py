@@ -122,16 +122,14 @@ def _ending_in_order() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def invented(
-    *, listen: str | None = None, days: int = DAYS, begun: dt.datetime | None = None
-) -> Iterator[Fleet]:
+def invented(*, listen: str | None = None) -> Iterator[Fleet]:
     """The fleet on `listen`; without one on the usual address, or another one where that is taken.
 
     Raises:
         ListenError: that address cannot be had.
     """
     zone_name = local_zone_name(os.environ)
-    zone, begun = load_zone(zone_name), begun or now()
+    zone, begun = load_zone(zone_name), now()
     base = Path(tempfile.mkdtemp(prefix="openusage-demo-"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, base, ignore_errors=True)
@@ -139,7 +137,7 @@ def invented(
         stack.enter_context(_home(homes[MACHINES[0].name]))
         ensure_private_dir(base / "hub")
         log_to_file(base / "hub" / "log")
-        tools = {m.name: _tools(m, begun, zone, base, days) for m in MACHINES}
+        tools = {m.name: _tools(m, begun, zone, base) for m in MACHINES}
         database = base / "hub" / "hub.db"
         _tell_of_silent(database, begun, tools)
         server = stack.enter_context(_hub(database, listen, zone_name))
@@ -155,14 +153,12 @@ def invented(
         yield Fleet(server.url, paths, settings, tuple(daemons))
 
 
-def _tools(
-    machine: Machine, begun: dt.datetime, zone: dt.tzinfo, base: Path, days: int
-) -> list[InventedTool]:
+def _tools(machine: Machine, begun: dt.datetime, zone: dt.tzinfo, base: Path) -> list[InventedTool]:
     tools = []
     for use in machine.uses:
         root = base / machine.name / "logs" / use.account
         root.mkdir(parents=True)
-        tools.append(InventedTool(machine, use, begun, zone, root=root, days=days))
+        tools.append(InventedTool(machine, use, begun, zone, root=root))
     return tools
 
 

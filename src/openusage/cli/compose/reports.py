@@ -25,13 +25,12 @@ def usage_source(
     settings: Settings,
     paths: Paths,
     *,
-    socket_path: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[UsageSource]:
     """Answers for a report: the daemon's, or, without one, the store's after reading what is new."""
     from openusage.client import DaemonClient
 
-    with contextlib.closing(DaemonClient(socket_path or paths.socket, now=now, timeout_s=120.0)) as client:
+    with contextlib.closing(DaemonClient(paths.socket, now=now, timeout_s=120.0)) as client:
         try:
             client.status()
         except PeerError:  # none, or a Go program's, which cannot be asked

@@ -41,7 +41,6 @@ _REJECTED = ("rejected", "denied", "cancelled", "aborted")
 
 class Context(msgspec.Struct, gc=False):
     cwd: Any = None
-    gitRoot: Any = None
     repository: Any = None
 
 
