@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from openusage.cli.hub_tokens import database_option, json_option
-from openusage.cli.params import FilePath, HubUrl
+from openusage.cli.hub_tokens import database_option
+from openusage.cli.params import FilePath, HubUrl, json_option
 
 
 @click.command(params=[click.Argument(["file"], type=FilePath()), database_option()])

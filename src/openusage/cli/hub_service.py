@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from openusage.cli.hub_tokens import json_option
-from openusage.cli.params import FilePath
+from openusage.cli.params import FilePath, json_option
 from openusage.cli.service import dry_run_option, log_options, remove
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from openusage.cli.params import Lifetime
+from openusage.cli.params import Lifetime, json_option
 
 if TYPE_CHECKING:
     from openusage.hub.tokens import Token, TokenFile
@@ -23,10 +23,6 @@ def database_option() -> click.Option:
         help="Database of the hub that is meant. Default: hub.database of settings.json, else hub.db in the "
         "state folder.",
     )
-
-
-def json_option() -> click.Option:
-    return click.Option(["--json", "as_json"], is_flag=True, help="As JSON.")
 
 
 def machine_option(*, required: bool) -> click.Option:

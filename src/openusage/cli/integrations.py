@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from openusage.cli.params import json_option
+
 if TYPE_CHECKING:
     from openusage.integrations import Change, Integration, Status
     from openusage.paths import Paths
 
 IDS = ("claude_code", "codex", "opencode")
 """Declared here, so that completion and help load nothing; a test compares."""
-
-
-def json_option() -> click.Option:
-    return click.Option(["--json", "as_json"], is_flag=True, help="As JSON.")
 
 
 def change_options(all_of: str) -> list[click.Parameter]:

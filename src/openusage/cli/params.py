@@ -1,4 +1,4 @@
-"""Kinds of values on the command line: durations, days, time zones, hub addresses."""
+"""What commands share: kinds of values (durations, days, hub addresses, paths), and `--json`."""
 
 from __future__ import annotations
 
@@ -115,3 +115,8 @@ class FilePath(click.ParamType[Path]):
         if self.exists and not path.is_file():
             self.fail(f"there is no file {path}.", param, ctx)
         return path
+
+
+def json_option() -> click.Option:
+    """Of commands that answer for programs too."""
+    return click.Option(["--json", "as_json"], is_flag=True, help="As JSON.")

@@ -6,17 +6,13 @@ from pathlib import Path
 
 import click
 
-from openusage.cli.params import FilePath
+from openusage.cli.params import FilePath, json_option
 
 
 def _database_option() -> click.Option:
     return click.Option(
         ["--db-path"], type=FilePath(), help="Database. Default: openusage.db in the state folder."
     )
-
-
-def _json_option() -> click.Option:
-    return click.Option(["--json", "as_json"], is_flag=True, help="As JSON.")
 
 
 @click.command(params=[click.Argument(["file"], type=FilePath()), _database_option()])
@@ -51,7 +47,7 @@ def restore(file: Path, db_path: Path | None, yes: bool) -> int:
     return store.put_back(file, db_path or surroundings().paths.database, yes=yes)
 
 
-@click.command(params=[_database_option(), _json_option()])
+@click.command(params=[_database_option(), json_option()])
 def compact(db_path: Path | None, as_json: bool) -> int:
     """Give unused room of the database back to the disk.
 
@@ -67,7 +63,7 @@ def compact(db_path: Path | None, as_json: bool) -> int:
     params=[
         _database_option(),
         click.Option(["--repair"], is_flag=True, help="Make sums that differ anew; the daemon must not run."),
-        _json_option(),
+        json_option(),
     ]
 )
 def verify(db_path: Path | None, repair: bool, as_json: bool) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from openusage.cli.params import Duration, FilePath
+from openusage.cli.params import Duration, FilePath, json_option
 from openusage.cli.pause import pause, resume
 from openusage.cli.service import install, logs, restart, uninstall
 from openusage.cli.store_care import backup, compact, restore, verify
@@ -116,7 +116,7 @@ def run(
 @daemon.command(
     params=[
         socket_option("Unix socket to ask. Default: where a daemon listens by default."),
-        click.Option(["--json", "as_json"], is_flag=True, help="As JSON."),
+        json_option(),
         click.Option(
             ["--details"], is_flag=True, help="Also accounts and everything that could not be read."
         ),

@@ -25,6 +25,18 @@ def is_unique(call_id: str) -> bool:
     return len(call_id) >= LONG_ID and not _COUNTED.search(call_id)
 
 
+def mcp_name(name: str) -> str:
+    """A tool as it travels; an MCP server's tools are `mcp_<server>_<tool>`.
+
+    >>> mcp_name("edit"), mcp_name("mcp_docker_mcp-find")
+    ('edit', 'mcp__docker__mcp-find')
+    """
+    if not name.startswith("mcp_") or name.startswith("mcp__"):
+        return name
+    server, _, tool = name.removeprefix("mcp_").partition("_")
+    return f"mcp__{server}__{tool}" if server and tool else name
+
+
 class Calls(msgspec.Struct):
     """Calls without a result so far, the newest last. Travels in a cursor."""
 

@@ -43,6 +43,11 @@ def count(value: object) -> int | None:
     return int(found) if found is not None and 0 <= found < LARGEST else None
 
 
+def first_count(*told: object) -> int | None:
+    """The first that is a count, 0 too."""
+    return next((n for value in told if (n := count(value)) is not None), None)
+
+
 def text(value: object) -> str | None:
     """A text that is not empty and can be sent: of bytes and of lone surrogates what is UTF-8."""
     if isinstance(value, bytes):

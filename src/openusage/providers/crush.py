@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from openusage.providers import _sqlite, _walk
-from openusage.providers._calls import Calls, is_unique
+from openusage.providers._calls import Calls, is_unique, mcp_name
 from openusage.providers._contract import Chunk, Cursors, Env, Kind, Plan, ProviderSpec
 from openusage.providers._documents import object_in
 from openusage.providers._inputs import touch_of
@@ -234,7 +234,7 @@ class Reading:
             about,
             kind=EventKind.TOOL,
             event_key=key,
-            tool=tool_name(name),
+            tool=mcp_name(name),
             language=touch.language,
             lines_added=touch.lines_added,
             lines_removed=touch.lines_removed,
@@ -324,15 +324,3 @@ def agent_of(session: str, parent: object) -> str | None:
     if not text(parent):
         return None
     return "title" if session.startswith("title-") else "agent"
-
-
-def tool_name(name: str) -> str:
-    """A tool as it travels; an MCP server's tools are `mcp_<server>_<tool>`.
-
-    >>> tool_name("edit"), tool_name("mcp_docker_mcp-find")
-    ('edit', 'mcp__docker__mcp-find')
-    """
-    if not name.startswith("mcp_") or name.startswith("mcp__"):
-        return name
-    server, _, tool = name.removeprefix("mcp_").partition("_")
-    return f"mcp__{server}__{tool}" if server and tool else name

@@ -16,7 +16,7 @@ import msgspec
 
 from openusage.lineage.names import upstream_by_name
 from openusage.providers import _sqlite
-from openusage.providers._calls import Calls, is_unique
+from openusage.providers._calls import Calls, is_unique, mcp_name
 from openusage.providers._contract import Env, Kind, ProviderSpec
 from openusage.providers._inputs import touch_of
 from openusage.providers._rows import Followed, Row, Table, marks
@@ -186,7 +186,7 @@ class Reading:
             about,
             kind=EventKind.TOOL,
             event_key=event_key(SPEC.id, "tool", call, *scope),
-            tool=tool_name(name),
+            tool=mcp_name(name),
             language=touch.language,
             lines_added=touch.lines_added,
             lines_removed=touch.lines_removed,
@@ -299,15 +299,3 @@ def _covers(routes: list[TokenCounts], whole: TokenCounts) -> bool:
         sum(getattr(route, f) or 0 for route in routes) >= (getattr(whole, f) or 0)
         for f in ("input", "output", "cache_read", "cache_write_5m")
     )
-
-
-def tool_name(name: str) -> str:
-    """A tool as it travels; an MCP server's tools are `mcp_<server>_<tool>`.
-
-    >>> tool_name("terminal"), tool_name("mcp_github_search")
-    ('terminal', 'mcp__github__search')
-    """
-    if not name.startswith("mcp_") or name.startswith("mcp__"):
-        return name
-    server, _, tool = name.removeprefix("mcp_").partition("_")
-    return f"mcp__{server}__{tool}" if server and tool else name

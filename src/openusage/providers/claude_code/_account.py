@@ -7,7 +7,6 @@ never refreshed or written here, and no token reaches a record, a message or a l
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from openusage.errors import SourceUnavailable
 from openusage.providers import _http, _jsonl
 from openusage.providers._contract import Chunk, Cursors, Env
 from openusage.providers._figures import window_used
+from openusage.providers._values import json_object, text
 from openusage.providers.claude_code._files import account_files, config_dirs, read_whole
 from openusage.providers.claude_code._lines import time_of
 from openusage.providers.claude_code._tally import PROVIDER
@@ -48,10 +48,10 @@ def traces(env: Env) -> list[Path]:
 def agent_type(meta_path: Path) -> str | None:
     """Sub-agent type by the file beside its transcript."""
     try:
-        meta = _object(read_whole(meta_path) or b"{}")
+        meta = json_object(read_whole(meta_path) or b"{}")
     except SourceUnavailable:
         return None
-    return _text(meta.get("agentType"))
+    return text(meta.get("agentType"))
 
 
 def read_facts(account: Account, cursors: Cursors, env: Env) -> Chunk:
@@ -66,7 +66,7 @@ def read_facts(account: Account, cursors: Cursors, env: Env) -> Chunk:
         if state is None or state.start(cursors.get(str(path))) is None:
             continue
         try:
-            found = _object(read_whole(path) or b"{}")
+            found = json_object(read_whole(path) or b"{}")
         except SourceUnavailable as e:
             problems.append(Problem.of(e, str(path)))
             continue
@@ -87,13 +87,13 @@ def account_facts(found: Mapping[str, object]) -> dict[str, str]:
     login = found.get("oauthAccount")
     login = login if isinstance(login, dict) else {}
     facts = {
-        "account_email": _text(login.get("emailAddress")),
-        "account_name": _text(login.get("displayName")),
-        "organization_uuid": _text(login.get("organizationUuid")),
-        "billing_type": _text(login.get("billingType")),
+        "account_email": text(login.get("emailAddress")),
+        "account_name": text(login.get("displayName")),
+        "organization_uuid": text(login.get("organizationUuid")),
+        "billing_type": text(login.get("billingType")),
         "extra_usage_enabled": _yes_no(login.get("hasExtraUsageEnabled")),
     }
-    uuid, billing = _text(login.get("accountUuid")), facts["billing_type"] or ""
+    uuid, billing = text(login.get("accountUuid")), facts["billing_type"] or ""
     if uuid:
         facts["account_key"] = account_key("anthropic", uuid)
         facts["plan_type"] = "pro" if "stripe" in billing else "subscription"
@@ -106,7 +106,7 @@ def account_facts(found: Mapping[str, object]) -> dict[str, str]:
 def settings_facts(found: Mapping[str, object]) -> dict[str, str]:
     """Facts of a `settings.json`."""
     facts = {
-        "active_model": _text(found.get("model")),
+        "active_model": text(found.get("model")),
         "always_thinking": _yes_no(found.get("alwaysThinkingEnabled")),
     }
     return {key: value for key, value in facts.items() if value}
@@ -117,7 +117,7 @@ def cleanup_days(env: Env) -> int:
     found = []
     for directory in config_dirs(env):
         try:
-            days = _object(read_whole(directory / "settings.json") or b"{}").get("cleanupPeriodDays")
+            days = json_object(read_whole(directory / "settings.json") or b"{}").get("cleanupPeriodDays")
         except SourceUnavailable:
             continue
         if isinstance(days, int) and not isinstance(days, bool) and days > 0:
@@ -184,7 +184,7 @@ def _token(env: Env) -> str | None:
     now_ms = env.now.timestamp() * 1000
     for directory in config_dirs(env):
         try:
-            login = _object(read_whole(directory / ".credentials.json") or b"{}").get("claudeAiOauth")
+            login = json_object(read_whole(directory / ".credentials.json") or b"{}").get("claudeAiOauth")
         except SourceUnavailable:
             continue
         if not isinstance(login, dict):
@@ -194,19 +194,6 @@ def _token(env: Env) -> str | None:
         if _http.is_header(token) and not expired:
             return token
     return None
-
-
-def _object(content: bytes) -> dict[str, object]:
-    """A JSON object, empty when it is none."""
-    try:
-        found = json.loads(content.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
 
 
 def _yes_no(value: object) -> str | None:

@@ -11,6 +11,7 @@ import json
 import msgspec
 
 from openusage.errors import UsageError
+from openusage.providers._loose import raw_of
 from openusage.providers.claude_code._lines import Line, Message, time_of, usage_of
 from openusage.providers.claude_code._tally import (
     Tally,
@@ -99,7 +100,7 @@ def _tool(said: _Payload, where: Where, tally: Tally) -> None:
     if tool_use_id is None:
         return
     tool = said.text("tool_name") or "unknown"
-    touch = touch_of(tool, msgspec.Raw(json.dumps(said.found.get("tool_input")).encode()))
+    touch = touch_of(tool, raw_of(said.found.get("tool_input")))
     tally.call(tool_use_id, call_of(where, tool, touch, _outcome(said)))
 
 

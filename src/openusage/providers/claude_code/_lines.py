@@ -15,13 +15,14 @@ from typing import Annotated
 
 import msgspec
 
+from openusage.providers._loose import NOTHING, raw_of
+
 MAX_COUNT = 1 << 53
 """No counter of a real answer comes near; what exceeds it is not a count."""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 Time = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 _LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
-NOTHING = msgspec.Raw(b"")
 
 
 class Split(msgspec.Struct, gc=False):
@@ -208,16 +209,12 @@ def _block(value: dict[str, object]) -> ContentBlock:
         type=_text(value.get("type")),
         id=_text(value.get("id")),
         name=_text(value.get("name")),
-        input=_raw(value.get("input")),
+        input=raw_of(value.get("input")),
         tool_use_id=_text(value.get("tool_use_id")),
         is_error=_flag(value.get("is_error")),
-        content=_raw(value.get("content")),
-        text=_raw(value.get("text")),
+        content=raw_of(value.get("content")),
+        text=raw_of(value.get("text")),
     )
-
-
-def _raw(value: object) -> msgspec.Raw:
-    return NOTHING if value is None else msgspec.Raw(json.dumps(value).encode())
 
 
 def _text(value: object) -> str | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
 from openusage.providers._patch import PATCH_SIGN, patch_in
+from openusage.providers._values import child
 from openusage.providers.codex import _lines as lines_of
 from openusage.providers.codex import _tools as tools
 from openusage.providers.codex._counter import COUNTER, Counting, Parents, no_parents
@@ -174,7 +174,8 @@ class Parser:
         st.agent = _agent(meta)
         st.client = client_class(meta.originator or "", meta.source)
         st.upstream = meta.model_provider or "openai"
-        parents = (meta.forked_from_id, _spawn(meta.source).get("parent_thread_id"), meta.parent_thread_id)
+        spawn = child(meta.source, "subagent", "thread_spawn")
+        parents = (meta.forked_from_id, spawn.get("parent_thread_id"), meta.parent_thread_id)
         st.parents = [p for p in dict.fromkeys(parents) if isinstance(p, str) and p and p != st.session]
         self._where(meta.cwd)
         if meta.cli_version and at_us:
@@ -341,13 +342,6 @@ def _describe(call: Pending, given: lines_of.Given, cwd: str) -> None:
         call.lines_added, call.lines_removed = patch.lines_added, patch.lines_removed
 
 
-def _spawn(source: object) -> dict[str, Any]:
-    """`subagent.thread_spawn` of a meta's source, which may be a text."""
-    kind = source.get("subagent") if isinstance(source, dict) else None
-    spawn = kind.get("thread_spawn") if isinstance(kind, dict) else None
-    return spawn if isinstance(spawn, dict) else {}
-
-
 def _agent(meta: lines_of.Meta) -> str | None:
     """Sub-agent's role; `None` for a conversation of the person."""
     kind = meta.source.get("subagent") if isinstance(meta.source, dict) else None
@@ -355,5 +349,5 @@ def _agent(meta: lines_of.Meta) -> str | None:
         return (meta.agent_role or "subagent") if meta.parent_thread_id else None
     if isinstance(kind, str):
         return kind or "subagent"
-    role = _spawn(meta.source).get("agent_role") or meta.agent_role
+    role = child(meta.source, "subagent", "thread_spawn").get("agent_role") or meta.agent_role
     return role if isinstance(role, str) else "subagent"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from openusage.errors import SourceChanged, SourceUnavailable
 from openusage.providers import _figures, _http
 from openusage.providers._contract import Env
+from openusage.providers._values import child, json_object, json_value, text
 from openusage.providers.codex._quota import PROVIDER, from_api, plan
 from openusage.wire.events import AccountFact, Record
 from openusage.wire.identity import account_key
@@ -44,17 +44,17 @@ def login(path: Path) -> Login:
         data = path.read_bytes()
     except OSError as e:
         raise SourceUnavailable(f"{path}: {e.strerror or e}") from e
-    found = _object(data)
-    if found is None:
+    found = json_value(data)
+    if not isinstance(found, dict):
         raise SourceChanged(f"{path} is not a JSON object.")
-    tokens = _dict(found.get("tokens"))
+    tokens = child(found, "tokens")
     claims = _http.claims(tokens.get("id_token"))
-    vendor = _dict(claims.get(_CLAIMS))
+    vendor = child(claims, _CLAIMS)
     return Login(
-        access_token=_str(tokens.get("access_token")),
-        account_id=_str(tokens.get("account_id")) or _str(vendor.get("chatgpt_account_id")),
-        email=_str(claims.get("email")),
-        plan=_str(vendor.get("chatgpt_plan_type")),
+        access_token=text(tokens.get("access_token")),
+        account_id=text(tokens.get("account_id")) or text(vendor.get("chatgpt_account_id")),
+        email=text(claims.get("email")),
+        plan=text(vendor.get("chatgpt_plan_type")),
     )
 
 
@@ -105,29 +105,13 @@ def _configured_base(home: Path) -> str | None:
         found = tomllib.loads((home / "config.toml").read_text("utf-8", "replace"))
     except (OSError, tomllib.TOMLDecodeError):
         return None  # no or no valid settings: Codex itself would use its default
-    return _str(found.get("chatgpt_base_url"))
+    return text(found.get("chatgpt_base_url"))
 
 
 def _agent(home: Path) -> str:
     try:
-        found = _object((home / "version.json").read_bytes()) or {}
+        found = json_object((home / "version.json").read_bytes())
     except OSError:
         found = {}
-    version = _str(found.get("latest_version")) or ""
+    version = text(found.get("latest_version")) or ""
     return f"codex-cli/{version}" if version.isascii() and version.isprintable() and version else "codex-cli"
-
-
-def _object(data: bytes) -> dict[str, Any] | None:
-    try:
-        found = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _str(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

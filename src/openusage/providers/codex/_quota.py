@@ -6,10 +6,10 @@ Every field is typed loosely: balances are strings, windows null, resets absolut
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from openusage.providers._values import number
 from openusage.wire.events import AccountFact, Behaviour, QuotaReading
 from openusage.wire.keys import slug
 
@@ -190,17 +190,6 @@ def _credit_limit(account: str, given: Mapping[str, Any], at_us: int) -> Iterato
             resets_at_us=resets_at_us,
             behaviour=Behaviour.CAP,
         )
-
-
-def number(value: object) -> float | None:
-    """A finite number out of a number or a text, `None` for everything else (a truth value is no number)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return found if math.isfinite(found) else None
 
 
 def _fact(account: str, key: str, value: str, at_us: int) -> AccountFact:

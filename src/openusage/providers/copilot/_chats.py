@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from openusage.providers._loose import NOTHING, Bytes, loosely, objects_of, reader
-from openusage.providers._values import child, count, json_value, text, time_us
+from openusage.providers._values import child, count, first_count, json_value, text, time_us
 from openusage.providers.copilot._places import PROVIDER
 from openusage.providers.copilot._store import upstream_of
 from openusage.providers.copilot._telemetry import IDE
@@ -151,8 +151,8 @@ class Conversation:
         told = request.result.metadata if request.result is not None else None
         told = told or Metadata()
         known.model = _name_of(told.resolvedModel) or _name_of(request.modelId) or known.model
-        known.prompt = _first(request.promptTokens, told.promptTokens, known.prompt)
-        known.completion = _first(request.completionTokens, told.outputTokens, known.completion)
+        known.prompt = first_count(request.promptTokens, told.promptTokens, known.prompt)
+        known.completion = first_count(request.completionTokens, told.outputTokens, known.completion)
         if not known.id or not known.at_us:
             return
         yield self._event(EventKind.TURN, known, "turn", known.id)
@@ -192,10 +192,6 @@ class Conversation:
             session=self._session,
             **more,
         )
-
-
-def _first(*told: object) -> int | None:
-    return next((n for value in told if (n := count(value)) is not None), None)
 
 
 def _name_of(model: object) -> str | None:

@@ -15,7 +15,7 @@ import msgspec
 from openusage.providers._calls import is_unique, unchanged
 from openusage.providers._inputs import touch_of
 from openusage.providers._loose import NOTHING, Bytes, reader
-from openusage.providers._values import child, count, disjoint, nano_usd, number, text, time_us
+from openusage.providers._values import child, count, disjoint, first_count, nano_usd, number, text, time_us
 from openusage.wire.events import NO_TOKENS, EventKind, Outcome, Record, TokenCounts, UsageEvent, event_key
 
 PROVIDER = "mux"
@@ -202,11 +202,11 @@ def tokens_of(used: Used | None, vendor: object) -> TokenCounts:
     if given is None and output is None:
         return NO_TOKENS
     parts = child(used.inputTokenDetails)
-    read = _first(used.cachedInputTokens, parts.get("cacheReadTokens"))
-    written = _first(
+    read = first_count(used.cachedInputTokens, parts.get("cacheReadTokens"))
+    written = first_count(
         child(vendor, "anthropic").get("cacheCreationInputTokens"), parts.get("cacheWriteTokens")
     )
-    reasoning = _first(
+    reasoning = first_count(
         used.reasoningTokens,
         child(used.outputTokenDetails).get("reasoningTokens"),
         child(vendor, "openai").get("reasoningTokens"),
@@ -220,10 +220,6 @@ def tokens_of(used: Used | None, vendor: object) -> TokenCounts:
         cache_inside=(read or 0) + (written or 0) <= (given or 0),
         reasoning_inside=(reasoning or 0) <= (output or 0),
     )
-
-
-def _first(*told: object) -> int | None:
-    return next((n for value in told if (n := count(value)) is not None), None)
 
 
 def billed_of(vendor: object) -> int | None:
