@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from openusage.exporter.records import RecordsStatus
@@ -22,22 +20,8 @@ from openusage.hub.records import read_batch
 from openusage.store import Store
 from openusage.wire.events import AccountFact, UsageEvent
 from openusage.wire.records import MAX_RECORDS, MAX_TEXT, Outbox, RecordBatch
-from tests.store.samples import Name, fact, many, message, open_store, reading
-from tests.test_records_export import ME, Clock, Hub, sending, until
-
-
-@pytest.fixture
-def hub(httpserver: HTTPServer) -> Iterator[Hub]:
-    hub = Hub(httpserver)
-    yield hub
-    hub.store.close()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store(tmp_path / "usage.db", machine=Name(ME, "laptop"))
-    yield store
-    store.close()
+from tests.exporter.receiving import ME, Clock, Hub, sending, until
+from tests.store.samples import fact, many, message, reading
 
 
 def told(detail: str) -> Response:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import gzip
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -21,27 +20,13 @@ from werkzeug import Request, Response
 from openusage.exporter import Exporter, Target, envelope, pause_s, worth_sending
 from openusage.exporter.privacy import Privacy
 from openusage.wire.envelope import PeerEnvelope
-from openusage.wire.snapshot import Metric, UsageSnapshot
+from openusage.wire.snapshot import UsageSnapshot
+from tests.exporter.receiving import ME, NOW, snapshot, until
 from tests.support.processes import PATIENCE_S, PROMPTLY_S
-
-NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
-
-
-def snapshot(**changes: object) -> UsageSnapshot:
-    base = UsageSnapshot(
-        provider_id="claude_code",
-        account_id="claude-code",
-        timestamp=NOW,
-        status="OK",
-        metrics={"window_cost": Metric(used=1.5, unit="USD", window="30d")},
-        attributes={"plan_type": "max", "account_email": "ann@example.com"},
-        raw={"header": "secret"},
-    )
-    return msgspec.structs.replace(base, **changes)
 
 
 def target(url: str, **changes: object) -> Target:
-    made = Target(url=url, token="s3cret", machine="laptop", machine_id="ab" * 16, interval_s=0.05)
+    made = Target(url=url, token="s3cret", machine="laptop", machine_id=ME, interval_s=0.05)
     return msgspec.structs.replace(made, **changes)
 
 
@@ -56,12 +41,6 @@ async def running(exporter: Exporter) -> AsyncIterator[Exporter]:
         await asyncio.wait_for(task, PATIENCE_S)
 
 
-async def until(true: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not true():
-            await asyncio.sleep(0.005)
-
-
 async def test_a_push_is_what_the_contract_says(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/push", method="POST").respond_with_json({"ok": True})
     exporter = Exporter(target(httpserver.url_for("/") + "/"), lambda: [snapshot()], now=lambda: NOW)
@@ -74,14 +53,14 @@ async def test_a_push_is_what_the_contract_says(httpserver: HTTPServer) -> None:
     body = json.loads(request.data)
     assert body == {
         "machine": "laptop",
-        "machine_id": "ab" * 16,
+        "machine_id": ME,
         "version": body["version"],
-        "sent_at": "2026-11-22T12:00:00Z",
+        "sent_at": "2026-09-21T14:15:00Z",
         "snapshots": [
             {
                 "provider_id": "claude_code",
                 "account_id": "claude-code",
-                "timestamp": "2026-11-22T12:00:00Z",
+                "timestamp": "2026-09-21T14:15:00Z",
                 "status": "OK",
                 "metrics": {"window_cost": {"used": 1.5, "unit": "USD", "window": "30d"}},
                 "attributes": {"plan_type": "max"},
