@@ -343,7 +343,8 @@ def test_without_a_client_nothing_is_asked_of_the_network(
 
 
 def test_no_text_of_the_person_and_no_path_is_in_any_record(name: str, used: Path) -> None:
-    """Nothing of three words or more that a log holds, and no directory, leaves the provider."""
+    """Nothing of three words or more that a log holds leaves the provider, in records, problems or cursors.
+    Nor does a directory, but in cursors, which stay on the machine."""
     provider = providers.load(name)
     records, chunks = read(provider, used, {})
     problems = [p.what for c in chunks for p in c.problems]
@@ -354,6 +355,9 @@ def test_no_text_of_the_person_and_no_path_is_in_any_record(name: str, used: Pat
     texts = {t for t in stored_texts if t.count(" ") >= 2 or t.count("/") >= 2}
     assert texts
     assert [t for t in texts if json.dumps(t)[1:-1] in said or t in said] == []
+    remembered = b"".join(c.state for chunk in chunks for c in chunk.cursors).decode("utf-8", "replace")
+    sentences = {t for t in texts if t.count(" ") >= 2}
+    assert [t for t in sentences if json.dumps(t)[1:-1] in remembered or t in remembered] == []
 
 
 def test_records_survive_the_wire(name: str, used: Path) -> None:

@@ -30,7 +30,7 @@ class DataTab(Plain):
             return "The time window."
         return (
             "The time window; and whose tile counts what a vendor answered. "
-            "The daemon takes links up when it starts."
+            "The daemon takes a changed link up by itself."
         )
 
     def rows(self, state: State) -> list[Row]:
