@@ -92,7 +92,7 @@ def rate(usd_per_h: float | None) -> str:
 
 
 def percent(value: float | None, digits: int = 0) -> str:
-    """`83 %`, `98.7 %`, `<1 %`. Below 100 it never reads 100."""
+    """`83 %`, `98.7 %`, `<1 %`. Below 100 it never reads 100, but for what division leaves of a whole."""
     if value is None or not math.isfinite(value):
         return MISSING
     if abs(value) >= 1e6:
@@ -101,7 +101,7 @@ def percent(value: float | None, digits: int = 0) -> str:
     if 0 < value <= step / 2:
         return f"<{step:.{digits}f} %"
     text = f"{value:.{digits}f}"
-    if value < 100 <= float(text):
+    if value < 100 - 1e-9 and float(text) >= 100:
         text = f"{100 - step:.{digits}f}"
     return f"{text} %"
 
