@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
 from openusage import errors
-from openusage.errors import ExitCode, OpenUsageError
+from openusage.cli.params import duration_s
+from openusage.errors import Defect, ExitCode, OpenUsageError
 
 
 def family() -> list[type[OpenUsageError]]:
@@ -42,3 +44,12 @@ def test_exit_codes_are_a_contract() -> None:
 
 def test_a_listening_hub_that_is_refused_exits_with_1() -> None:
     assert errors.ListenError("x").exit_code == 1
+
+
+def test_a_defect_says_its_kind_and_places_of_ours_and_none_of_its_words() -> None:
+    """What a parser stumbles over is a person's text, and stands in the words of the error."""
+    with pytest.raises(ValueError, match="a secret sentence") as raised:
+        duration_s("a secret sentence")
+    defect = Defect.of(raised.value)
+    assert re.fullmatch(r"ValueError at cli/params\.py:\d+", str(defect))
+    assert Defect.of(defect) is defect

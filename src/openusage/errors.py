@@ -16,11 +16,16 @@ OpenUsageError            message, hint, exit code
     ├── PeerUnreachable     nothing answers there
     ├── PeerRefused         it answered: token, size, request
     └── PeerConfused        it answered something that is not the protocol
+
+Beside it stands `Defect`: a fault of ours, which nobody else can do anything about.
 """
 
 from __future__ import annotations
 
 import enum
+
+_PLACES = 4
+"""Of a defect, that are told."""
 
 
 class ExitCode(enum.IntEnum):
@@ -42,6 +47,24 @@ class OpenUsageError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class Defect(Exception):
+    """A fault of ours, as it may be shown and logged: its kind and where, but not its words, which may quote
+    what was being read."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Defect:
+        """`ValueError at providers/pi.py:40 < daemon/collect.py:180`: places of ours, the innermost first."""
+        if isinstance(error, Defect):
+            return error
+        import traceback  # no command has need of it while all is well
+        from pathlib import Path
+
+        package = Path(__file__).parent
+        places = [(Path(f.filename), f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+        ours = [f"{p.relative_to(package)}:{n}" for p, n in places if p.is_relative_to(package)]
+        return cls(f"{type(error).__name__} at {' < '.join(ours[: -_PLACES - 1 : -1])}")
 
 
 class UsageError(OpenUsageError):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
 
-from openusage.daemon.ahead import Order, chunks_ahead
+from openusage.daemon import ahead
+from openusage.daemon.ahead import Failed, Order, chunks_ahead
 from openusage.errors import SourceUnavailable
 from openusage.providers import load
-from openusage.providers._contract import Env
+from openusage.providers._contract import Chunk, Env
 from openusage.wire.cursors import FileCursor
 from openusage.wire.events import Account
 
@@ -30,6 +33,12 @@ def env(provider: str) -> Env:
 
 def account(provider: str) -> Account:
     return next(iter(load(provider).discover(env(provider))))
+
+
+def order_for(provider: str) -> Order:
+    """To read all of it."""
+    home = str(env(provider).home)
+    return Order(provider=provider, account=account(provider), cursors=[], home=home, environ={}, now=NOW)
 
 
 @pytest.mark.parametrize("provider", ["claude_code", "codex"])
@@ -65,6 +74,19 @@ def test_a_child_whose_parent_ended_before_its_order_was_whole_ends_without_a_wo
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
 
 
+def test_a_defect_in_the_child_is_told_without_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Surprising:
+        def read(self, *_: object) -> Iterator[Chunk]:
+            raise ValueError("a secret sentence")
+
+    monkeypatch.setattr(ahead, "load", lambda _: Surprising())
+    answers = io.BytesIO()
+    ahead.main(io.BytesIO(msgspec.msgpack.encode(order_for("codex"))), answers)
+    failed = msgspec.msgpack.decode(answers.getvalue()[4:], type=Failed)
+    assert (failed.error, failed.message.partition(":")[0]) == ("", "ValueError at daemon/ahead.py")
+    assert b"secret" not in answers.getvalue()
+
+
 def test_leaving_early_ends_the_child() -> None:
     before = set(psutil.Process().children())
     with chunks_ahead(load("codex"), account("codex"), {}, env("codex")):
@@ -73,14 +95,7 @@ def test_leaving_early_ends_the_child() -> None:
 
 
 def test_the_child_ends_when_nobody_reads() -> None:
-    order = Order(
-        provider="claude_code",
-        account=account("claude_code"),
-        cursors=[],
-        home=str(env("claude_code").home),
-        environ={},
-        now=NOW,
-    )
+    order = order_for("claude_code")
     child = subprocess.Popen(
         [sys.executable, "-m", "openusage.daemon.ahead"],
         stdin=subprocess.PIPE,

@@ -159,7 +159,9 @@ def test_what_cannot_be_understood_is_set_aside_with_the_reason(
     assert spool.step() == Taken()
 
 
-def test_a_surprise_in_a_parser_holds_up_nothing(folder: Path, kept: Kept) -> None:
+def test_a_surprise_in_a_parser_holds_up_nothing(
+    folder: Path, kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
     class Surprising:
         SPEC = TOOLS["codex"].SPEC
 
@@ -171,7 +173,8 @@ def test_a_surprise_in_a_parser_holds_up_nothing(folder: Path, kept: Kept) -> No
     left(folder, "good", payload(tool_call(1)))
     taken = spool.step()
     assert taken.files == 1
-    assert "hunter2" not in "".join(taken.problems)
+    assert "KeyError at daemon/spool.py:" in caplog.text
+    assert "hunter2" not in "".join(taken.problems) + caplog.text
 
 
 def test_only_the_newest_of_what_was_set_aside_are_kept(

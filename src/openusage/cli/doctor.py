@@ -156,6 +156,7 @@ def _problems(env: Env) -> list[Problem]:
     """What cannot be read, asked of all files anew, as no daemon has it. As dear as a first read."""
     from openusage.cli.daily import ProgressLine
     from openusage.daemon.problems import as_shown
+    from openusage.errors import Defect
     from openusage.providers import load, names
     from openusage.wire.problems import Problem
 
@@ -168,7 +169,7 @@ def _problems(env: Env) -> list[Problem]:
                 for problem in _unreadable(provider, env):
                     said[as_shown(problem, provider.SPEC.id)] = None
             except Exception as e:  # one tool's surprise must not hide what is wrong with the others
-                surprise = Problem(what=f"{provider.SPEC.name}: {type(e).__name__}: {e}")
+                surprise = Problem(what=f"{provider.SPEC.name}: {Defect.of(e)}")
                 said[as_shown(surprise, provider.SPEC.id)] = None
     more = len(said) - SHOWN_PROBLEMS
     rest = [Problem(what=f"{more:,} more places cannot be read")] if more > 0 else []

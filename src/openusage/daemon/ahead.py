@@ -22,7 +22,7 @@ from typing import BinaryIO
 import msgspec
 
 from openusage import errors
-from openusage.errors import SourceError, SourceUnavailable
+from openusage.errors import Defect, SourceError, SourceUnavailable
 from openusage.providers import load
 from openusage.providers._contract import Chunk, Env, Provider
 from openusage.wire.cursors import FileCursor
@@ -139,7 +139,7 @@ def _error(failed: Failed) -> Exception:
     kind = getattr(errors, failed.error, None) if failed.error else None
     if isinstance(kind, type) and issubclass(kind, SourceError):
         return kind(failed.message, failed.hint)
-    return RuntimeError(failed.message)
+    return Defect(failed.message)
 
 
 def main(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -159,7 +159,7 @@ def main(requests: BinaryIO, answers: BinaryIO) -> None:
     except BrokenPipeError:
         return  # the parent has what it wants
     except Exception as e:  # goes to the parent, which logs it
-        last = Failed(error="", message=f"{type(e).__name__}: {e}")
+        last = Failed(error="", message=str(Defect.of(e)))
     with contextlib.suppress(BrokenPipeError):
         _write(answers, last)
 

@@ -17,7 +17,7 @@ import msgspec
 from openusage.daemon.ahead import FROM_BYTES, chunks_ahead
 from openusage.daemon.problems import as_shown
 from openusage.daemon.schedule import Progress
-from openusage.errors import SourceError, StoreError
+from openusage.errors import Defect, SourceError, StoreError
 from openusage.providers._contract import Chunk, Env, Provider, Watches
 from openusage.store import AddResult, Store
 from openusage.wire.cursors import FileCursor
@@ -187,9 +187,10 @@ class Collector:
             problems.append(Problem.of(e))
         except StoreError:
             raise
-        except Exception as e:  # one tool's surprise must not stop the others; it is logged in full
-            log.exception("%s: reading failed", provider.SPEC.id)
-            problems.append(Problem(what=f"{provider.SPEC.name}: {type(e).__name__}: {e}"))
+        except Exception as e:  # one tool's surprise must not stop the others
+            defect = Defect.of(e)
+            log.error("%s: reading failed: %s", provider.SPEC.id, defect)
+            problems.append(Problem(what=f"{provider.SPEC.name}: {defect}"))
         return Pass(
             inserted=inserted, updated=updated, bytes_read=bytes_read, problems=_said(provider, problems)
         )
@@ -231,9 +232,10 @@ class Collector:
             records += provider.poll(account, env)
         except SourceError as e:
             error = e
-        except Exception as e:  # one vendor's surprise must not stop the others; it is logged in full
-            log.exception("%s: polling failed", provider.SPEC.id)
-            error = SourceError(f"{provider.SPEC.name}: {type(e).__name__}: {e}")
+        except Exception as e:  # one vendor's surprise must not stop the others
+            defect = Defect.of(e)
+            log.error("%s: polling failed: %s", provider.SPEC.id, defect)
+            error = SourceError(f"{provider.SPEC.name}: {defect}")
         return Polled(
             provider=provider.SPEC.id,
             account=account.id,

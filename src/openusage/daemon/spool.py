@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from openusage.errors import UsageError
+from openusage.errors import Defect, UsageError
 from openusage.format import printable
 from openusage.paths import ensure_private_dir
 from openusage.providers._contract import ParsesHooks
@@ -117,9 +117,10 @@ class Spool:
                 problems.append(self._put_aside(path, e.message))
             except OSError as e:
                 problems.append(self._put_aside(path, f"it cannot be read: {e.strerror or e}"))
-            except Exception as e:  # one payload's surprise must not hold up the others; it is logged in full
-                log.exception("hook spool: %s cannot be understood", printable(path.name))
-                problems.append(self._put_aside(path, type(e).__name__))
+            except Exception as e:  # one payload's surprise must not hold up the others
+                defect = Defect.of(e)
+                log.error("hook spool: %s cannot be understood: %s", printable(path.name), defect)
+                problems.append(self._put_aside(path, str(defect)))
         if records:
             self._store(records)
         for path in done:
