@@ -67,7 +67,6 @@ class MachineInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """RFC 3339, the sender's clock."""
     received_at: dt.datetime
     """The hub's clock."""
-    age_s: float
     live: bool
     accounts: tuple[Pair, ...]
     """Those of its newest snapshots."""
@@ -167,14 +166,13 @@ class Board:
         between."""
         with self._lock:
             stale = self._evict()
-            now_s = self._monotonic()
             known = [(identity, machine, True) for identity, machine in self._live.items()]
             known += [(identity, machine, False) for identity, machine in self._gone.items()]
         self._tell(stale)
         infos: list[MachineInfo] = []
         for at in range(0, len(known), _AT_ONCE):
             with self._lock:
-                infos += [_info(i, m, now_s, live=live) for i, m, live in known[at : at + _AT_ONCE]]
+                infos += [_info(i, m, live=live) for i, m, live in known[at : at + _AT_ONCE]]
             if len(infos) < len(known):
                 time.sleep(0)  # else this thread had the lock again before anybody else
         return sorted(infos, key=lambda m: (m.label, not m.live, m.machine_id, m.name))
@@ -381,7 +379,7 @@ def _part(machines: Sequence[_Machine], begin: bytes, end: bytes = b"") -> bytes
     return part
 
 
-def _info(identity: Identity, machine: _Machine, now_s: float, *, live: bool) -> MachineInfo:
+def _info(identity: Identity, machine: _Machine, *, live: bool) -> MachineInfo:
     return MachineInfo(
         label=machine.label,
         name=identity[1],
@@ -389,7 +387,6 @@ def _info(identity: Identity, machine: _Machine, now_s: float, *, live: bool) ->
         version=machine.version,
         sent_at=machine.sent_at,
         received_at=machine.received_at,
-        age_s=now_s - machine.heard_s,
         live=live,
         accounts=tuple(machine.keys),
     )

@@ -58,7 +58,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """How the store is."""
 
     size_bytes: int
-    wal_bytes: int
     events: int
     """Raw events kept."""
     revision: int

@@ -328,18 +328,16 @@ class Store(Answers):
                 self._db.release_memory()  # a first read fills the page cache; idling needs none of it
 
     def health(self) -> Health:
-        """Sizes and what is wrong. O(events), milliseconds, after a change; else O(1)."""
+        """Size and what is wrong. O(events), milliseconds, after a change; else O(1)."""
         notes = [self._writer.error] if self._writer.error else []
-        size = wal = 0
         if self._path is not None:
-            size, wal = (_size(Path(f"{self._path}{end}")) for end in ("", "-wal"))
             notes = [note for note in (kept_note(self._path),) if note] + notes
         with self._borrow() as db:
             revision = meta(db, "revision")
             if revision != self._counted[0]:
                 self._counted = revision, int(db.execute("SELECT count(*) FROM event").get)
             return Health(
-                size_bytes=size, wal_bytes=wal, events=self._counted[1], revision=revision, notes=notes
+                size_bytes=_size(self._path), events=self._counted[1], revision=revision, notes=notes
             )
 
     def close(self) -> None:
@@ -386,8 +384,9 @@ class Reader(Answers):
         self._pool.close()
 
 
-def _size(path: Path) -> int:
+def _size(path: Path | None) -> int:
+    """0 in memory, and where it cannot be told."""
     try:
-        return path.stat().st_size
+        return path.stat().st_size if path is not None else 0
     except OSError:
         return 0

@@ -35,7 +35,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """(name, address) of the first of them."""
     more_machines: int
     read_at: dt.datetime | None
-    flat: bool
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +82,6 @@ def account(
         machines=[(words.name(m), address.page("machines", m)) for m in said.machines[:MOST_MACHINES]],
         more_machines=max(len(said.machines) - MOST_MACHINES, 0),
         read_at=said.read_at,
-        flat=said.flat_plan,
     )
 
 
