@@ -74,9 +74,15 @@ async def test_a_push_is_what_the_contract_says(httpserver: HTTPServer) -> None:
 async def test_nothing_is_pushed_while_nothing_is_known(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/push").respond_with_json({"ok": True})
     known: list[UsageSnapshot] = [snapshot(status="UNKNOWN", metrics={})]
-    exporter = Exporter(target(httpserver.url_for("/")), lambda: list(known), now=lambda: NOW)
+    asked: list[int] = []
+
+    def snapshots() -> list[UsageSnapshot]:
+        asked.append(1)
+        return list(known)
+
+    exporter = Exporter(target(httpserver.url_for("/")), snapshots, now=lambda: NOW)
     async with running(exporter):
-        await asyncio.sleep(0.2)
+        await until(lambda: len(asked) >= 3)
         assert httpserver.log == []
         assert exporter.status().state == "waiting"
         known[:] = [snapshot()]

@@ -12,7 +12,7 @@ from textual.color import Color
 
 from openusage.tui.colours import READABLE, contrast, luminance
 from openusage.tui.scheme import Scheme, Schemes
-from openusage.tui.theme_file import REQUIRED, ThemeFault, built_in, read_theme
+from openusage.tui.theme_file import ThemeFault, built_in, read_theme
 
 GO = json.loads(
     '{"name":"Demo Night","icon":"🌙","base":"#101018","mantle":"#0c0c12","surface0":"#1a1a26",'
@@ -21,6 +21,7 @@ GO = json.loads(
     '"yellow":"#e8c860","red":"#f06070","peach":"#f0a060","teal":"#50d0c0","flamingo":"#e0a0a0",'
     '"rosewater":"#f0d0c8","lavender":"#b0b0ff","sky":"#70d0f0","maroon":"#d07080","mauve":"#c090f0"}'
 )
+REQUIRED = ("base", "text", "accent", "green", "yellow", "red")
 LEAST = {"name": "Least"} | {name: GO[name] for name in REQUIRED}
 ALL = [*Schemes(built_in())]
 TEXTS = ("text", "strong", "dim", "fill", "accent", "good", "warn", "crit")

@@ -20,8 +20,6 @@ SHADES = ("··", "░░", "▒▒", "▓▓", "██")
 _LABEL = 5
 """`Mon  `."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-CALENDAR_ROWS = 8
-WEEK_ROWS = 8
 _LEAST_WEEKS, _USUAL_WEEKS, _MOST_WEEKS = 4, 13, 53
 _HOURS = 24
 

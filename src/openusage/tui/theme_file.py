@@ -19,7 +19,6 @@ from openusage.tui import colours
 from openusage.tui.palette import Palette
 from openusage.tui.scheme import Scheme
 
-REQUIRED = ("base", "text", "accent", "green", "yellow", "red")
 _MAX_NAME = 60
 _FAINT_CONTRAST = 1.5
 """Borders and tracks are seen, and are no text."""

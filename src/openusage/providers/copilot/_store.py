@@ -57,7 +57,6 @@ _CALL = (
     "parent_tool_call_id",
     "created_at",
 )
-_CALL_NAME = "session_id || ' ' || id || ' ' || created_at"
 _TURN = ("session_id", "turn_index", "timestamp")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from textual.strip import Strip
@@ -72,9 +72,6 @@ def _notes(
         if bar >= enough:
             return notes, min(bar, _MOST_BAR)
     return [""] * len(gauges), max(1, min(room, _MOST_BAR))
-
-
-_Wording = Callable[[Gauge, Forecast | None, View], str]
 
 
 def _whole(gauge: Gauge, expected: Forecast | None, view: View) -> str:

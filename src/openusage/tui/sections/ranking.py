@@ -15,8 +15,6 @@ from openusage.wire.sections import Share
 
 LABEL_WIDTH = 10
 _LONGEST_NAME = 18
-_FIRST_FIGURE = 12
-"""Room for the first name's figure and for how many follow."""
 
 
 def _weighed(shares: Sequence[Share]) -> tuple[str, float]:
